@@ -1,0 +1,59 @@
+/**
+ * A **link** is an ordered byte carrier with backpressure. TCP is a link, a WebSocket is a link, a mux channel is a link,
+ * and TLS over a link is a link: every layer stands on this interface and offers it again.
+ *
+ * Delivery is by synchronous calls on one `LinkHandler`. Nothing is delivered before `start`; bytes that arrive earlier
+ * wait below, where they hold the sender back. A handler must not throw; a link never calls a handler from inside
+ * `start`, `send`, `pause` or `resume`'s own caller stack unless its documentation says so.
+ */
+import type { Q2qError } from '../base/errors.ts';
+
+export interface Link {
+  readonly info: LinkInfo;
+
+  /** Attaches the one reader and begins delivery. Throws when called twice. */
+  start(handler: LinkHandler): void;
+
+  /**
+   * Queues bytes, in order; takes the arrays over (the caller must not write to them afterwards). On a message link
+   * (`info.messages`) one call is one message. Returns false when the caller should stop until `handler.drain`.
+   * After `closeWrite`, `close` or `reset` it does nothing and returns false.
+   */
+  send(bytes: Uint8Array | readonly Uint8Array[]): boolean;
+
+  /** Bytes accepted by `send` that have not left for the layer below. */
+  readonly buffered: number;
+
+  /** Stops delivery of data; what keeps arriving is held back below, not buffered without bound. */
+  pause(): void;
+  resume(): void;
+
+  /** Ends our direction after what was sent; the other direction goes on. */
+  closeWrite(): void;
+  /** Sends what is queued, ends both directions; `handler.closed` follows. Idempotent. */
+  close(): void;
+  /** Drops what is queued and ends both directions at once; the other end sees a failure where the carrier can say so. */
+  reset(code?: number): void;
+}
+
+export interface LinkHandler {
+  /** Bytes in order. The view is the handler's from now on: the link never touches it again. */
+  data(chunk: Uint8Array): void;
+  /** `send` returned false before; now there is room. */
+  drain(): void;
+  /** The other end closed its direction cleanly: no data follows. */
+  end(): void;
+  /** The link is gone, once, last. `error` is undefined only if both directions ended cleanly. */
+  closed(error: Q2qError | undefined): void;
+}
+
+export interface LinkInfo {
+  readonly kind: 'memory' | 'tcp' | 'websocket' | 'stdio' | 'channel' | 'tls';
+  /** True when `send` calls keep their boundaries (WebSocket, MessagePort). */
+  readonly messages: boolean;
+  /** True when a half-close passes to the other end; where false, `closeWrite` closes nothing until `close`. */
+  readonly halfClose: boolean;
+  /** Human-readable addresses, where the carrier has them. */
+  readonly local?: string;
+  readonly remote?: string;
+}
