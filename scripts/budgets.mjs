@@ -1,0 +1,62 @@
+// Budgets that a user feels: what installing costs, and what a page loads.
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { bin, capture, root } from './lib.mjs';
+
+const DEPENDENCIES = ['@noble/ciphers', '@noble/curves', '@noble/hashes', 'msgpackr', 'ws'];
+/** Packages that `npm install q2q` may bring, q2q's own five and what those need (msgpackr's optional native part not counted). */
+const MAX_PACKAGES = 10;
+/** What each entry may weigh in a browser, minified and gzipped. */
+const BUNDLES = [
+  ['q2q', "export * from 'q2q'", 75],
+  ['q2q/tls with the portable provider', "export * from 'q2q/tls'; export { provider } from '#provider'", 60],
+];
+
+const problems = [];
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const lock = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
+
+const direct = Object.keys(manifest.dependencies).sort();
+if (direct.join() !== DEPENDENCIES.join()) {
+  problems.push(`runtime dependencies are ${direct.join(', ')}, wanted exactly ${DEPENDENCIES.join(', ')}`);
+}
+
+const installed = Object.entries(lock.packages).filter(
+  ([path, entry]) => path !== '' && !entry.dev && !entry.optional && !entry.devOptional && !entry.peer,
+);
+console.log(`  packages installed with q2q: ${installed.length} (budget ${MAX_PACKAGES})`);
+if (installed.length > MAX_PACKAGES) problems.push(`${installed.length} packages, budget ${MAX_PACKAGES}`);
+
+for (const [name, source, budget] of BUNDLES) {
+  const kilobytes = await bundled(source);
+  console.log(`  ${name}: ${kilobytes.toFixed(1)} KB gzip in a browser (budget ${budget})`);
+  if (kilobytes > budget) problems.push(`${name} weighs ${kilobytes.toFixed(1)} KB gzip, budget ${budget}`);
+}
+
+for (const problem of problems) console.error(`  over budget: ${problem}`);
+process.exit(problems.length === 0 ? 0 : 1);
+
+/** Size in KB (1000 bytes) of an entry bundled for a browser; fails when anything of Node is reached. */
+async function bundled(source) {
+  const folder = mkdtempSync(join(tmpdir(), 'q2q-size-'));
+  try {
+    const outfile = join(folder, 'out.js');
+    const { code, output } = await capture('/bin/sh', [
+      '-c',
+      'printf "%s" "$1" | "$2" --bundle --minify --format=esm --platform=browser --target=es2022 --outfile="$3" --log-level=warning',
+      'sh',
+      source,
+      bin('esbuild'),
+      outfile,
+    ]);
+    if (code !== 0) throw new Error(`bundling for a browser failed:\n${output}`);
+    const bytes = readFileSync(outfile);
+    if (/\bBuffer\b|node:/.test(bytes.toString()))
+      problems.push(`a browser bundle of ${source} mentions Node`);
+    return gzipSync(bytes, { level: 9 }).length / 1000;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,75 @@
+// Builds dist/: the library by tsc, the command line and the browser page by esbuild, one file each.
+import { chmodSync, cpSync, existsSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { bin, digest, root, run } from './lib.mjs';
+
+export const buildStamp = join(root, 'dist', '.stamp');
+
+export const buildDigest = () =>
+  digest([
+    'src',
+    'examples/07-browser',
+    'package.json',
+    'package-lock.json',
+    'tsconfig.json',
+    'tsconfig.build.json',
+    'scripts/build.mjs',
+  ]);
+
+export async function build() {
+  const stamp = buildDigest();
+  rmSync(join(root, 'dist'), { recursive: true, force: true });
+  const steps = [() => run(bin('tsc'), ['-p', 'tsconfig.build.json']), bundleCommandLine, bundlePage];
+  for (const step of steps) {
+    const code = await step();
+    if (code !== 0) return code;
+  }
+  writeFileSync(buildStamp, stamp);
+  return 0;
+}
+
+/** The command line in one file: its extras (commander, prompts) weigh on no user of the library. */
+async function bundleCommandLine() {
+  const outfile = 'dist/cli/q2q.js';
+  rmSync(join(root, 'dist/cli'), { recursive: true, force: true });
+  const { version } = (await import(pathToFileURL(join(root, 'package.json')), { with: { type: 'json' } }))
+    .default;
+  const code = await run(bin('esbuild'), [
+    'src/cli/main.ts',
+    '--bundle',
+    '--platform=node',
+    '--format=esm',
+    '--target=node20.19',
+    '--conditions=q2q-src,node',
+    '--external:@noble/*',
+    '--external:msgpackr',
+    '--external:ws',
+    '--banner:js=#!/usr/bin/env node\nimport { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
+    `--define:Q2Q_VERSION="${version}"`,
+    `--outfile=${outfile}`,
+    '--log-level=warning',
+  ]);
+  if (code === 0) chmodSync(join(root, outfile), 0o755);
+  return code;
+}
+
+/** The browser example: the portable entry and the page's script in one module, beside its HTML and CSS. */
+async function bundlePage() {
+  const page = join(root, 'examples/07-browser');
+  if (!existsSync(page)) return 0;
+  cpSync(page, join(root, 'dist/web'), { recursive: true, filter: (from) => !/\.(ts|md)$/.test(from) });
+  return run(bin('esbuild'), [
+    'examples/07-browser/page.ts',
+    '--bundle',
+    '--format=esm',
+    '--platform=browser',
+    '--target=es2022',
+    '--conditions=q2q-src',
+    '--minify',
+    '--outfile=dist/web/page.js',
+    '--log-level=warning',
+  ]);
+}
+
+if (process.argv[1] === join(root, 'scripts', 'build.mjs')) process.exit(await build());
