@@ -1,8 +1,29 @@
 /** What can go wrong with the carrier itself: one table, one class. */
 import { type Fault, Q2qError } from '../base/errors.ts';
 
+export type LinkErrorCode =
+  | 'ERR_LINK_ADDRESS'
+  | 'ERR_LINK_ADDRESS_IN_USE'
+  | 'ERR_LINK_PERMISSION'
+  | 'ERR_LINK_NAME'
+  | 'ERR_LINK_REFUSED'
+  | 'ERR_LINK_UNREACHABLE'
+  | 'ERR_LINK_TIMEOUT'
+  | 'ERR_LINK_RESET'
+  | 'ERR_LINK_CLOSED'
+  | 'ERR_LINK_UPGRADE'
+  | 'ERR_LINK_PROTOCOL'
+  | 'ERR_LINK_OVERFLOW'
+  | 'ERR_LINK_EXITED'
+  | 'ERR_LINK_ABORTED';
+
+interface Row {
+  readonly fault: Fault;
+  readonly hint?: string;
+}
+
 /** Whose doing each failure is, and what the person can do about it. */
-const LINK_ERRORS = {
+const LINK_ERRORS: Readonly<Record<LinkErrorCode, Row>> = {
   ERR_LINK_ADDRESS: { fault: 'config', hint: 'use ws://, wss://, tcp://host:port or unix:/path' },
   ERR_LINK_ADDRESS_IN_USE: {
     fault: 'config',
@@ -20,7 +41,7 @@ const LINK_ERRORS = {
   ERR_LINK_UNREACHABLE: { fault: 'transport', hint: 'check the network connection, routes and firewalls' },
   ERR_LINK_TIMEOUT: { fault: 'transport', hint: 'the network or the other end did not answer in time' },
   ERR_LINK_RESET: { fault: 'transport', hint: 'the other end or something on the way cut the connection' },
-  ERR_LINK_CLOSED: { fault: 'transport', hint: undefined },
+  ERR_LINK_CLOSED: { fault: 'transport' },
   ERR_LINK_UPGRADE: {
     fault: 'remote',
     hint: 'check that the address is that of a q2q server, path included',
@@ -28,14 +49,12 @@ const LINK_ERRORS = {
   ERR_LINK_PROTOCOL: { fault: 'remote', hint: 'the other end does not speak q2q over WebSocket' },
   ERR_LINK_OVERFLOW: { fault: 'remote', hint: 'the other end sends faster than it was given room for' },
   ERR_LINK_EXITED: { fault: 'remote', hint: 'look at what the process wrote to its standard error' },
-  ERR_LINK_ABORTED: { fault: 'local', hint: undefined },
-} as const satisfies Record<string, { fault: Fault; hint: string | undefined }>;
-
-export type LinkErrorCode = keyof typeof LINK_ERRORS;
+  ERR_LINK_ABORTED: { fault: 'local' },
+};
 
 export class LinkError extends Q2qError<LinkErrorCode> {
   constructor(code: LinkErrorCode, message: string, details: { cause?: unknown; hint?: string } = {}) {
-    const row: { fault: Fault; hint: string | undefined } = LINK_ERRORS[code];
+    const row = LINK_ERRORS[code];
     const hint = details.hint ?? row.hint;
     super(code, row.fault, message, { cause: details.cause, ...(hint === undefined ? {} : { hint }) });
     this.name = 'LinkError';
