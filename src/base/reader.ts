@@ -35,6 +35,11 @@ export class Reader {
     return this.#bytes[this.#advance(1)]!;
   }
 
+  /** The next byte, left in place; undefined at the end. */
+  peek(): number | undefined {
+    return this.left === 0 ? undefined : this.#bytes[this.#at];
+  }
+
   u16(): number {
     const at = this.#advance(2);
     return (this.#bytes[at]! << 8) | this.#bytes[at + 1]!;

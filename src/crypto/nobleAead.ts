@@ -1,0 +1,88 @@
+/** The TLS 1.3 AEADs on @noble/ciphers. */
+import { gcm } from '@noble/ciphers/aes.js';
+import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
+import type { Bytes } from '../base/bytes.ts';
+import { copyKey, NONCE_LENGTH, RECORD_LIMITS, TAG_LENGTH } from './limits.ts';
+import type { Aead } from './provider.ts';
+import type { AeadName } from './suites.ts';
+
+export function nobleAead(name: AeadName, key: Uint8Array): Aead {
+  const copy = copyKey(name, key);
+  return name === 'chacha20-poly1305' ? new ChaCha(name, copy) : new Gcm(name, copy);
+}
+
+/** What both ciphers share: where bytes lie. */
+abstract class NobleAead implements Aead {
+  readonly tagLength = TAG_LENGTH;
+  readonly recordLimit: number;
+  protected readonly key: Bytes;
+
+  constructor(name: AeadName, key: Bytes) {
+    this.recordLimit = RECORD_LIMITS[name];
+    this.key = key;
+  }
+
+  /** Encrypts the plaintext in `slot` in place and puts the tag into its last 16 bytes. */
+  protected abstract encrypt(nonce: Uint8Array, additionalData: Uint8Array, slot: Uint8Array): void;
+  /** Decrypts in place; false when the tag is wrong. */
+  protected abstract decrypt(nonce: Uint8Array, additionalData: Uint8Array, slot: Uint8Array): boolean;
+
+  seal(
+    nonce: Uint8Array,
+    additionalData: Uint8Array,
+    parts: readonly Uint8Array[],
+    out: Uint8Array,
+    at: number,
+  ): number {
+    let end = at;
+    for (const part of parts) {
+      out.set(part, end);
+      end += part.length;
+    }
+    end += TAG_LENGTH;
+    if (end > out.length) throw new RangeError(`record ends at ${end} of ${out.length} bytes`);
+    this.encrypt(nonce, additionalData, out.subarray(at, end));
+    return end;
+  }
+
+  open(nonce: Uint8Array, additionalData: Uint8Array, bytes: Uint8Array, from: number, to: number): number {
+    if (nonce.length !== NONCE_LENGTH) throw new RangeError(`nonce of ${nonce.length} bytes`);
+    if (to - from < TAG_LENGTH) return -1;
+    return this.decrypt(nonce, additionalData, bytes.subarray(from, to)) ? to - TAG_LENGTH : -1;
+  }
+
+  destroy(): void {
+    this.key.fill(0);
+  }
+}
+
+class ChaCha extends NobleAead {
+  protected encrypt(nonce: Uint8Array, additionalData: Uint8Array, slot: Uint8Array): void {
+    // Output = input is allowed: noble copies the input onto itself and encrypts there.
+    chacha20poly1305(this.key, nonce, additionalData).encrypt(slot.subarray(0, -TAG_LENGTH), slot);
+  }
+
+  protected decrypt(nonce: Uint8Array, additionalData: Uint8Array, slot: Uint8Array): boolean {
+    try {
+      chacha20poly1305(this.key, nonce, additionalData).decrypt(slot, slot.subarray(0, -TAG_LENGTH));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
+
+class Gcm extends NobleAead {
+  protected encrypt(nonce: Uint8Array, additionalData: Uint8Array, slot: Uint8Array): void {
+    slot.set(gcm(this.key, nonce, additionalData).encrypt(slot.subarray(0, -TAG_LENGTH)));
+  }
+
+  protected decrypt(nonce: Uint8Array, additionalData: Uint8Array, slot: Uint8Array): boolean {
+    try {
+      slot.set(gcm(this.key, nonce, additionalData).decrypt(slot));
+      return true;
+    } catch {
+      return false;
+    }
+  }
+}
