@@ -1,0 +1,54 @@
+/**
+ * Who is at the other end. Keys, certificates, names and the one question that matters, `verifyPeer`, answered with a
+ * proof or a refusal, never with a boolean.
+ *
+ * Read in this order: `der`, `oid`, `pem` (formats); `certificate`, `x509` (what a certificate says); `peerId`,
+ * `address` (what people call each other); `names` (what a name matches); `path` (RFC 5280 §6); `proofs`, `trust`,
+ * `verify` (who may speak for whom); `issue`, `csr`, `authority` (making certificates); `store` (keeping them).
+ *
+ * Three kinds of peer: a user device `alice@example.org` (rfc822Name, signed by its domain's root), a domain's server
+ * or relay (dNSName, same root), and a key peer (self-signed, named by the hash of its key). Anchors are chosen by the
+ * claimed domain; there is no pool of roots and no switch that weakens a check. Only noble is imported from outside.
+ */
+export type { Address } from './address.ts';
+export {
+  formatAddress,
+  isReservedProtocol,
+  parseAddress,
+  parseDomain,
+  parseName,
+  parseProtocol,
+} from './address.ts';
+export type { ServerRequest, UserRequest } from './authority.ts';
+export { DomainAuthority } from './authority.ts';
+export type {
+  AuthorityKeyId,
+  Certificate,
+  CertificateNames,
+  Extension,
+  IpRange,
+  KeyUsage,
+  NameConstraints,
+  Subtrees,
+} from './certificate.ts';
+export type { Csr } from './csr.ts';
+export { createCsr, parseCsr } from './csr.ts';
+export { describeCertificate } from './describe.ts';
+export type { CertificateAlert, IdentityErrorCode } from './errors.ts';
+export { IDENTITY_ERRORS, IdentityError, Refusal } from './errors.ts';
+export type { Identity } from './identity.ts';
+export { identityLabel } from './identity.ts';
+export { identityFromChain, selfSignedIdentity } from './issue.ts';
+export { readPrivateKey, writePrivateKey } from './keys.ts';
+export { groupPeerId, parsePeerId, peerId } from './peerId.ts';
+export type { PemBlock } from './pem.ts';
+export { formatPem, parsePem, parsePemAs } from './pem.ts';
+export type { Assurance, PeerIdentity } from './proofs.ts';
+export { VerifiedPeer } from './proofs.ts';
+export type { IdentityStore } from './store.ts';
+export { MemoryIdentityStore } from './store.ts';
+export type { DomainAnchors } from './trust.ts';
+export { Trust } from './trust.ts';
+export type { Expected } from './verify.ts';
+export { verifyClient, verifyPeer, verifyPinnedDomain, verifyServer } from './verify.ts';
+export { parseCertificate } from './x509.ts';

@@ -1,0 +1,109 @@
+/**
+ * PEM (RFC 7468), in the strict text encoding: whole lines, nothing around the blocks but white space. Every way a
+ * file can be wrong has its own error, because people paste PEM by hand.
+ */
+import { base64, fromBase64 } from '../base/base64.ts';
+import type { Bytes } from '../base/bytes.ts';
+import { IdentityError, type IdentityErrorCode } from './errors.ts';
+
+export interface PemBlock {
+  readonly label: string;
+  readonly der: Bytes;
+}
+
+/** System bundles of roots are about 250 KB; nothing we read is larger than this. */
+const MAX_TEXT = 1 << 20;
+const BEGIN = /^-----BEGIN ([A-Z0-9][A-Z0-9 ]{0,63})-----$/;
+const END = /^-----END ([A-Z0-9][A-Z0-9 ]{0,63})-----$/;
+
+/**
+ * All blocks in order. Text around them is refused, for a damaged BEGIN line would read as text; bundles of public
+ * roots carry comments, and their reader says `{ comments: true }`.
+ */
+export function parsePem(text: string, options: { readonly comments?: boolean } = {}): PemBlock[] {
+  if (text.length > MAX_TEXT)
+    throw refused('TOO_BIG', `PEM text of ${text.length} characters, at most ${MAX_TEXT} are read`);
+  const lines = text.split(/\r\n|\n|\r/);
+  const blocks: PemBlock[] = [];
+  let around: number | undefined; // first line outside any block that is not blank
+  for (let i = 0; i < lines.length; i++) {
+    const begin = BEGIN.exec(lines[i]!.trimEnd());
+    if (begin === null) {
+      if (lines[i]!.trim() !== '') around ??= i;
+      continue;
+    }
+    const end = endOfBlock(lines, i, begin[1]!);
+    blocks.push({ label: begin[1]!, der: decodeBody(lines.slice(i + 1, end), i + 1) });
+    i = end;
+  }
+  if (blocks.length === 0)
+    throw refused(
+      'NO_BLOCK',
+      text.trim() === '' ? 'PEM text is empty' : 'text has no "-----BEGIN …-----" line',
+    );
+  if (around !== undefined && options.comments !== true)
+    throw refused(
+      'AROUND',
+      `PEM text has something else on line ${around + 1}`,
+      'keep only the BEGIN…END blocks',
+    );
+  return blocks;
+}
+
+/** The index of the END line that closes the block begun on line `start`. */
+function endOfBlock(lines: readonly string[], start: number, label: string): number {
+  for (let i = start + 1; i < lines.length; i++) {
+    const line = lines[i]!.trimEnd();
+    if (BEGIN.test(line)) break;
+    const end = END.exec(line);
+    if (end === null) continue;
+    if (end[1] !== label)
+      throw refused(
+        'LABEL',
+        `PEM block "${label}" of line ${start + 1} is closed as "${end[1]}" on line ${i + 1}`,
+      );
+    return i;
+  }
+  throw refused(
+    'TRUNCATED',
+    `PEM block "${label}" of line ${start + 1} has no "-----END ${label}-----" line`,
+    'the file is cut short: copy it again',
+  );
+}
+
+function decodeBody(lines: readonly string[], first: number): Bytes {
+  const bad = lines.findIndex((line) => !/^[A-Za-z0-9+/]*={0,2}\s*$/.test(line));
+  if (bad >= 0) {
+    const hint = /^[A-Za-z-]+: /.test(lines[bad]!)
+      ? 'headers mean an old encrypted format: convert with `openssl pkcs8 -topk8`'
+      : undefined;
+    throw refused('BASE64', `PEM line ${first + bad + 1} is not base64`, hint);
+  }
+  try {
+    const der = fromBase64(lines.map((line) => line.trim()).join(''));
+    if (der.length === 0) throw new RangeError('the block is empty');
+    return der;
+  } catch (cause) {
+    throw refused('BASE64', `PEM block of line ${first}: ${(cause as Error).message}`, undefined, cause);
+  }
+}
+
+/** Exactly the blocks with `label`; anything else in the text is an error that names what was found. */
+export function parsePemAs(label: string, text: string): Bytes[] {
+  return parsePem(text).map((block) => {
+    if (block.label !== label) throw refused('LABEL', `PEM block is a "${block.label}", wanted a "${label}"`);
+    return block.der;
+  });
+}
+
+export function formatPem(label: string, der: Uint8Array): string {
+  const body = base64(der).replace(/.{1,64}/g, '$&\n');
+  return `-----BEGIN ${label}-----\n${body}-----END ${label}-----\n`;
+}
+
+type Kind = 'NO_BLOCK' | 'TRUNCATED' | 'LABEL' | 'BASE64' | 'AROUND' | 'TOO_BIG';
+
+function refused(kind: Kind, message: string, hint?: string, cause?: unknown): IdentityError {
+  const code: IdentityErrorCode = `ERR_IDENTITY_PEM_${kind}`;
+  return new IdentityError(code, message, { cause, ...(hint === undefined ? {} : { hint }) });
+}

@@ -1,0 +1,77 @@
+/**
+ * Proof values. A `VerifiedPeer` exists only because a chain was verified: its constructor is closed, and the function
+ * that opens it is imported by the verifier alone and not exported by the package.
+ */
+import type { Certificate } from './certificate.ts';
+import type { DomainAnchors } from './trust.ts';
+
+/**
+ * How sure we are of the name, strongest first: `verified` was compared by people; `pinned` is a key we were told to
+ * expect; `domain` is vouched for by the domain's root; `tofu` by a root seen before; `key` says only "same key".
+ */
+export type Assurance = 'verified' | 'pinned' | 'domain' | 'tofu' | 'key' | 'anonymous';
+
+export interface PeerIdentity {
+  /** `alice@example.org`, for an enrolled user. */
+  readonly name?: string;
+  /** `example.org`, for an enrolled user and for the domain's servers. */
+  readonly domain?: string;
+  /** The device label of the leaf's `q2q:` URI. */
+  readonly device?: string;
+  /** 56 characters; always there, and the only name of a key peer. */
+  readonly keyId: string;
+  readonly assurance: Assurance;
+  /** When this proof ends: the earliest notAfter on the path. */
+  readonly expiresAt: number;
+}
+
+/** Filled in below by the class itself, which alone may call its constructor. */
+let make: (
+  identity: PeerIdentity,
+  chain: readonly Certificate[],
+  anchors: DomainAnchors | undefined,
+) => VerifiedPeer;
+const MAKER = Symbol('q2q.verifier');
+
+export class VerifiedPeer {
+  readonly identity: PeerIdentity;
+  readonly leaf: Certificate;
+  /** The path that was verified, leaf first, its anchor last. A key peer's is its leaf. */
+  readonly chain: readonly Certificate[];
+  /** The domain's root, when an invite's pin authenticated it: what enrolment stores. */
+  readonly anchors: DomainAnchors | undefined;
+  /** Makes the class nominal: no object literal passes for a proof, nor does a forged prototype. */
+  readonly #proof = true;
+
+  private constructor(
+    maker: symbol,
+    identity: PeerIdentity,
+    chain: readonly Certificate[],
+    anchors: DomainAnchors | undefined,
+  ) {
+    if (maker !== MAKER) throw new TypeError('a VerifiedPeer is made by verifying a chain');
+    this.identity = Object.freeze(identity);
+    this.leaf = chain[0]!;
+    this.chain = Object.freeze([...chain]);
+    this.anchors = anchors;
+    Object.freeze(this);
+  }
+
+  static {
+    make = (identity, chain, anchors) => new VerifiedPeer(MAKER, identity, chain, anchors);
+  }
+
+  /** True only for values made here: `instanceof` can be fooled by a prototype. */
+  static isProof(value: unknown): value is VerifiedPeer {
+    return typeof value === 'object' && value !== null && #proof in value && value.#proof;
+  }
+}
+
+/** Makes the proof. Only the verifier may import this; the package does not export it. */
+export function provePeer(
+  identity: PeerIdentity,
+  chain: readonly Certificate[],
+  anchors?: DomainAnchors,
+): VerifiedPeer {
+  return make(identity, chain, anchors);
+}
