@@ -58,20 +58,48 @@ abstract class NobleAead implements Aead {
 
 class ChaCha extends NobleAead {
   protected encrypt(nonce: Uint8Array, additionalData: Uint8Array, slot: Uint8Array): void {
+    const work = aligned(slot);
     // Output = input is allowed: noble copies the input onto itself and encrypts there.
-    chacha20poly1305(this.key, nonce, additionalData).encrypt(slot.subarray(0, -TAG_LENGTH), slot);
+    chacha20poly1305(this.key, nonce, additionalData).encrypt(work.subarray(0, -TAG_LENGTH), work);
+    if (work !== slot) moveBack(work, slot);
   }
 
   protected decrypt(nonce: Uint8Array, additionalData: Uint8Array, slot: Uint8Array): boolean {
+    const work = aligned(slot);
     try {
-      chacha20poly1305(this.key, nonce, additionalData).decrypt(slot, slot.subarray(0, -TAG_LENGTH));
-      return true;
+      chacha20poly1305(this.key, nonce, additionalData).decrypt(work, work.subarray(0, -TAG_LENGTH));
     } catch {
       return false;
     }
+    if (work !== slot) moveBack(work, slot);
+    return true;
   }
 }
 
+/** The longest record body: 2^14 of content, its type, and the expansion that RFC 9846 §5.2 allows. */
+const SCRATCH_SIZE = 2 ** 14 + 256;
+/** Below this the detour costs more than it saves. */
+const SCRATCH_FROM = 256;
+const scratch: Bytes = new Uint8Array(SCRATCH_SIZE);
+
+/**
+ * noble works by words only where bytes are 4-byte aligned and is 15 to 20% slower elsewhere, while a record starts
+ * wherever the one before it ended. Two copies cost 2%. One scratch serves all keys, since nothing here is asynchronous.
+ */
+function aligned(slot: Uint8Array): Uint8Array {
+  if (slot.byteOffset % 4 === 0 || slot.length < SCRATCH_FROM || slot.length > SCRATCH_SIZE) return slot;
+  const work = scratch.subarray(0, slot.length);
+  work.set(slot);
+  return work;
+}
+
+/** Nothing of a record stays behind. */
+function moveBack(work: Uint8Array, slot: Uint8Array): void {
+  slot.set(work);
+  work.fill(0);
+}
+
+/** noble's GCM derives its tables anew for each record and always returns a new array: ChaCha20 is the one to prefer. */
 class Gcm extends NobleAead {
   protected encrypt(nonce: Uint8Array, additionalData: Uint8Array, slot: Uint8Array): void {
     slot.set(gcm(this.key, nonce, additionalData).encrypt(slot.subarray(0, -TAG_LENGTH)));

@@ -1,0 +1,48 @@
+import { describe, expect, it, type TestContext } from 'vitest';
+import type { CryptoProvider } from '../../src/crypto/provider.ts';
+import type { GroupName, SchemeName } from '../../src/crypto/suites.ts';
+import { providers } from './providers.ts';
+import { aead, agreement, hkdf, hmac, type Outcome, signatures } from './wycheproof.ts';
+
+const AGREEMENTS: readonly [string, GroupName, number][] = [
+  ['every case of x25519_test.json', 'x25519', 1],
+  ['every case of ecdh_secp256r1_ecpoint_test.json', 'secp256r1', 1],
+  // 790 cases of several milliseconds each: all of them run in test/slow.
+  ['every 8th case of ecdh_secp384r1_ecpoint_test.json', 'secp384r1', 8],
+];
+
+const SIGNATURES: readonly [string, SchemeName][] = [
+  ['ed25519_test.json', 'ed25519'],
+  ['ecdsa_secp256r1_sha256_test.json', 'ecdsa_secp256r1_sha256'],
+  ['ecdsa_secp384r1_sha384_test.json', 'ecdsa_secp384r1_sha384'],
+  ['rsa_signature_2048_sha256_test.json', 'rsa_pkcs1_sha256'],
+  ['rsa_signature_3072_sha384_test.json', 'rsa_pkcs1_sha384'],
+  ['rsa_signature_4096_sha512_test.json', 'rsa_pkcs1_sha512'],
+  ['rsa_pss_2048_sha256_mgf1_32_test.json', 'rsa_pss_rsae_sha256'],
+  ['rsa_pss_4096_sha384_mgf1_48_test.json', 'rsa_pss_rsae_sha384'],
+  ['rsa_pss_4096_sha512_mgf1_64_test.json', 'rsa_pss_rsae_sha512'],
+];
+
+function agrees({ cases, wrong }: Outcome): void {
+  expect(wrong).toEqual([]);
+  expect(cases).toBeGreaterThan(50);
+}
+
+describe.each(providers)('$name and Wycheproof agree', (provider: CryptoProvider) => {
+  it.for(['aes_gcm_test.json', 'chacha20_poly1305_test.json'])('on %s', (file, context: TestContext) => {
+    agrees(aead(context, provider, file));
+  });
+
+  it.for(AGREEMENTS)('on %s', ([name, group, step], context: TestContext) => {
+    agrees(agreement(context, provider, group, name.split(' ').at(-1)!, step));
+  });
+
+  it.for(SIGNATURES)('on %s', ([file, scheme], context: TestContext) => {
+    agrees(signatures(context, provider, scheme, file));
+  });
+
+  it.for(['sha256', 'sha384'] as const)('on HKDF and HMAC with %s', (hash, context: TestContext) => {
+    agrees(hkdf(context, provider, hash, `hkdf_${hash}_test.json`));
+    agrees(hmac(context, provider, hash, `hmac_${hash}_test.json`));
+  });
+});

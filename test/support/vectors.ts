@@ -1,0 +1,23 @@
+/** Test vectors of others (Wycheproof, x509-limbo): data beside the repository, never inside it. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { TestContext } from 'vitest';
+
+/** `$Q2Q_VECTORS`, or `../shared/vectors` beside the repository; undefined when neither is there. */
+export function vectorsDir(): string | undefined {
+  const folder =
+    process.env['Q2Q_VECTORS'] ?? resolve(import.meta.dirname, '..', '..', '..', 'shared', 'vectors');
+  return existsSync(folder) ? folder : undefined;
+}
+
+/** Reads a JSON file of vectors; the test that asks is skipped, and says why, when the file is not there. */
+export function readVectors<T>(context: TestContext, ...path: readonly string[]): T {
+  const folder = vectorsDir();
+  const file = folder === undefined ? undefined : join(folder, ...path);
+  if (file === undefined || !existsSync(file)) {
+    const why = `no ${path.join('/')}: set Q2Q_VECTORS to the folder of test vectors`;
+    console.warn(`skipped "${context.task.name}": ${why}`);
+    context.skip(why);
+  }
+  return JSON.parse(readFileSync(file!, 'utf8')) as T;
+}
