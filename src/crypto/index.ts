@@ -21,3 +21,4 @@ export {
   schemeByName,
   suiteById,
 } from './suites.ts';
+export { generateWebCryptoKey, type WebCryptoKey, webCryptoSigner } from './webcrypto.ts';

@@ -1,4 +1,4 @@
-/** How much one traffic key may protect (RFC 9846 §5.5). */
+/** The limits of the crypto room: what hostile input may cost, and what one key may protect. */
 import type { AeadName } from './suites.ts';
 
 /**
@@ -12,18 +12,18 @@ export const RECORD_LIMITS: Readonly<Record<AeadName, number>> = Object.freeze({
   'chacha20-poly1305': 2 ** 48 - 1,
 });
 
-export const KEY_LENGTHS: Readonly<Record<AeadName, number>> = Object.freeze({
-  'aes-128-gcm': 16,
-  'aes-256-gcm': 32,
-  'chacha20-poly1305': 32,
-});
+/** Below 2048 bits a modulus is too weak; above 8192 one verification costs several milliseconds. */
+export const MIN_RSA_BYTES = 256;
+export const MAX_RSA_BYTES = 1024;
 
-export const TAG_LENGTH = 16;
-export const NONCE_LENGTH = 12;
+/** An 8192-bit modulus, a 33-bit exponent, PSS parameters and their headers. */
+export const MAX_SPKI_BYTES = 1200;
 
-/** A private copy of the key, once its length is right. */
-export function copyKey(name: AeadName, key: Uint8Array): Uint8Array<ArrayBuffer> {
-  const wanted = KEY_LENGTHS[name];
-  if (key.length !== wanted) throw new RangeError(`${name} key of ${key.length} bytes, wanted ${wanted}`);
-  return new Uint8Array(key);
-}
+/** An 8192-bit RSA key with its primes takes 4.7 KB. */
+export const MAX_PKCS8_BYTES = 8192;
+
+/** Public keys that the node provider keeps imported. Worst case 256 RSA keys of 8192 bits: about 1 MB. */
+export const KEY_CACHE_LIMIT = 256;
+
+/** The longest record body: 2^14 of content, its type, and the expansion that RFC 9846 §5.2 allows. One buffer in all. */
+export const SCRATCH_SIZE: number = 2 ** 14 + 256;

@@ -2,7 +2,8 @@
 import { gcm } from '@noble/ciphers/aes.js';
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
 import type { Bytes } from '../base/bytes.ts';
-import { copyKey, NONCE_LENGTH, RECORD_LIMITS, TAG_LENGTH } from './limits.ts';
+import { checkNonce, copyKey, TAG_LENGTH } from './aead.ts';
+import { RECORD_LIMITS, SCRATCH_SIZE } from './limits.ts';
 import type { Aead } from './provider.ts';
 import type { AeadName } from './suites.ts';
 
@@ -34,6 +35,7 @@ abstract class NobleAead implements Aead {
     out: Uint8Array,
     at: number,
   ): number {
+    checkNonce(nonce);
     let end = at;
     for (const part of parts) {
       out.set(part, end);
@@ -46,7 +48,7 @@ abstract class NobleAead implements Aead {
   }
 
   open(nonce: Uint8Array, additionalData: Uint8Array, bytes: Uint8Array, from: number, to: number): number {
-    if (nonce.length !== NONCE_LENGTH) throw new RangeError(`nonce of ${nonce.length} bytes`);
+    checkNonce(nonce);
     if (to - from < TAG_LENGTH) return -1;
     return this.decrypt(nonce, additionalData, bytes.subarray(from, to)) ? to - TAG_LENGTH : -1;
   }
@@ -76,8 +78,6 @@ class ChaCha extends NobleAead {
   }
 }
 
-/** The longest record body: 2^14 of content, its type, and the expansion that RFC 9846 §5.2 allows. */
-const SCRATCH_SIZE = 2 ** 14 + 256;
 /** Below this the detour costs more than it saves. */
 const SCRATCH_FROM = 256;
 const scratch: Bytes = new Uint8Array(SCRATCH_SIZE);

@@ -4,7 +4,8 @@
  */
 import { type CipherGCMTypes, createCipheriv, createDecipheriv } from 'node:crypto';
 import type { Bytes } from '../base/bytes.ts';
-import { copyKey, NONCE_LENGTH, RECORD_LIMITS, TAG_LENGTH } from './limits.ts';
+import { checkNonce, copyKey, TAG_LENGTH } from './aead.ts';
+import { RECORD_LIMITS } from './limits.ts';
 import type { Aead } from './provider.ts';
 import type { AeadName } from './suites.ts';
 
@@ -33,7 +34,7 @@ class NodeAead implements Aead {
     out: Uint8Array,
     at: number,
   ): number {
-    if (nonce.length !== NONCE_LENGTH) throw new RangeError(`nonce of ${nonce.length} bytes`);
+    checkNonce(nonce);
     // A call into OpenSSL costs more than copying a record: gather the parts in their place, encrypt once.
     let end = at;
     for (const part of parts) {
@@ -51,7 +52,7 @@ class NodeAead implements Aead {
   }
 
   open(nonce: Uint8Array, additionalData: Uint8Array, bytes: Uint8Array, from: number, to: number): number {
-    if (nonce.length !== NONCE_LENGTH) throw new RangeError(`nonce of ${nonce.length} bytes`);
+    checkNonce(nonce);
     const end = to - TAG_LENGTH;
     if (end < from) return -1;
     const decipher = createDecipheriv(this.#cipher, this.#key, nonce, OPTIONS);

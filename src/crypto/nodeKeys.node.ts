@@ -15,6 +15,7 @@ import {
 import { base64url, fromBase64url } from '../base/base64.ts';
 import { type Bytes, concat, fromHex, hex } from '../base/bytes.ts';
 import { CryptoError } from './errors.ts';
+import { KEY_CACHE_LIMIT } from './limits.ts';
 import { encodePkcs8 } from './pkcs8.ts';
 import { type CurveArithmetic, curveKey, requireScheme } from './privateKey.ts';
 import type { KeyExchange, PrivateKey } from './provider.ts';
@@ -33,9 +34,7 @@ export function nodeKeyExchange(group: GroupName, privateKey?: Uint8Array): KeyE
 
 const X25519_PKCS8: Bytes = fromHex('302e020100300506032b656e04220420');
 
-/**
- * Raw keys cross into OpenSSL as JWK: 5 µs, where its DER decoder takes 75.
- */
+/** Raw keys cross into OpenSSL as JWK: 5 µs, where its DER decoder takes 75. */
 class X25519Exchange implements KeyExchange {
   readonly group = 'x25519';
   readonly share: Bytes;
@@ -128,9 +127,8 @@ function setPrivateKey(ecdh: ECDH, size: number, privateKey: Uint8Array): Bytes 
 
 /**
  * Imported public keys by SPKI, newest last: the chains of a handshake are mostly the same few keys, and importing a
- * P-256 key costs as much as checking its signature. 256 keys take about 0.5 MB.
+ * P-256 key costs as much as checking its signature.
  */
-const KEY_CACHE_LIMIT = 256;
 const keyCache = new Map<string, ImportedKey>();
 
 interface ImportedKey {

@@ -14,6 +14,7 @@ import {
   unlessMalformed,
   unsigned,
 } from './der.ts';
+import { MAX_PKCS8_BYTES } from './limits.ts';
 import { type CurveKind, type RsaKey, rsaAlgorithm } from './spki.ts';
 
 export interface CurvePrivateKey {
@@ -25,9 +26,6 @@ export interface CurvePrivateKey {
 }
 
 export type Pkcs8 = CurvePrivateKey | Pick<RsaKey, 'kind' | 'onlyHash'>;
-
-/** An 8192-bit RSA key with its primes takes 4.7 KB. */
-export const MAX_PKCS8_BYTES = 8192;
 
 const ED25519_ALGORITHM: Bytes = fromHex('06032b6570');
 const P256_OID: Bytes = fromHex('06082a8648ce3d030107');

@@ -5,6 +5,7 @@
 import { type Bytes, concat, equalBytes, fromHex } from '../base/bytes.ts';
 import { Reader } from '../base/reader.ts';
 import { bitString, element, encode, NotDer, nested, SEQUENCE, unlessMalformed, unsigned } from './der.ts';
+import { MAX_RSA_BYTES, MAX_SPKI_BYTES, MIN_RSA_BYTES } from './limits.ts';
 import type { HashName } from './suites.ts';
 
 export type CurveKind = 'ed25519' | 'p256' | 'p384';
@@ -25,13 +26,6 @@ export interface RsaKey {
 }
 
 export type PublicKey = CurveKey | RsaKey;
-
-/** Below 2048 bits a modulus is too weak (RFC 9846 §4.3.3 leaves it to us), above 8192 one check costs too much. */
-export const MIN_RSA_BYTES = 256;
-export const MAX_RSA_BYTES = 1024;
-
-/** Longest SubjectPublicKeyInfo worth reading: an 8192-bit modulus, a 33-bit exponent, PSS parameters, and their headers. */
-export const MAX_SPKI_BYTES = 1200;
 
 interface CurveForm {
   readonly kind: CurveKind;
