@@ -6,6 +6,7 @@ import { hmac } from '@noble/hashes/hmac.js';
 import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
 import type { Bytes } from '../base/bytes.ts';
 import { CryptoError } from './errors.ts';
+import { checkExpand } from './hkdf.ts';
 import { nobleAead } from './nobleAead.ts';
 import { type CurveArithmetic, curveKey, importCurveKey } from './privateKey.ts';
 import type { CryptoProvider, Hash, KeyExchange, PrivateKey } from './provider.ts';
@@ -36,8 +37,7 @@ export function nobleProvider(options: NobleOptions = {}): CryptoProvider {
     },
     hkdfExtract: (name, salt, inputKey) => extract(HASHES[name], inputKey, salt) as Bytes,
     hkdfExpand(name, pseudoRandomKey, info, length) {
-      if (length > 255 * HASHES[name].outputLen)
-        throw new RangeError(`HKDF cannot expand to ${length} bytes`);
+      checkExpand(name, pseudoRandomKey, length);
       return expand(HASHES[name], pseudoRandomKey, info, length) as Bytes;
     },
     aead: nobleAead,

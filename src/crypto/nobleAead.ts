@@ -2,31 +2,33 @@
 import { gcm } from '@noble/ciphers/aes.js';
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
 import type { Bytes } from '../base/bytes.ts';
-import { checkNonce, copyKey, TAG_LENGTH } from './aead.ts';
+import { checkNonce, copyKey, live, TAG_LENGTH } from './aead.ts';
 import { RECORD_LIMITS, SCRATCH_SIZE } from './limits.ts';
 import type { Aead } from './provider.ts';
 import type { AeadName } from './suites.ts';
 
 export function nobleAead(name: AeadName, key: Uint8Array): Aead {
-  const copy = copyKey(name, key);
-  return name === 'chacha20-poly1305' ? new ChaCha(name, copy) : new Gcm(name, copy);
+  return new NobleAead(name, copyKey(name, key));
 }
 
-/** What both ciphers share: where bytes lie. */
-abstract class NobleAead implements Aead {
+/** A cipher over a slot that holds the text with 16 bytes for the tag behind it. Both work in place. */
+interface InPlace {
+  encrypt(key: Bytes, nonce: Uint8Array, additionalData: Uint8Array, slot: Uint8Array): void;
+  /** False when the tag is wrong. */
+  decrypt(key: Bytes, nonce: Uint8Array, additionalData: Uint8Array, slot: Uint8Array): boolean;
+}
+
+class NobleAead implements Aead {
   readonly tagLength = TAG_LENGTH;
   readonly recordLimit: number;
-  protected readonly key: Bytes;
+  readonly #cipher: InPlace;
+  #key: Bytes | undefined;
 
   constructor(name: AeadName, key: Bytes) {
     this.recordLimit = RECORD_LIMITS[name];
-    this.key = key;
+    this.#cipher = name === 'chacha20-poly1305' ? chacha : aesGcm;
+    this.#key = key;
   }
-
-  /** Encrypts the plaintext in `slot` in place and puts the tag into its last 16 bytes. */
-  protected abstract encrypt(nonce: Uint8Array, additionalData: Uint8Array, slot: Uint8Array): void;
-  /** Decrypts in place; false when the tag is wrong. */
-  protected abstract decrypt(nonce: Uint8Array, additionalData: Uint8Array, slot: Uint8Array): boolean;
 
   seal(
     nonce: Uint8Array,
@@ -36,6 +38,7 @@ abstract class NobleAead implements Aead {
     at: number,
   ): number {
     checkNonce(nonce);
+    const key = live(this.#key);
     let end = at;
     for (const part of parts) {
       out.set(part, end);
@@ -43,40 +46,56 @@ abstract class NobleAead implements Aead {
     }
     end += TAG_LENGTH;
     if (end > out.length) throw new RangeError(`record ends at ${end} of ${out.length} bytes`);
-    this.encrypt(nonce, additionalData, out.subarray(at, end));
+    this.#cipher.encrypt(key, nonce, additionalData, out.subarray(at, end));
     return end;
   }
 
   open(nonce: Uint8Array, additionalData: Uint8Array, bytes: Uint8Array, from: number, to: number): number {
     checkNonce(nonce);
+    const key = live(this.#key);
     if (to - from < TAG_LENGTH) return -1;
-    return this.decrypt(nonce, additionalData, bytes.subarray(from, to)) ? to - TAG_LENGTH : -1;
+    return this.#cipher.decrypt(key, nonce, additionalData, bytes.subarray(from, to)) ? to - TAG_LENGTH : -1;
   }
 
   destroy(): void {
-    this.key.fill(0);
+    this.#key?.fill(0);
+    this.#key = undefined;
   }
 }
 
-class ChaCha extends NobleAead {
-  protected encrypt(nonce: Uint8Array, additionalData: Uint8Array, slot: Uint8Array): void {
+const chacha: InPlace = {
+  encrypt(key, nonce, additionalData, slot) {
     const work = aligned(slot);
     // Output = input is allowed: noble copies the input onto itself and encrypts there.
-    chacha20poly1305(this.key, nonce, additionalData).encrypt(work.subarray(0, -TAG_LENGTH), work);
+    chacha20poly1305(key, nonce, additionalData).encrypt(work.subarray(0, -TAG_LENGTH), work);
     if (work !== slot) moveBack(work, slot);
-  }
-
-  protected decrypt(nonce: Uint8Array, additionalData: Uint8Array, slot: Uint8Array): boolean {
+  },
+  decrypt(key, nonce, additionalData, slot) {
     const work = aligned(slot);
     try {
-      chacha20poly1305(this.key, nonce, additionalData).decrypt(work, work.subarray(0, -TAG_LENGTH));
+      chacha20poly1305(key, nonce, additionalData).decrypt(work, work.subarray(0, -TAG_LENGTH));
     } catch {
       return false;
     }
     if (work !== slot) moveBack(work, slot);
     return true;
-  }
-}
+  },
+};
+
+/** noble's GCM derives its tables anew for each record and always returns a new array: ChaCha20 is the one to prefer. */
+const aesGcm: InPlace = {
+  encrypt(key, nonce, additionalData, slot) {
+    slot.set(gcm(key, nonce, additionalData).encrypt(slot.subarray(0, -TAG_LENGTH)));
+  },
+  decrypt(key, nonce, additionalData, slot) {
+    try {
+      slot.set(gcm(key, nonce, additionalData).decrypt(slot));
+      return true;
+    } catch {
+      return false;
+    }
+  },
+};
 
 /** Below this the detour costs more than it saves. */
 const SCRATCH_FROM = 256;
@@ -97,20 +116,4 @@ function aligned(slot: Uint8Array): Uint8Array {
 function moveBack(work: Uint8Array, slot: Uint8Array): void {
   slot.set(work);
   work.fill(0);
-}
-
-/** noble's GCM derives its tables anew for each record and always returns a new array: ChaCha20 is the one to prefer. */
-class Gcm extends NobleAead {
-  protected encrypt(nonce: Uint8Array, additionalData: Uint8Array, slot: Uint8Array): void {
-    slot.set(gcm(this.key, nonce, additionalData).encrypt(slot.subarray(0, -TAG_LENGTH)));
-  }
-
-  protected decrypt(nonce: Uint8Array, additionalData: Uint8Array, slot: Uint8Array): boolean {
-    try {
-      slot.set(gcm(this.key, nonce, additionalData).decrypt(slot));
-      return true;
-    } catch {
-      return false;
-    }
-  }
 }

@@ -4,7 +4,7 @@
  */
 import { type CipherGCMTypes, createCipheriv, createDecipheriv } from 'node:crypto';
 import type { Bytes } from '../base/bytes.ts';
-import { checkNonce, copyKey, TAG_LENGTH } from './aead.ts';
+import { checkNonce, copyKey, live, TAG_LENGTH } from './aead.ts';
 import { RECORD_LIMITS } from './limits.ts';
 import type { Aead } from './provider.ts';
 import type { AeadName } from './suites.ts';
@@ -19,7 +19,7 @@ class NodeAead implements Aead {
   readonly tagLength = TAG_LENGTH;
   readonly recordLimit: number;
   readonly #cipher: CipherGCMTypes; // ChaCha20-Poly1305 has the same interface, only its name is missing from the type
-  readonly #key: Bytes;
+  #key: Bytes | undefined;
 
   constructor(name: AeadName, key: Bytes) {
     this.recordLimit = RECORD_LIMITS[name];
@@ -35,6 +35,7 @@ class NodeAead implements Aead {
     at: number,
   ): number {
     checkNonce(nonce);
+    const key = live(this.#key);
     // A call into OpenSSL costs more than copying a record: gather the parts in their place, encrypt once.
     let end = at;
     for (const part of parts) {
@@ -43,7 +44,7 @@ class NodeAead implements Aead {
     }
     if (end + TAG_LENGTH > out.length)
       throw new RangeError(`record ends at ${end + TAG_LENGTH} of ${out.length} bytes`);
-    const cipher = createCipheriv(this.#cipher, this.#key, nonce, OPTIONS);
+    const cipher = createCipheriv(this.#cipher, key, nonce, OPTIONS);
     cipher.setAAD(additionalData);
     out.set(cipher.update(out.subarray(at, end)), at);
     cipher.final();
@@ -53,9 +54,10 @@ class NodeAead implements Aead {
 
   open(nonce: Uint8Array, additionalData: Uint8Array, bytes: Uint8Array, from: number, to: number): number {
     checkNonce(nonce);
+    const key = live(this.#key);
     const end = to - TAG_LENGTH;
     if (end < from) return -1;
-    const decipher = createDecipheriv(this.#cipher, this.#key, nonce, OPTIONS);
+    const decipher = createDecipheriv(this.#cipher, key, nonce, OPTIONS);
     decipher.setAAD(additionalData);
     decipher.setAuthTag(bytes.subarray(end, to));
     const plaintext = decipher.update(bytes.subarray(from, end));
@@ -70,6 +72,7 @@ class NodeAead implements Aead {
 
   /** OpenSSL's own copies die with each record's cipher object. */
   destroy(): void {
-    this.#key.fill(0);
+    this.#key?.fill(0);
+    this.#key = undefined;
   }
 }

@@ -13,9 +13,9 @@ import {
   verify,
 } from 'node:crypto';
 import { base64url, fromBase64url } from '../base/base64.ts';
-import { type Bytes, concat, fromHex, hex } from '../base/bytes.ts';
+import { type Bytes, concat, fromHex } from '../base/bytes.ts';
 import { CryptoError } from './errors.ts';
-import { KEY_CACHE_LIMIT } from './limits.ts';
+import { KEY_CACHE_LIMIT, MAX_SPKI_BYTES } from './limits.ts';
 import { encodePkcs8 } from './pkcs8.ts';
 import { type CurveArithmetic, curveKey, requireScheme } from './privateKey.ts';
 import type { KeyExchange, PrivateKey } from './provider.ts';
@@ -162,7 +162,8 @@ export function nodeVerify(
 }
 
 function importPublic(spki: Uint8Array): ImportedKey | undefined {
-  const id = hex(spki);
+  if (spki.length > MAX_SPKI_BYTES) return undefined;
+  const id = Buffer.from(spki.buffer, spki.byteOffset, spki.length).toString('latin1');
   let imported = keyCache.get(id);
   if (imported !== undefined) keyCache.delete(id);
   else {
