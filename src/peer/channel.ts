@@ -1,0 +1,170 @@
+/**
+ * The public face of one authenticated byte stream. Fast: `start(handler)` and `send`, as on any link. Comfortable: Web
+ * Streams, `for await`. Use one way of reading, not several.
+ */
+import { deferred } from '../base/deferred.ts';
+import type { Q2qError } from '../base/errors.ts';
+import { Events } from '../base/events.ts';
+import type { Identity, PeerIdentity } from '../identity/index.ts';
+import type { Negotiated } from '../tls/index.ts';
+import type { Link, LinkHandler, LinkInfo } from '../transport/link.ts';
+import type { SecureLink, SecureStats } from './secureLink.ts';
+import { linkChunks, linkReadable, linkWritable } from './streams.ts';
+
+/** How the bytes travel now. It can change while the channel lives. */
+export interface ChannelPath {
+  readonly kind: 'direct' | 'relayed';
+  /** The relay's address, when there is one. */
+  readonly via?: string;
+  /** Why not direct. */
+  readonly reason?: string;
+}
+
+/** What the endpoint knows of a channel; `path` may be a getter. */
+export interface ChannelFacts {
+  /** Who is at the other end, as its certificate proved. */
+  readonly peer: PeerIdentity;
+  /** Who we are in this channel. */
+  readonly local: Pick<Identity, 'keyId' | 'name' | 'device'>;
+  readonly protocol: string;
+  readonly path: ChannelPath;
+}
+
+export interface ChannelEvents {
+  /** `send` returned false before; now there is room. */
+  readonly drain: undefined;
+  readonly path: ChannelPath;
+}
+
+export class Channel implements Link, AsyncDisposable {
+  readonly info: LinkInfo;
+  readonly peer: PeerIdentity;
+  readonly local: ChannelFacts['local'];
+  readonly protocol: string;
+  /**
+   * Settles when the channel is gone: fulfilled if both directions ended cleanly, rejected with the reason if not. It
+   * may be ignored.
+   */
+  readonly closed: Promise<void>;
+  readonly #link: SecureLink;
+  readonly #facts: ChannelFacts;
+  readonly #events = new Events<ChannelEvents>();
+  #handler: LinkHandler | undefined;
+  #paused = false;
+  #gone = false;
+  #error: Q2qError | undefined;
+
+  /** Takes over a link that nobody has started. Endpoints make channels; applications get them. */
+  constructor(link: SecureLink, facts: ChannelFacts) {
+    const closed = deferred<void>();
+    closed.promise.catch(() => {}); // whoever wants the error awaits `closed`
+    this.closed = closed.promise;
+    this.info = link.info;
+    this.peer = facts.peer;
+    this.local = facts.local;
+    this.protocol = facts.protocol;
+    this.#link = link;
+    this.#facts = facts;
+    link.pause(); // until somebody reads
+    link.start({
+      data: (chunk) => this.#handler!.data(chunk),
+      drain: () => {
+        this.#handler?.drain();
+        this.#events.emit('drain', undefined);
+      },
+      end: () => this.#handler?.end(),
+      closed: (error) => {
+        this.#gone = true;
+        this.#error = error;
+        this.#handler?.closed(error);
+        if (error === undefined) closed.resolve();
+        else closed.reject(error);
+      },
+    });
+  }
+
+  get path(): ChannelPath {
+    return this.#facts.path;
+  }
+
+  /** Suite, group, ALPN, and the proof of who the peer is. */
+  get negotiated(): Negotiated {
+    return this.#link.negotiated;
+  }
+
+  get stats(): SecureStats {
+    return this.#link.stats;
+  }
+
+  get buffered(): number {
+    return this.#link.buffered;
+  }
+
+  /** Returns the function that removes the listener. */
+  on<Name extends keyof ChannelEvents>(
+    name: Name,
+    listener: (payload: ChannelEvents[Name]) => void,
+  ): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  /** For the endpoint: the bytes travel another way now. */
+  pathChanged(): void {
+    this.#events.emit('path', this.path);
+  }
+
+  start(handler: LinkHandler): void {
+    if (this.#handler !== undefined) throw new Error('channel has a reader already');
+    this.#handler = handler;
+    if (this.#gone) queueMicrotask(() => handler.closed(this.#error));
+    else if (!this.#paused) this.#link.resume();
+  }
+
+  /** Takes the bytes over: they must not be changed afterwards. False: stop until `drain`. */
+  send(bytes: Uint8Array | readonly Uint8Array[]): boolean {
+    return this.#link.send(bytes);
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#link.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    if (this.#handler !== undefined) this.#link.resume();
+  }
+
+  get readable(): ReadableStream<Uint8Array> {
+    return linkReadable(this);
+  }
+
+  get writable(): WritableStream<Uint8Array> {
+    return linkWritable(this);
+  }
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
+    return linkChunks(this);
+  }
+
+  /** Ends our direction after what was sent; the other one goes on. */
+  closeWrite(): void {
+    this.#link.closeWrite();
+  }
+
+  /** Sends what is queued and ends both directions; what still arrives is dropped. Resolves as `closed` does. */
+  close(): Promise<void> {
+    this.#link.close();
+    return this.closed;
+  }
+
+  /** Cuts both directions now. The other end sees a failure and, below 2^32, the code. */
+  reset(code?: number): void {
+    this.#link.reset(code);
+  }
+
+  /** Closes and waits. A failure is left to `closed`: a block that already throws keeps its own error. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close().catch(() => {});
+  }
+}
