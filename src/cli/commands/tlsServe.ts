@@ -1,0 +1,173 @@
+/** `q2q tls serve`: our TLS 1.3 server for any client, like `openssl s_server`. */
+import { createServer, type Server } from 'node:http';
+import { type Command, Option } from 'commander';
+import { utf8 } from '../../base/bytes.ts';
+import { deferred } from '../../base/deferred.ts';
+import { verifyClient } from '../../identity/index.ts';
+import { toDuplex } from '../../peer/duplex.node.ts';
+import { type SecureLink, secure } from '../../peer/secure.ts';
+import { type PeerVerifier, ServerContext, type TlsConfigInit } from '../../tls/index.ts';
+import type { Link } from '../../transport/link.ts';
+import { stdioLink } from '../../transport/stdio.node.ts';
+import { listenTcp } from '../../transport/tcp.node.ts';
+import { formatHostPort, parseHostPort } from '../arguments.ts';
+import { readCertificates } from '../certificates.ts';
+import type { Context, Run } from '../context.ts';
+import { usage } from '../errors.ts';
+import type { ExitCode } from '../exitCodes.ts';
+import { addExamples } from '../help.ts';
+import { describe, errorRecord } from '../output.ts';
+import { exitAfterStop } from '../signals.ts';
+import { echo, splice } from '../splice.ts';
+import {
+  addTlsOptions,
+  handshakeLines,
+  handshakeRecord,
+  handshakeTimeout,
+  type TlsOptions,
+  tlsConfigOf,
+} from '../tlsOptions.ts';
+
+interface ServeOptions extends TlsOptions {
+  readonly port: string;
+  readonly requireClient?: boolean;
+  readonly http?: boolean;
+  readonly echo?: boolean;
+}
+
+/** What is done with a connection once its handshake is complete; the promise is its end. */
+type Service = (link: SecureLink) => Promise<void>;
+
+export function addTlsServe(tls: Command, run: Run): void {
+  const serve = tls
+    .command('serve')
+    .description('serve TLS 1.3: pages, an echo, or stdin and stdout to the first connection')
+    .requiredOption(
+      '--port <[host:]port>',
+      'where to listen; port 0 takes a free one; default host 127.0.0.1',
+    );
+  addTlsOptions(serve)
+    .option('--require-client', 'refuse clients without a certificate under --ca')
+    .addOption(new Option('--http', 'answer HTTP requests with a small page').conflicts('echo'))
+    .option('--echo', 'send back what comes')
+    .action((options: ServeOptions, command: Command) =>
+      run(command, (context) => tlsServe(options, context)),
+    );
+  addExamples(serve, [
+    'q2q tls serve --port 4433 --cert server.crt --key server.key --http',
+    'q2q tls serve --port 4433 --cert server.crt --key server.key --ca ca.crt --require-client --echo --alpn q2q/1',
+  ]);
+}
+
+async function tlsServe(options: ServeOptions, context: Context): Promise<ExitCode | undefined> {
+  const { out, signal } = context;
+  const address = parseHostPort(options.port, '--port', '127.0.0.1', 0);
+  const { service, once } = chooseService(options);
+  const tls = new ServerContext(await serverConfig(options, context), context.provider);
+  const timeout = handshakeTimeout(options);
+  const live = new Set<Link>();
+  const finished = deferred<void>();
+
+  const serve = async (link: Link): Promise<void> => {
+    live.add(link);
+    try {
+      const secured = await secure(link, tls, { signal, timeout });
+      reportHandshake(secured, options, context);
+      await service(secured);
+      if (once) finished.resolve();
+    } catch (error) {
+      if (once || signal.aborted) finished.reject(error);
+      else reportFailure(link, error, options, context);
+    } finally {
+      live.delete(link);
+    }
+  };
+  const listener = await listenTcp(address, (link) => {
+    if (once) void listener.close();
+    void serve(link);
+  });
+  signal.addEventListener('abort', () => finished.resolve(), { once: true });
+  const at = formatHostPort({ host: address.host, port: listener.port });
+  if (options.json === true) out.json({ event: 'ready', address: at, port: listener.port });
+  else out.say(`listening on ${at}`);
+
+  try {
+    await finished.promise;
+  } finally {
+    await listener.close();
+    for (const link of live) link.reset();
+  }
+  return signal.aborted ? exitAfterStop(signal) : undefined;
+}
+
+function chooseService(options: ServeOptions): { service: Service; once: boolean } {
+  if (options.http === true) return { service: httpService(), once: false };
+  if (options.echo === true) return { service: echoService, once: false };
+  if (options.json === true) throw usage('--json needs --http or --echo: without them stdout carries data');
+  return { service: pipeService, once: true };
+}
+
+async function serverConfig(options: ServeOptions, context: Context): Promise<TlsConfigInit> {
+  const { ca, requireClient } = options;
+  if (options.cert === undefined) throw usage('a server needs --cert and --key');
+  if (requireClient === true && ca === undefined) {
+    throw usage('--require-client needs --ca', 'name the file of the roots that sign your clients');
+  }
+  const config = await tlsConfigOf(options, context);
+  const clientCertificate = ca === undefined ? 'none' : requireClient === true ? 'require' : 'request';
+  const roots = ca === undefined ? [] : await readCertificates(ca, context.stdin);
+  const verifier: PeerVerifier = {
+    verify: ({ chain }) => verifyClient(chain, roots, Date.now(), context.provider),
+  };
+  return { ...config, clientCertificate, verifier };
+}
+
+const echoService: Service = async (link) => {
+  const error = await echo(link);
+  if (error !== undefined) throw error;
+};
+
+const pipeService: Service = async (link) => {
+  const { error } = await splice(stdioLink(process.stdin, process.stdout), link);
+  if (error !== undefined) throw error;
+};
+
+/** A real HTTP server on top of our TLS: one small page that says what was negotiated. */
+function httpService(): Service {
+  const links = new WeakMap<object, SecureLink>();
+  const server: Server = createServer((request, response) => {
+    const link = links.get(request.socket);
+    const lines = link === undefined ? [] : handshakeLines(link.negotiated);
+    const body = `q2q tls serve\n\n${lines.join('\n')}\n`;
+    response.writeHead(200, {
+      'content-type': 'text/plain; charset=utf-8',
+      'content-length': utf8(body).length,
+    });
+    response.end(request.method === 'HEAD' ? undefined : body);
+  });
+  return (link) => {
+    const duplex = toDuplex(link);
+    links.set(duplex, link);
+    server.emit('connection', duplex);
+    return new Promise((resolve, reject) => {
+      duplex.once('error', reject);
+      duplex.once('close', () => resolve());
+    });
+  };
+}
+
+function reportHandshake(link: SecureLink, options: ServeOptions, { out, provider }: Context): void {
+  const remote = link.info.remote ?? 'unknown';
+  if (options.json === true) {
+    out.json({ event: 'handshake', remote, ...handshakeRecord(link.negotiated, provider) });
+    return;
+  }
+  out.say(`connection from ${remote}`);
+  for (const line of handshakeLines(link.negotiated)) out.tell(line);
+}
+
+function reportFailure(link: Link, error: unknown, options: ServeOptions, { out }: Context): void {
+  const remote = link.info.remote ?? 'unknown';
+  if (options.json === true) out.json({ ...errorRecord(error), remote });
+  out.say(`connection from ${remote} failed: ${describe(error).message}`);
+}

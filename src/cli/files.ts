@@ -1,0 +1,53 @@
+/** Reads what the person names, with one clear message when it cannot be read. `-` is stdin. */
+import { readFile } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { concat } from '../base/bytes.ts';
+import { CliError } from './errors.ts';
+
+/** A certificate bundle or an invite is at most some hundred KiB; whatever is larger is the wrong file. */
+const MAX_FILE = 1_048_576;
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist',
+  ENOTDIR: 'does not exist',
+  EACCES: 'is not readable by this user',
+  EPERM: 'is not readable by this user',
+  EISDIR: 'is a folder',
+};
+
+export async function readBytes(path: string, stdin: Readable, what: string): Promise<Uint8Array> {
+  if (path === '-') return readStream(stdin, what);
+  try {
+    return checked(await readFile(path), what, path);
+  } catch (cause) {
+    throw cause instanceof CliError ? cause : fileError(what, path, cause);
+  }
+}
+
+export async function readText(path: string, stdin: Readable, what: string): Promise<string> {
+  return new TextDecoder().decode(await readBytes(path, stdin, what));
+}
+
+async function readStream(stream: Readable, what: string): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > MAX_FILE) break;
+  }
+  return checked(concat(chunks), what, '(stdin)');
+}
+
+function checked(bytes: Uint8Array, what: string, path: string): Uint8Array {
+  if (bytes.length > MAX_FILE) {
+    throw new CliError('ERR_CLI_FILE', `${what} ${path} is longer than ${MAX_FILE} bytes`);
+  }
+  return bytes;
+}
+
+export function fileError(what: string, path: string, cause: unknown): CliError {
+  const code = (cause as NodeJS.ErrnoException).code ?? '';
+  const reason = REASONS[code] ?? `cannot be used (${code || String(cause)})`;
+  return new CliError('ERR_CLI_FILE', `${what} ${path} ${reason}`, { cause });
+}

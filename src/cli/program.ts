@@ -1,0 +1,36 @@
+/** The command table: global options, help and the grammar's errors. Each verb lives in commands/. */
+import { Command, Option } from 'commander';
+import { addCert } from './commands/cert.ts';
+import { addTls } from './commands/tls.ts';
+import type { Run } from './context.ts';
+import { EXIT_HELP } from './exitCodes.ts';
+
+/** Put in by the build (scripts/build.mjs). */
+declare const Q2Q_VERSION: string | undefined;
+
+const version: string = typeof Q2Q_VERSION === 'string' ? Q2Q_VERSION : '0.0.0-source';
+
+export interface GrammarOutput {
+  readonly writeOut: (text: string) => void;
+  readonly writeErr: (text: string) => void;
+}
+
+export function buildProgram(run: Run, output: GrammarOutput): Command {
+  const program = new Command('q2q')
+    .description('Dial a person and a purpose, get one authenticated byte stream.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand('help [command]', 'print the help of a command')
+    .addOption(new Option('--home <dir>', 'folder of identities and settings (or $Q2Q_HOME)'))
+    .addOption(new Option('-q, --quiet', 'say nothing but errors on stderr'))
+    .addOption(new Option('-v, --verbose', 'say more on stderr'))
+    .addOption(new Option('--no-color', 'no colour (or $NO_COLOR)'))
+    .configureHelp({ showGlobalOptions: true, helpWidth: 100 })
+    .configureOutput({ ...output, outputError: () => {} }) // main prints the grammar's errors in our own voice
+    .showSuggestionAfterError(true)
+    .exitOverride();
+  addCert(program, run);
+  addTls(program, run);
+  program.addHelpText('after', `\n${EXIT_HELP}`);
+  return program;
+}

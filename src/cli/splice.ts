@@ -1,0 +1,64 @@
+/** Two links joined: what one delivers the other sends, each direction held back and ended on its own. */
+import type { Q2qError } from '../base/errors.ts';
+import type { Link, LinkHandler } from '../transport/link.ts';
+
+export interface SpliceOptions {
+  /** Called with the size of each chunk: from `a` to `b`, and from `b` to `a`. */
+  readonly onForward?: (bytes: number) => void;
+  readonly onBackward?: (bytes: number) => void;
+}
+
+/** How both links ended: the first failure, if any. */
+export interface SpliceEnd {
+  readonly error: Q2qError | undefined;
+  readonly side: 'a' | 'b' | undefined;
+}
+
+/** Joins the links until both are closed. A failure of one resets the other, so that no end is taken for a clean one. */
+export function splice(a: Link, b: Link, options: SpliceOptions = {}): Promise<SpliceEnd> {
+  return new Promise((resolve) => {
+    let open = 2;
+    let first: SpliceEnd = { error: undefined, side: undefined };
+    const ended = (side: 'a' | 'b', error: Q2qError | undefined): void => {
+      if (error !== undefined && first.error === undefined) first = { error, side };
+      if (--open === 0) resolve(first);
+    };
+    a.start(half(a, b, options.onForward, (error) => ended('a', error)));
+    b.start(half(b, a, options.onBackward, (error) => ended('b', error)));
+  });
+}
+
+function half(
+  from: Link,
+  to: Link,
+  onBytes: ((bytes: number) => void) | undefined,
+  ended: (error: Q2qError | undefined) => void,
+): LinkHandler {
+  return {
+    data(chunk) {
+      onBytes?.(chunk.length);
+      if (!to.send(chunk)) from.pause();
+    },
+    drain: () => to.resume(),
+    end: () => to.closeWrite(),
+    closed(error) {
+      if (error === undefined) to.close();
+      else to.reset();
+      ended(error);
+    },
+  };
+}
+
+/** Sends back what it gets, held back by the reader; resolves when the link is closed. */
+export function echo(link: Link): Promise<Q2qError | undefined> {
+  return new Promise((resolve) => {
+    link.start({
+      data: (chunk) => {
+        if (!link.send(chunk)) link.pause();
+      },
+      drain: () => link.resume(),
+      end: () => link.closeWrite(),
+      closed: resolve,
+    });
+  });
+}
