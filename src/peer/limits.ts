@@ -1,0 +1,44 @@
+/** The numbers of the peer layer, each with its reason and the memory it can cost. docs/limits.md repeats them. */
+
+/** One control message, length prefix excluded: eight certificates and a description fit twice over. */
+export const MAX_MESSAGE = 16_384;
+/** Nesting of a message's values: an array of rows in an array of fields is 3. */
+export const MAX_DEPTH = 4;
+/** Values in one message: a 16 KiB message of one-byte values would otherwise make 16,384 objects. */
+export const MAX_VALUES = 1_024;
+/** Control bytes queued towards an end that does not read; above it the control channel is closed as `busy`. */
+export const MAX_CONTROL_BACKLOG = 262_144;
+
+export const MAX_DESCRIPTION = 200;
+export const MAX_PROTOCOLS_PER_LISTEN = 32;
+export const MAX_OFFERS = 32;
+export const MAX_CHAIN_CERTIFICATES = 4;
+/** A user's leaf is ~600 bytes, a P-384 one with an intermediate ~1,600. */
+export const MAX_CHAIN_BYTES = 8_192;
+
+/** A dial that meets silence everywhere ends here; `dial({timeout})` changes it. */
+export const DIAL_TIMEOUT = 15_000;
+/** Link, mutual handshake and welcome: three round trips and two signatures on a slow phone. */
+export const CONTROL_TIMEOUT = 10_000;
+/** TLS inside an A⇄B channel, greeting included. Must exceed the relay's and `authorize`'s deadlines. */
+export const CHANNEL_TIMEOUT = 10_000;
+export const ENROL_TIMEOUT = 15_000;
+/** `authorize` answers within this or the answer is no. Below the relay's listener deadline, so that ours is heard. */
+export const AUTHORIZE_TIMEOUT = 2_500;
+/** Handshakes running at once on one incoming path: each may hold ~40 KiB of half-read flights. */
+export const MAX_PENDING_HANDSHAKES = 256;
+/** Grants remembered between `authorize` and the caller's path (one small object each). */
+export const MAX_GRANTS = 4_096;
+export const GRANT_LIFETIME = 60_000;
+/** An A⇄B session without channels is kept this long for the next dial. */
+export const SESSION_IDLE = 30_000;
+
+/** Reconnecting: exponential from the first to the last, each ± half, so that a relay's restart is not a stampede. */
+export const BACKOFF_FIRST = 250;
+export const BACKOFF_LAST = 30_000;
+
+/** Renewal at this part of a certificate's life, minus up to a twentieth (step-ca does the same). */
+export const RENEW_AT: number = 2 / 3;
+export const RENEW_JITTER: number = 1 / 20;
+/** A renewal that failed is tried again after this. */
+export const RENEW_RETRY = 60_000;
