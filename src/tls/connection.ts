@@ -1,0 +1,364 @@
+/**
+ * One TLS connection without IO: bytes in by `feed`, events out by `next`, bytes out by `takeOutput`. It owns the state,
+ * the record layer and the event queue, and knows neither sockets nor clocks nor promises. Nothing it calls can call
+ * back into it; slow or foreign work is an op that the driver answers with `settle`.
+ */
+import type { Bytes } from '../base/bytes.ts';
+import { EMPTY } from '../base/bytes.ts';
+import { ShortInput } from '../base/reader.ts';
+import type { AlertName } from './alert.ts';
+import type { TlsConfig } from './config.ts';
+import { decodeError, misuse, TlsError, unexpectedMessage } from './errors.ts';
+import type { Negotiated, OpAnswer, TlsEvent } from './events.ts';
+import type { KeyLogLabel } from './keylog.ts';
+import { keyLogLine } from './keylog.ts';
+import { MAX_EXPORT, MAX_PENDING_INPUT, OUTPUT_HIGH_WATER } from './limits.ts';
+import type { HandshakeName } from './messages/codePoints.ts';
+import type { RecordAligned } from './proofs.ts';
+import { Fragmenter } from './record/fragmenter.ts';
+import type { Incoming } from './record/reader.ts';
+import { RecordReader } from './record/reader.ts';
+import { RecordWriter } from './record/writer.ts';
+import type { TrafficKeys } from './schedule/schedule.ts';
+import type { Transcript } from './schedule/transcript.ts';
+import type { Seam } from './seam.ts';
+import type { Output, State } from './state.ts';
+import { advance, POISONED, Suspended } from './state.ts';
+import { Traffic } from './traffic.ts';
+
+export type Phase = 'handshake' | 'open' | 'closed' | 'failed';
+
+export class TlsConnection {
+  readonly role: 'client' | 'server';
+  readonly #reader: RecordReader;
+  readonly #writer: RecordWriter;
+  readonly #out: Output;
+  #state: State = POISONED;
+  #traffic: Traffic | undefined;
+  #events: TlsEvent[] = [];
+  #nextEvent = 0;
+  #unread = 0;
+  #opId = 0;
+  #isBusy = false;
+  #inputEnded = false;
+  #readClosed = false;
+  #writeClosed = false;
+  #updateDue = false;
+  #error: TlsError | undefined;
+
+  /** @internal Made by `ClientContext.connect` and `ServerContext.accept`. */
+  constructor(role: 'client' | 'server', config: TlsConfig, seam: Seam, start: (out: Output) => State) {
+    this.role = role;
+    this.#reader = new RecordReader(role);
+    this.#writer = new RecordWriter(config.maxPlaintext, role === 'client');
+    this.#out = this.#makeOutput(config, seam);
+    this.#guarded(() => {
+      this.#state = start(this.#out);
+    });
+  }
+
+  /** `open` until both directions are closed; one of them may be. */
+  get phase(): Phase {
+    if (this.#error !== undefined) return 'failed';
+    if (this.#readClosed && this.#writeClosed) return 'closed';
+    return this.#traffic === undefined ? 'handshake' : 'open';
+  }
+
+  /** False: stop granting window below. An op is pending, events wait to be pulled, or nothing more is expected. */
+  get wantsInput(): boolean {
+    return (
+      this.#error === undefined &&
+      !this.#readClosed &&
+      !(this.#state instanceof Suspended) &&
+      this.#unread < OUTPUT_HIGH_WATER
+    );
+  }
+
+  /** What was agreed, once the phase is `open`. */
+  get negotiated(): Negotiated | undefined {
+    return this.#traffic?.negotiated;
+  }
+
+  get error(): TlsError | undefined {
+    return this.#error;
+  }
+
+  /**
+   * Bytes from below. Takes the array over and decrypts in it. While an op is pending they are kept, not processed. After
+   * the peer's close_notify or an error they are dropped: what follows an end is not TLS (lesson 18).
+   */
+  feed(chunk: Uint8Array): void {
+    if (this.#error !== undefined || this.#readClosed) return;
+    this.#guarded(() => {
+      if (this.#state instanceof Suspended && this.#reader.length + chunk.length > MAX_PENDING_INPUT)
+        throw new TlsError(
+          'ERR_TLS_INPUT_LIMIT',
+          `more than ${MAX_PENDING_INPUT} bytes fed while an op is pending`,
+        );
+      this.#reader.push(chunk);
+      this.#process();
+    });
+  }
+
+  /** The carrier ended. Without close_notify before it that is `ERR_TLS_TRUNCATED`, never an end (lesson 17). */
+  endOfInput(): void {
+    if (this.#error !== undefined || this.#readClosed) return;
+    this.#inputEnded = true;
+    this.#guarded(() => this.#process());
+  }
+
+  /** Pull until undefined. */
+  next(): TlsEvent | undefined {
+    const event = this.#events[this.#nextEvent];
+    if (event === undefined) return undefined;
+    this.#nextEvent++;
+    if (this.#nextEvent === this.#events.length) {
+      this.#events = [];
+      this.#nextEvent = 0;
+    }
+    if (event.type === 'data') this.#unread -= event.bytes.length;
+    return event;
+  }
+
+  /**
+   * Encrypts the concatenation of `parts` into as few records as they need, nothing joined, and returns how many bytes
+   * it took: fewer than given, down to 0, while `outputSize` is high. Throws outside `open` and after `closeWrite`.
+   */
+  write(parts: Uint8Array | readonly Uint8Array[]): number {
+    this.#demandOpen('write');
+    if (this.#writeClosed) throw misuse('write after closeWrite');
+    const data = new Fragmenter(parts instanceof Uint8Array ? [parts] : parts);
+    const total = data.left;
+    this.#guarded(() => {
+      this.#answerKeyUpdate();
+      while (data.left > 0 && this.#writer.size < OUTPUT_HIGH_WATER) {
+        if (this.#writer.keyIsSpent) this.#traffic!.updateKeys(false, this.#out);
+        const before = data.left;
+        const slice = data.take(this.#writer.maxPlaintext);
+        this.#writer.data(slice, before - data.left);
+      }
+    });
+    this.#rethrow();
+    return total - data.left;
+  }
+
+  /** Whole records, at most `max` bytes but at least one record if there is any. The arrays are the caller's. */
+  takeOutput(max: number = Number.POSITIVE_INFINITY): Uint8Array[] {
+    this.#guarded(() => this.#answerKeyUpdate());
+    return this.#writer.take(max);
+  }
+
+  /** Bytes that `takeOutput` would return. */
+  get outputSize(): number {
+    return this.#writer.size + (this.#updateDue ? KEY_UPDATE_SIZE : 0);
+  }
+
+  /** Answers an op. A late or second answer, and one to an op that was never asked, throws. */
+  settle(op: number, answer: OpAnswer | Error): void {
+    this.#rethrow();
+    const suspended = this.#state;
+    if (!(suspended instanceof Suspended) || op !== this.#opId)
+      throw misuse(`op ${op} is not pending: it was answered before, or never asked`);
+    this.#guarded(() => {
+      this.#state = POISONED;
+      this.#enter(suspended.settle(answer, this.#out));
+      this.#process();
+    });
+  }
+
+  /** New keys for our direction; `requestPeer` asks for the other too: one request at a time (RFC 9846 §4.7.3). */
+  updateKeys(requestPeer = false): void {
+    const traffic = this.#demandOpen('updateKeys');
+    if (this.#writeClosed) throw misuse('updateKeys after closeWrite');
+    if (requestPeer && traffic.awaitsAnswer)
+      throw misuse('the peer has not answered the last key update yet');
+    this.#guarded(() => {
+      this.#updateDue = false; // this update is an answer as well
+      traffic.updateKeys(requestPeer, this.#out);
+    });
+    this.#rethrow();
+  }
+
+  /** Sends close_notify; reading goes on. In the handshake there is nothing to close: it is an abort. */
+  closeWrite(): void {
+    if (this.#error !== undefined || this.#writeClosed) return;
+    if (this.#traffic === undefined) {
+      this.abort('user_canceled');
+      return;
+    }
+    this.#guarded(() => {
+      this.#updateDue = false;
+      this.#writer.alert('close_notify', 1);
+      this.#writeClosed = true;
+    });
+    this.#destroyWhenClosed();
+  }
+
+  /** Ends both directions at once with a fatal alert. */
+  abort(alert: AlertName = 'internal_error'): void {
+    if (this.#error !== undefined || this.phase === 'closed') return;
+    this.#fail(new TlsError('ERR_TLS_ABORTED', 'the connection was aborted here', { alert }));
+  }
+
+  /** Keying material bound to this connection (RFC 9846 §7.5); both ends get the same. */
+  exportKey(label: string, context: Uint8Array = EMPTY, length = 32): Bytes {
+    const traffic = this.#demandOpen('exportKey');
+    if (!/^[\x21-\x7e][\x20-\x7e]{0,248}$/.test(label))
+      throw new TlsError('ERR_TLS_CONFIG', 'label: is not 1 to 249 printable ASCII characters');
+    if (!Number.isInteger(length) || length < 1 || length > MAX_EXPORT)
+      throw new TlsError('ERR_TLS_CONFIG', `length: ${length} is not an integer from 1 to ${MAX_EXPORT}`);
+    return traffic.exportKey(label, context, length);
+  }
+
+  /** Runs until input runs out, an op is asked, or the peer closes. */
+  #process(): void {
+    while (!this.#readClosed && !(this.#state instanceof Suspended)) {
+      const incoming = this.#reader.next();
+      if (incoming === undefined) break;
+      this.#receive(incoming);
+    }
+    if (this.#inputEnded && !this.#readClosed && !(this.#state instanceof Suspended))
+      throw new TlsError('ERR_TLS_TRUNCATED', 'the carrier ended without close_notify: data may be missing');
+  }
+
+  #receive(incoming: Incoming): void {
+    switch (incoming.kind) {
+      case 'message': {
+        const state = this.#state;
+        this.#state = POISONED;
+        this.#enter(advance(state, incoming.message, this.#out));
+        return;
+      }
+      case 'data':
+        if (this.#traffic === undefined)
+          throw unexpectedMessage(
+            `application data in ${this.#state.name}, before the handshake is complete`,
+          );
+        this.#traffic.sawData();
+        this.#unread += incoming.bytes.length;
+        this.#events.push({ type: 'data', bytes: incoming.bytes });
+        return;
+      case 'closeNotify':
+        if (this.#traffic === undefined)
+          throw new TlsError('ERR_TLS_ALERT', 'peer closed during the handshake', {
+            alert: 'close_notify',
+            alertFrom: 'peer',
+          });
+        this.#readClosed = true;
+        this.#reader.close();
+        this.#events.push({ type: 'end' });
+        this.#destroyWhenClosed();
+    }
+  }
+
+  #enter(state: State): void {
+    this.#state = state;
+    if (state instanceof Suspended) {
+      this.#events.push({ type: 'op', id: ++this.#opId, op: state.op });
+    } else if (state instanceof Traffic && this.#traffic === undefined) {
+      this.#traffic = state;
+      this.#events.push({ type: 'handshake', negotiated: state.negotiated });
+    }
+  }
+
+  #makeOutput({ keyLog }: TlsConfig, seam: Seam): Output {
+    const writer = this.#writer;
+    const reader = this.#reader;
+    let sentChangeCipherSpec = false;
+    return {
+      send: (name: HandshakeName, message: Bytes, transcript?: Transcript): void => {
+        for (const part of seam.rewrite?.(name, message) ?? [message]) {
+          transcript?.add(part);
+          writer.handshake(part);
+        }
+      },
+      changeCipherSpec: (when: 'now' | 'beforeNext'): void => {
+        if (sentChangeCipherSpec) return;
+        sentChangeCipherSpec = true;
+        if (when === 'now') writer.changeCipherSpec();
+        else writer.changeCipherSpecBeforeNext();
+      },
+      tolerateChangeCipherSpec: (may: boolean): void => {
+        reader.toleratesChangeCipherSpec = may;
+      },
+      writeKeys: (keys: TrafficKeys): void => writer.setKeys(keys),
+      readKeys: (keys: TrafficKeys, aligned: RecordAligned): void => reader.setKeys(keys, aligned),
+      keyLog: (label: KeyLogLabel, clientRandom: Uint8Array, secret: Uint8Array): void =>
+        keyLog?.(keyLogLine(label, clientRandom, secret)),
+      answerKeyUpdate: (): void => {
+        if (!this.#writeClosed) this.#updateDue = true;
+      },
+    };
+  }
+
+  /** One answer however often the peer asked since our last record (lesson 8). */
+  #answerKeyUpdate(): void {
+    if (!this.#updateDue || this.#error !== undefined) return;
+    this.#updateDue = false;
+    this.#traffic!.updateKeys(false, this.#out);
+  }
+
+  #demandOpen(call: string): Traffic {
+    this.#rethrow();
+    if (this.#traffic === undefined) throw misuse(`${call} before the handshake is complete`);
+    if (this.phase === 'closed') throw misuse(`${call} after both directions were closed`);
+    return this.#traffic;
+  }
+
+  #rethrow(): void {
+    if (this.#error !== undefined) throw this.#error;
+  }
+
+  /** Everything that can go wrong inside ends in `#fail`, once. */
+  #guarded(action: () => void): void {
+    if (this.#isBusy) throw misuse('the connection was called from inside its own call');
+    this.#isBusy = true;
+    try {
+      action();
+    } catch (error) {
+      this.#fail(toTlsError(error));
+    } finally {
+      this.#isBusy = false;
+    }
+  }
+
+  /** Queues at most one alert, destroys every secret, keeps the error for all later calls. */
+  #fail(error: TlsError): void {
+    this.#error = error;
+    this.#state = POISONED;
+    this.#updateDue = false;
+    this.#reader.close();
+    if (error.alert !== undefined && error.alertFrom === 'local' && !this.#writeClosed)
+      this.#alert(error.alert);
+    this.#destroy();
+    this.#events.push({ type: 'error', error });
+  }
+
+  #alert(name: AlertName): void {
+    try {
+      this.#writer.alert(name, 2);
+    } catch {
+      // The key is used up: the peer sees the carrier end, which is an error to it as well.
+    }
+  }
+
+  #destroyWhenClosed(): void {
+    if (this.#readClosed && this.#writeClosed) this.#destroy();
+  }
+
+  #destroy(): void {
+    this.#writer.destroy();
+    this.#reader.destroy();
+    this.#traffic?.destroy();
+  }
+}
+
+/** Size of the record that holds a KeyUpdate. */
+const KEY_UPDATE_SIZE = 5 + 5 + 1 + 16;
+
+function toTlsError(error: unknown): TlsError {
+  if (error instanceof TlsError) return error;
+  if (error instanceof ShortInput) return decodeError(error.message, error);
+  const text = error instanceof Error ? error.message : String(error);
+  return new TlsError('ERR_TLS_INTERNAL', `internal failure: ${text}`, { cause: error });
+}

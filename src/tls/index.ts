@@ -1,0 +1,31 @@
+/**
+ * TLS 1.3 (RFC 9846) without IO: client and server, mutual authentication by default. It knows no link, no clock and no
+ * promise; `peer/secure.ts` puts it over any carrier.
+ *
+ * Read in this order: `config`, `context` (what a side is willing to do); `connection` (the object users hold);
+ * `state`, `client`, `negotiation`, `server`, `traffic` (the machines); `proofs` (what was checked, as values);
+ * `messages/`, `schedule/`, `record/` (formats, keys, records); `errors`, `alert`, `limits`.
+ *
+ * It speaks no other version, resumes nothing yet, and has no switch that weakens a check.
+ */
+export type { AlertName } from './alert.ts';
+export type { ClientCertificatePolicy, Credential, TlsConfigInit } from './config.ts';
+export { TlsConfig } from './config.ts';
+export type { Phase, TlsConnection } from './connection.ts';
+export type { ConnectOptions, ServerContextOptions } from './context.ts';
+export { ClientContext, ServerContext } from './context.ts';
+export type { TlsErrorCode } from './errors.ts';
+export { TlsError } from './errors.ts';
+export type {
+  ClientHelloInfo,
+  ContextChooser,
+  Negotiated,
+  Op,
+  OpAnswer,
+  OpEvent,
+  PeerVerifier,
+  PresentedPeer,
+  TlsEvent,
+} from './events.ts';
+export { performOp } from './events.ts';
+export { MAX_PLAINTEXT, OUTPUT_HIGH_WATER } from './limits.ts';

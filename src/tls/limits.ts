@@ -1,0 +1,49 @@
+/**
+ * Every bound of the TLS engine, with its reason and the memory it allows. Nothing here is a knob: peers that need more
+ * are not peers of ours, and a limit somebody can raise is one an attacker can ask for.
+ */
+
+/** Largest plaintext of a record (RFC 9846 §5.1): accepted from peers. */
+export const MAX_RECORD_PLAINTEXT: number = 2 ** 14;
+
+/** Largest protected payload (§5.2): plaintext, type byte, padding and tag never exceed 2^14 + 256. */
+export const MAX_RECORD_CIPHERTEXT: number = 2 ** 14 + 256;
+
+/**
+ * Largest plaintext we put into a record by default: with 5 bytes of header, the type byte and the tag it fills a mux
+ * frame of 16 KiB with 42 bytes to spare, so that one record is one frame.
+ */
+export const MAX_PLAINTEXT: number = 16_320;
+
+/** Handshake message, header excluded; refused when its header is read, before memory is taken. As rustls and Go. */
+export const MAX_HANDSHAKE_MESSAGE: number = 64 * 1024;
+
+/** Certificates in a chain; our own chains have three. */
+export const MAX_CHAIN_LENGTH: number = 8;
+
+/** Consecutive records without content before the peer is called a flooder (BoringSSL's and rustls's number). */
+export const MAX_EMPTY_RECORDS: number = 32;
+
+/** KeyUpdates between two records with data: each costs two key derivations. Per gap, not per connection (lesson 7). */
+export const MAX_KEY_UPDATES: number = 32;
+
+/** Compatibility ChangeCipherSpecs: middlebox mode needs one, an HRR handshake of some stacks sends two. */
+export const MAX_CHANGE_CIPHER_SPECS: number = 2;
+
+/** `user_canceled` alerts are ignored (§6.1), this often. */
+export const MAX_WARNING_ALERTS: number = 4;
+
+/** NewSessionTickets between two records with data: each is parsed and dropped. */
+export const MAX_TICKETS: number = 32;
+
+/** Input kept while an op is pending. A driver that heeds `wantsInput` overruns by what was already under way. */
+export const MAX_PENDING_INPUT: number = 1024 * 1024;
+
+/** `write` takes nothing more while this much output waits: 16 records in flight to the carrier. */
+export const OUTPUT_HIGH_WATER: number = 256 * 1024;
+
+/** Sequence numbers stay below 2^48 (§5.3). */
+export const MAX_SEQUENCE_HIGH: number = 0xffff;
+
+/** Bytes of one exported value (§7.5): 255 hash lengths is HKDF's own limit; nobody needs more than this. */
+export const MAX_EXPORT: number = 255 * 32;

@@ -1,0 +1,144 @@
+/**
+ * The writing half of the record layer. Handshake messages gather in a flight that is cut into as few records as
+ * possible when it is taken or when the key changes; everything else becomes a record at once.
+ */
+import type { Bytes } from '../../base/bytes.ts';
+import type { AlertName } from '../alert.ts';
+import { alertNumber } from '../alert.ts';
+import { misuse } from '../errors.ts';
+import type { TrafficKeys } from '../schedule/schedule.ts';
+import { Fragmenter } from './fragmenter.ts';
+import { ContentType, HEADER_LENGTH, TLS10, TLS12, writeHeader } from './header.ts';
+import { RECORD_OVERHEAD, Sealer } from './protector.ts';
+
+/** Records of a key held back for a KeyUpdate and an alert (RFC 9846 §5.5: rekey before the limit, not at it). */
+const KEY_RESERVE = 2;
+
+export class RecordWriter {
+  /** Largest plaintext of one record. */
+  maxPlaintext: number;
+  #sealer: Sealer | undefined;
+  #flight: Uint8Array[] = [];
+  #flightLength = 0;
+  #records: Uint8Array[] = [];
+  #size = 0;
+  #version: number;
+  #changeCipherSpecDue = false;
+
+  constructor(maxPlaintext: number, isClient: boolean) {
+    this.maxPlaintext = maxPlaintext;
+    this.#version = isClient ? TLS10 : TLS12;
+  }
+
+  /** Bytes that `take` would return. */
+  get size(): number {
+    if (this.#flightLength === 0) return this.#size;
+    const records = Math.ceil(this.#flightLength / this.maxPlaintext);
+    const overhead = this.#sealer === undefined ? HEADER_LENGTH : RECORD_OVERHEAD;
+    return this.#size + this.#flightLength + records * overhead + (this.#changeCipherSpecDue ? 6 : 0);
+  }
+
+  /** True when the key may only protect the records that replace it. */
+  get keyIsSpent(): boolean {
+    return this.#sealer !== undefined && this.#sealer.left <= KEY_RESERVE;
+  }
+
+  /** Adds a handshake message to the flight. */
+  handshake(message: Uint8Array): void {
+    this.#flight.push(message);
+    this.#flightLength += message.length;
+  }
+
+  /** A compatibility ChangeCipherSpec (§E.4), now. */
+  changeCipherSpec(): void {
+    this.#flush();
+    this.#push(Uint8Array.of(ContentType.changeCipherSpec, 3, 3, 0, 1, 1));
+  }
+
+  /** The same in front of the next protected record, whenever that is. */
+  changeCipherSpecBeforeNext(): void {
+    this.#changeCipherSpecDue = true;
+  }
+
+  setKeys(keys: TrafficKeys): void {
+    this.#flush();
+    this.#sealer?.destroy();
+    this.#sealer = new Sealer(keys);
+  }
+
+  alert(name: AlertName, level: 1 | 2): void {
+    this.#flush();
+    this.#record(ContentType.alert, [Uint8Array.of(level, alertNumber(name))], 2);
+  }
+
+  /** One record of application data. Only under a key. */
+  data(parts: readonly Uint8Array[], length: number): void {
+    if (this.#sealer === undefined) throw misuse('application data before there is a key');
+    this.#flush();
+    this.#record(ContentType.applicationData, parts, length);
+  }
+
+  /** Whole records, at most `max` bytes of them but at least one if there is any. */
+  take(max: number): Uint8Array[] {
+    this.#flush();
+    const records = this.#records;
+    if (this.#size <= max) {
+      this.#records = [];
+      this.#size = 0;
+      return records;
+    }
+    let count = 0;
+    let bytes = 0;
+    while (count < records.length && (count === 0 || bytes + records[count]!.length <= max))
+      bytes += records[count++]!.length;
+    this.#records = records.slice(count);
+    this.#size -= bytes;
+    return records.slice(0, count);
+  }
+
+  destroy(): void {
+    this.#sealer?.destroy();
+    this.#sealer = undefined;
+  }
+
+  #flush(): void {
+    if (this.#flightLength === 0) return;
+    const flight = new Fragmenter(this.#flight);
+    this.#flight = [];
+    this.#flightLength = 0;
+    while (flight.left > 0) {
+      const before = flight.left;
+      const parts = flight.take(this.maxPlaintext);
+      this.#record(ContentType.handshake, parts, before - flight.left);
+    }
+  }
+
+  #record(type: number, parts: readonly Uint8Array[], length: number): void {
+    if (this.#sealer === undefined) {
+      this.#push(this.#plainRecord(type, parts, length));
+      return;
+    }
+    if (this.#changeCipherSpecDue) {
+      this.#changeCipherSpecDue = false;
+      this.#push(Uint8Array.of(ContentType.changeCipherSpec, 3, 3, 0, 1, 1));
+    }
+    this.#push(this.#sealer.seal(type, parts, length));
+  }
+
+  #plainRecord(type: number, parts: readonly Uint8Array[], length: number): Bytes {
+    const record = new Uint8Array(HEADER_LENGTH + length);
+    writeHeader(record, 0, type, this.#version, length);
+    this.#version = TLS12; // only a first ClientHello says 3.1 (§5.1)
+    let at = HEADER_LENGTH;
+    for (const part of parts) {
+      record.set(part, at);
+      at += part.length;
+    }
+    return record;
+  }
+
+  #push(record: Uint8Array): void {
+    this.#records.push(record);
+    this.#size += record.length;
+  }
+}

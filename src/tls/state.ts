@@ -1,0 +1,78 @@
+/**
+ * The shape of the state machines. A state takes one message and gives the next state; it lists the messages it
+ * accepts, and everything else is unexpected_message before it is even decoded (lesson 4). While a state handles a
+ * message its owner holds `POISONED`, so that a throw or a re-entrant call can never continue from a stale state.
+ */
+import type { Bytes } from '../base/bytes.ts';
+import { misuse, unexpectedMessage } from './errors.ts';
+import type { Op, OpAnswer } from './events.ts';
+import type { KeyLogLabel } from './keylog.ts';
+import type { HandshakeName } from './messages/codePoints.ts';
+import type { HandshakeMessage } from './messages/handshake.ts';
+import type { RecordAligned } from './proofs.ts';
+import type { TrafficKeys } from './schedule/schedule.ts';
+import type { Transcript } from './schedule/transcript.ts';
+
+export interface State {
+  readonly name: string;
+  readonly accepts: readonly HandshakeName[];
+  handle(message: HandshakeMessage, out: Output): State;
+}
+
+/** What a state may do to its connection. */
+export interface Output {
+  /** Adds a handshake message to the flight and to the transcript. */
+  send(name: HandshakeName, message: Bytes, transcript?: Transcript): void;
+  /** Sends a compatibility ChangeCipherSpec unless one was sent: now, or in front of the next protected record. */
+  changeCipherSpec(when: 'now' | 'beforeNext'): void;
+  /** Whether the peer's compatibility ChangeCipherSpec may come (RFC 9846 §5). */
+  tolerateChangeCipherSpec(may: boolean): void;
+  writeKeys(keys: TrafficKeys): void;
+  /** The proof says that no byte under the old key is left over. */
+  readKeys(keys: TrafficKeys, aligned: RecordAligned): void;
+  keyLog(label: KeyLogLabel, clientRandom: Uint8Array, secret: Uint8Array): void;
+  /** The peer asked for a KeyUpdate: one answer before our next record, however often it asks. */
+  answerKeyUpdate(): void;
+}
+
+/** Waits for the answer to an op. No message is processed meanwhile. */
+export class Suspended implements State {
+  readonly name: string;
+  readonly accepts: readonly HandshakeName[] = [];
+  readonly op: Op;
+  readonly #resume: (answer: OpAnswer | Error, out: Output) => State;
+
+  constructor(name: string, op: Op, resume: (answer: OpAnswer | Error, out: Output) => State) {
+    this.name = name;
+    this.op = op;
+    this.#resume = resume;
+  }
+
+  handle(message: HandshakeMessage): State {
+    throw unexpectedMessage(`${message.name} while ${this.name}`);
+  }
+
+  settle(answer: OpAnswer | Error, out: Output): State {
+    return this.#resume(answer, out);
+  }
+}
+
+class Poisoned implements State {
+  readonly name = 'Poisoned';
+  readonly accepts: readonly HandshakeName[] = [];
+
+  handle(): State {
+    throw misuse('the connection failed, or was called from inside its own call');
+  }
+}
+
+export const POISONED: State = new Poisoned();
+
+/** The only way into a state: checks its list first. */
+export function advance(state: State, message: HandshakeMessage, out: Output): State {
+  if (!state.accepts.includes(message.name)) {
+    const wanted = state.accepts.length === 0 ? 'nothing' : state.accepts.join(' or ');
+    throw unexpectedMessage(`got ${message.name} in ${state.name}, wanted ${wanted}`);
+  }
+  return state.handle(message, out);
+}

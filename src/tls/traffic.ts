@@ -1,0 +1,104 @@
+/** The open state: application data, KeyUpdate, tickets (RFC 9846 §4.7). Both roles end here. */
+import type { Bytes } from '../base/bytes.ts';
+import { TlsError } from './errors.ts';
+import type { Negotiated } from './events.ts';
+import { MAX_KEY_UPDATES, MAX_TICKETS } from './limits.ts';
+import type { HandshakeName } from './messages/codePoints.ts';
+import type { HandshakeMessage } from './messages/handshake.ts';
+import { decodeKeyUpdate, encodeKeyUpdate } from './messages/keyUpdate.ts';
+import { decodeNewSessionTicket } from './messages/newSessionTicket.ts';
+import type { FinishedVerified, PeerProof } from './proofs.ts';
+import { Authenticated, RecordAligned } from './proofs.ts';
+import type { Exporter } from './schedule/exporter.ts';
+import type { TrafficSecret } from './schedule/schedule.ts';
+import type { Output, State } from './state.ts';
+
+/** What the handshake leaves behind. */
+export interface TrafficSecrets {
+  readonly read: TrafficSecret;
+  readonly write: TrafficSecret;
+  readonly exporter: Exporter;
+}
+
+/** What was agreed, before the peer's part is added from its proof. */
+export type Agreement = Omit<Negotiated, 'peer' | 'peerScheme'>;
+
+export class Traffic implements State {
+  readonly name = 'Traffic';
+  readonly accepts: readonly HandshakeName[];
+  readonly negotiated: Negotiated;
+  readonly #exporter: Exporter;
+  #read: TrafficSecret;
+  #write: TrafficSecret;
+  #awaitsAnswer = false;
+  /** KeyUpdates and tickets since the last record with data (lesson 7). */
+  #updates = 0;
+  #tickets = 0;
+
+  /** The proofs are demanded, not used: to have them is to have done the checks. */
+  constructor(agreement: Agreement, peer: PeerProof, _finished: FinishedVerified, secrets: TrafficSecrets) {
+    this.accepts = agreement.role === 'client' ? ['new_session_ticket', 'key_update'] : ['key_update'];
+    this.negotiated = Object.freeze({ ...agreement, ...peerFacts(peer) });
+    this.#exporter = secrets.exporter;
+    this.#read = secrets.read;
+    this.#write = secrets.write;
+  }
+
+  /** We asked the peer for new keys and it has not answered. */
+  get awaitsAnswer(): boolean {
+    return this.#awaitsAnswer;
+  }
+
+  handle(message: HandshakeMessage, out: Output): State {
+    if (message.name === 'key_update') this.#keyUpdate(message, out);
+    else this.#ticket(message);
+    return this;
+  }
+
+  /** The peer sent data: what came before was not a flood. */
+  sawData(): void {
+    this.#updates = 0;
+    this.#tickets = 0;
+  }
+
+  /** Sends KeyUpdate and moves our direction to the next generation. */
+  updateKeys(requestPeer: boolean, out: Output): void {
+    if (requestPeer) this.#awaitsAnswer = true;
+    out.send('key_update', encodeKeyUpdate(requestPeer));
+    this.#write = this.#write.next();
+    out.writeKeys(this.#write.keys());
+  }
+
+  exportKey(label: string, context: Uint8Array, length: number): Bytes {
+    return this.#exporter.export(label, context, length);
+  }
+
+  destroy(): void {
+    this.#exporter.destroy();
+    this.#read.destroy();
+    this.#write.destroy();
+  }
+
+  #keyUpdate(message: HandshakeMessage, out: Output): void {
+    const asksBack = decodeKeyUpdate(message.body);
+    const aligned = RecordAligned.check(message);
+    if (++this.#updates > MAX_KEY_UPDATES)
+      throw new TlsError('ERR_TLS_FLOOD', `more than ${MAX_KEY_UPDATES} KeyUpdates without data between`);
+    this.#awaitsAnswer = false;
+    this.#read = this.#read.next();
+    out.readKeys(this.#read.keys(), aligned);
+    if (asksBack) out.answerKeyUpdate();
+  }
+
+  /** Nothing resumes yet: a ticket is checked for form and dropped (§4.7.1). */
+  #ticket(message: HandshakeMessage): void {
+    decodeNewSessionTicket(message.body);
+    if (++this.#tickets > MAX_TICKETS)
+      throw new TlsError('ERR_TLS_FLOOD', `more than ${MAX_TICKETS} tickets without data between`);
+  }
+}
+
+function peerFacts(peer: PeerProof): Pick<Negotiated, 'peer' | 'peerScheme'> {
+  if (!(peer instanceof Authenticated)) return {};
+  return { peer: peer.identity.peer, peerScheme: peer.signature.scheme.name };
+}
