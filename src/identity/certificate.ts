@@ -1,12 +1,14 @@
 /** What a parsed certificate looks like (RFC 5280 §4). Data only: `x509.ts` makes it, everything else reads it. */
 import type { Bytes } from '../base/bytes.ts';
-import type { KeyKind, SchemeName } from '../crypto/suites.ts';
+import type { HashName, KeyKind } from '../crypto/suites.ts';
 
 export interface Certificate {
   readonly der: Bytes;
+  /** Version 1 has no extensions: it names nobody and cannot be a CA. */
+  readonly version: 1 | 3;
   /** The signed part, as it was signed. */
   readonly tbs: Bytes;
-  /** Content octets of the INTEGER: big-endian, no sign byte games; zero only in old roots. */
+  /** Content octets of the INTEGER: big-endian, never negative, at most 20; zero only in old roots. */
   readonly serial: Bytes;
   /** DER of the issuer's Name. Names are compared byte for byte: both ends of q2q are ours, and folding invites tricks. */
   readonly issuer: Bytes;
@@ -21,9 +23,7 @@ export interface Certificate {
   readonly keyKind: KeyKind | undefined;
   /** Modulus bits of RSA, field bits otherwise; 0 when unknown. */
   readonly keyBits: number;
-  /** Undefined for an algorithm that is unknown or too weak (SHA-1, MD5, DSA). */
-  readonly signatureScheme: SchemeName | undefined;
-  readonly signatureAlgorithm: string;
+  readonly signatureAlgorithm: SignatureAlgorithm;
   readonly signature: Bytes;
 
   readonly names: CertificateNames;
@@ -39,6 +39,14 @@ export interface Certificate {
   readonly extensions: readonly Extension[];
   /** Object identifiers of critical extensions this parser does not process: the path must refuse them. */
   readonly unknownCritical: readonly string[];
+}
+
+/** How a certificate is signed. Which scheme that is depends on the issuer's key as well. */
+export interface SignatureAlgorithm {
+  readonly oid: string;
+  /** Undefined for an algorithm that is unknown or too weak (SHA-1, MD5, DSA): such a signature proves nothing. */
+  readonly family: 'ed25519' | 'ecdsa' | 'rsa-pkcs1' | 'rsa-pss' | undefined;
+  readonly hash: HashName | undefined;
 }
 
 export interface Extension {

@@ -29,6 +29,7 @@ export type {
   IpRange,
   KeyUsage,
   NameConstraints,
+  SignatureAlgorithm,
   Subtrees,
 } from './certificate.ts';
 export type { Csr } from './csr.ts';
@@ -50,5 +51,7 @@ export { MemoryIdentityStore } from './store.ts';
 export type { DomainAnchors } from './trust.ts';
 export { Trust } from './trust.ts';
 export type { Expected } from './verify.ts';
-export { verifyClient, verifyPeer, verifyPinnedDomain, verifyServer } from './verify.ts';
+export { verifyPeer, verifyPinnedDomain } from './verify.ts';
+export type { WebOptions } from './webVerify.ts';
+export { verifyClient, verifyServer } from './webVerify.ts';
 export { parseCertificate } from './x509.ts';

@@ -1,8 +1,25 @@
+/**
+ * Who may speak for whom among q2q's own peers. Each function takes a chain as it came off the wire and gives a proof or a refusal;
+ * that the peer also holds the leaf's key is for the handshake to show (RFC 9846 §4.5.3).
+ *
+ * Profile (docs/decisions): a user's leaf names one mailbox and at most one `q2q:` URI that repeats it; a server's leaf
+ * names hosts and no mailbox; a key peer's leaf signs itself and its names mean nothing.
+ */
+import { sha256 } from '@noble/hashes/sha2.js';
+import { equalBytes } from '../base/bytes.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
+import { parseDomain, parseName } from './address.ts';
+import { verifySignature } from './algorithms.ts';
 import type { Certificate } from './certificate.ts';
-import type { Refusal } from './errors.ts';
-import type { VerifiedPeer } from './proofs.ts';
-import type { Trust } from './trust.ts';
+import { type PresentedChain, readChain, refusalOf } from './chain.ts';
+import { IdentityError, type IdentityErrorCode, Refusal } from './errors.ts';
+import { PEER_CHAIN } from './limits.ts';
+import { findPath } from './path.ts';
+import { parsePeerId, peerId } from './peerId.ts';
+import { deviceOf, isNameless } from './profile.ts';
+import { type PeerIdentity, provePeer, VerifiedPeer } from './proofs.ts';
+import { isSelfIssued, leafFault, type Rules } from './rules.ts';
+import type { DomainAnchors, Trust } from './trust.ts';
 
 /** Whom we want at the other end. */
 export type Expected =
@@ -12,39 +29,219 @@ export type Expected =
   /** The listening side: whoever it proves to be, an enrolled name or a key peer. */
   | { readonly kind: 'anyPeer' };
 
+interface Situation {
+  readonly presented: PresentedChain;
+  readonly rules: Rules;
+  readonly provider: CryptoProvider;
+}
+
+/** `role` is the peer's. Throws only for an `expected` that is malformed itself. */
 export function verifyPeer(
-  _chain: readonly Uint8Array[],
-  _expected: Expected,
-  _trust: Trust,
-  _role: 'client' | 'server',
-  _now: number,
-  _provider: CryptoProvider,
+  chain: readonly Uint8Array[],
+  expected: Expected,
+  trust: Trust,
+  role: 'client' | 'server',
+  now: number,
+  provider: CryptoProvider,
 ): VerifiedPeer | Refusal {
-  throw new Error('lands next');
+  const presented = readChain(chain, PEER_CHAIN);
+  if (presented instanceof Refusal) return presented;
+  if (presented.broken !== undefined) return presented.broken;
+  const situation: Situation = { presented, rules: { strict: true, role, now }, provider };
+  switch (expected.kind) {
+    case 'name':
+      return verifyUser(situation, expected.name, trust);
+    case 'domain': {
+      const domain = parseDomain(expected.domain);
+      return verifyDomain(situation, domain, trust.anchorsFor(domain), 'domain');
+    }
+    case 'key':
+      return verifyKey(situation, parsePeerId(expected.id), trust);
+    case 'anyPeer':
+      return verifyAny(situation, trust);
+  }
 }
+
+/**
+ * For enrolment: the chain must hold a root whose SHA-256(SPKI) is the invite's pin, and lead from the domain's server to
+ * it. The proof's `anchors` carry that root, to be stored.
+ */
 export function verifyPinnedDomain(
-  _chain: readonly Uint8Array[],
-  _domain: string,
-  _rootPin: Uint8Array,
-  _now: number,
-  _provider: CryptoProvider,
+  chain: readonly Uint8Array[],
+  domain: string,
+  rootPin: Uint8Array,
+  now: number,
+  provider: CryptoProvider,
 ): VerifiedPeer | Refusal {
-  throw new Error('lands next');
+  const presented = readChain(chain, PEER_CHAIN);
+  if (presented instanceof Refusal) return presented;
+  if (presented.broken !== undefined) return presented.broken;
+  const name = parseDomain(domain);
+  const root = presented.others.find((certificate) => equalBytes(sha256(certificate.spki), rootPin));
+  if (root === undefined)
+    return new Refusal('ERR_IDENTITY_PIN', 'the chain holds no root with the pinned key', undefined, {
+      hint: 'the invite is for another domain, or someone is in between',
+    });
+  // The pin covers the key only; what else the root says, its key must have signed.
+  if (!isSelfIssued(root) || !isSelfSigned(root, provider))
+    return new Refusal(
+      'ERR_IDENTITY_SIGNATURE',
+      'the pinned root is not signed by its own key',
+      presented.indexOf.get(root),
+    );
+  const anchors: DomainAnchors = Object.freeze({ domain: name, roots: Object.freeze([root]) });
+  const situation: Situation = { presented, rules: { strict: true, role: 'server', now }, provider };
+  return verifyDomain(situation, name, anchors, 'pinned');
 }
-export function verifyServer(
-  _chain: readonly Uint8Array[],
-  _expected: { readonly dns?: string; readonly ip?: string },
-  _roots: readonly Certificate[],
-  _now: number,
-  _provider: CryptoProvider,
-): VerifiedPeer | Refusal {
-  throw new Error('lands next');
+
+/** An enrolled user: `wanted` is whom we dialled, or the name the leaf claims. */
+function verifyUser(situation: Situation, wanted: string, trust: Trust): VerifiedPeer | Refusal {
+  const { leaf } = situation.presented;
+  const { user, domain } = parseName(wanted);
+  const name = `${user}@${domain}`;
+  const { names } = leaf;
+  if (
+    names.email.length !== 1 ||
+    names.dns.length + names.ip.length + names.directory.length + names.other.length > 0
+  )
+    return refused('PROFILE', 'a user certificate names one mailbox and nothing else');
+  if (names.email[0] !== name)
+    return refused('NAME', `certificate is for ${JSON.stringify(names.email[0])}, wanted "${name}"`);
+  const device = deviceOf(names.uri, user, domain);
+  if (device === false) return refused('PROFILE', 'the q2q URI does not repeat the mailbox');
+  return verifyPath(situation, trust.anchorsFor(domain), domain, (path) => ({
+    name,
+    domain,
+    ...(device === undefined ? {} : { device }),
+    keyId: peerId(leaf.spki),
+    assurance: 'domain',
+    expiresAt: earliestEnd(path),
+  }));
 }
-export function verifyClient(
-  _chain: readonly Uint8Array[],
-  _roots: readonly Certificate[],
-  _now: number,
-  _provider: CryptoProvider,
+
+/** A domain's own server or relay. */
+function verifyDomain(
+  situation: Situation,
+  domain: string,
+  anchors: DomainAnchors | undefined,
+  assurance: 'domain' | 'pinned',
 ): VerifiedPeer | Refusal {
-  throw new Error('lands next');
+  const { leaf } = situation.presented;
+  const { names } = leaf;
+  if (names.dns.length === 0 || names.email.length > 0)
+    return refused('PROFILE', 'a server certificate names a host and no mailbox');
+  if (!names.dns.includes(domain))
+    return refused('NAME', `certificate is for ${JSON.stringify(names.dns[0])}, wanted "${domain}"`);
+  const proof = verifyPath(situation, anchors, domain, (path) => ({
+    domain,
+    keyId: peerId(leaf.spki),
+    assurance,
+    expiresAt: earliestEnd(path),
+  }));
+  if (proof instanceof Refusal || assurance !== 'pinned') return proof;
+  return provePeer(proof.identity, proof.chain, anchors);
+}
+
+/** The path to the domain's own roots, and none of its keys withdrawn. */
+function verifyPath(
+  { presented, rules, provider }: Situation,
+  anchors: DomainAnchors | undefined,
+  domain: string,
+  identityOf: (path: readonly Certificate[]) => PeerIdentity,
+): VerifiedPeer | Refusal {
+  if (anchors === undefined || anchors.roots.length === 0)
+    return new Refusal('ERR_IDENTITY_NO_ANCHOR', `no root is held for the domain "${domain}"`, undefined, {
+      hint:
+        anchors === undefined
+          ? 'enrol there, or add its root to the trust store'
+          : 'the domain has withdrawn all its roots',
+    });
+  const denied = deniedFault(presented.leaf, anchors);
+  if (denied !== undefined) return denied;
+  const { leaf, others } = presented;
+  const answer = findPath({ leaf, intermediates: others, anchors: anchors.roots, rules, provider });
+  if ('fault' in answer) return refusalOf(answer.fault, presented);
+  for (const ca of answer.path.slice(1)) {
+    const withdrawn = deniedFault(ca, anchors);
+    if (withdrawn !== undefined) return withdrawn;
+  }
+  return provePeer(identityOf(answer.path), answer.path);
+}
+
+function deniedFault(certificate: Certificate, anchors: DomainAnchors): Refusal | undefined {
+  if (anchors.deniedKeys === undefined || anchors.deniedKeys.length === 0) return undefined;
+  const id = peerId(certificate.spki);
+  return anchors.deniedKeys.includes(id)
+    ? refused('DENIED', `the domain "${anchors.domain}" has withdrawn the key ${id}`)
+    : undefined;
+}
+
+/**
+ * The holder of a key we were told. The key is the name, so that is enough; if it is also an enrolled user whose chain
+ * holds, the proof says so. A withdrawn key stays withdrawn.
+ */
+function verifyKey(situation: Situation, id: string, trust: Trust): VerifiedPeer | Refusal {
+  const { leaf } = situation.presented;
+  const found = peerId(leaf.spki);
+  if (found !== id) return refused('KEY_MISMATCH', `peer holds the key ${found}, wanted ${id}`);
+  if (isSelfIssued(leaf)) return verifySelfSigned(situation);
+  const [claimed] = leaf.names.email;
+  const enrolled = claimed === undefined ? undefined : verifyClaimed(situation, claimed, trust);
+  if (enrolled instanceof VerifiedPeer)
+    return provePeer({ ...enrolled.identity, assurance: 'pinned' }, enrolled.chain);
+  if (enrolled?.code === 'ERR_IDENTITY_DENIED') return enrolled;
+  const fault = leafFault(leaf, situation.rules, true);
+  if (fault !== undefined) return refusalOf({ ...fault, certificate: leaf }, situation.presented);
+  return provePeer({ keyId: id, assurance: 'key', expiresAt: leaf.notAfter }, [leaf]);
+}
+
+/** A key peer: self-signed, in date, its names ignored. */
+function verifySelfSigned({ presented, rules, provider }: Situation): VerifiedPeer | Refusal {
+  const { leaf } = presented;
+  const fault = leafFault(leaf, rules, true);
+  if (fault !== undefined) return refusalOf({ ...fault, certificate: leaf }, presented);
+  if (!isSelfSigned(leaf, provider))
+    return refused('SIGNATURE', 'the certificate of a key peer is not signed by its own key');
+  return provePeer({ keyId: peerId(leaf.spki), assurance: 'key', expiresAt: leaf.notAfter }, [leaf]);
+}
+
+/** The listening side decides by what the leaf claims, then holds it to that claim. */
+function verifyAny(situation: Situation, trust: Trust): VerifiedPeer | Refusal {
+  const { leaf } = situation.presented;
+  const [claimed] = leaf.names.email;
+  if (claimed !== undefined) return verifyClaimed(situation, claimed, trust);
+  if (isNameless(leaf.names) && isSelfIssued(leaf)) return verifySelfSigned(situation);
+  return refused('PROFILE', "the certificate is neither a user's nor a key peer's");
+}
+
+/** `claimed` is the peer's text: a malformed name is its fault, not ours. */
+function verifyClaimed(situation: Situation, claimed: string, trust: Trust): VerifiedPeer | Refusal {
+  try {
+    parseName(claimed);
+  } catch (error) {
+    if (error instanceof IdentityError)
+      return refused('PROFILE', `certificate claims a malformed name: ${error.message}`);
+    throw error;
+  }
+  return verifyUser(situation, claimed, trust);
+}
+
+function isSelfSigned(certificate: Certificate, provider: CryptoProvider): boolean {
+  const { signatureAlgorithm, spki, tbs, signature } = certificate;
+  return verifySignature(signatureAlgorithm, spki, tbs, signature, provider);
+}
+
+export function earliestEnd(path: readonly Certificate[]): number {
+  return Math.min(...path.map((certificate) => certificate.notAfter));
+}
+
+type RefusalRule = IdentityErrorCode extends infer Code
+  ? Code extends `ERR_IDENTITY_${infer Rule}`
+    ? Rule
+    : never
+  : never;
+
+/** A fault of the leaf. */
+function refused(rule: RefusalRule, message: string): Refusal {
+  return new Refusal(`ERR_IDENTITY_${rule}`, message, 0);
 }

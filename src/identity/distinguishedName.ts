@@ -1,0 +1,103 @@
+/** Distinguished names (RFC 5280 §4.1.2.4): structure checked, compared as bytes, decoded only to be shown. */
+import { type Bytes, compareBytes, concat, fromUtf8 } from '../base/bytes.ts';
+import { DerReader, der, malformed, oid, sequence, setOf, TAG, utf8String } from './der.ts';
+import { OID, OID_NAMES } from './oid.ts';
+
+export interface Attribute {
+  readonly oid: string;
+  readonly tag: number;
+  readonly value: Bytes;
+}
+
+/** One RelativeDistinguishedName: its encoding, for comparing, and its attributes. */
+export interface Rdn {
+  readonly der: Bytes;
+  readonly attributes: readonly Attribute[];
+}
+
+/** Checks the structure of a Name and takes it apart. */
+export function parseDistinguishedName(name: Bytes, what: string): readonly Rdn[] {
+  const outer = new DerReader(name);
+  const reader = outer.sequence(what);
+  outer.end(what);
+  const rdns: Rdn[] = [];
+  while (!reader.done) {
+    const set = reader.expect(TAG.set, what);
+    const attributes: Attribute[] = [];
+    const members = new DerReader(set.value);
+    let previous: Uint8Array | undefined;
+    while (!members.done) {
+      const member = members.expect(TAG.sequence, what);
+      if (previous !== undefined && compareBytes(previous, member.der) >= 0)
+        throw malformed(`${what} has a SET out of order`);
+      previous = member.der;
+      const pair = new DerReader(member.value);
+      const id = pair.oid(what);
+      const { tag, value } = pair.any(what);
+      pair.end(what);
+      attributes.push({ oid: id, tag, value });
+    }
+    if (attributes.length === 0) throw malformed(`${what} has an empty SET`);
+    rdns.push({ der: set.der, attributes });
+  }
+  return rdns;
+}
+
+/** A name of one common name: what our roots and key peers carry, for people only. */
+export function commonName(text: string): Bytes {
+  return sequence(setOf(sequence(oid(OID.commonName), utf8String(text))));
+}
+
+export const EMPTY_NAME: Bytes = der(TAG.sequence);
+
+export function isEmptyName(name: Uint8Array): boolean {
+  return name.length === 2;
+}
+
+/** True when `base` is `name` or one of its superiors: a prefix of its RDNs (§4.2.1.10), byte for byte. */
+export function isWithinSubtree(name: Bytes, base: Bytes): boolean {
+  const parts = parseDistinguishedName(name, 'name');
+  const wanted = parseDistinguishedName(base, 'constraint');
+  return (
+    wanted.length <= parts.length &&
+    compareBytes(
+      concat(wanted.map((rdn) => rdn.der)),
+      concat(parts.slice(0, wanted.length).map((rdn) => rdn.der)),
+    ) === 0
+  );
+}
+
+/** Values of emailAddress attributes: constraints on mail apply to them too (§4.2.1.10). */
+export function emailAttributes(name: Bytes): readonly string[] {
+  return parseDistinguishedName(name, 'subject')
+    .flatMap((rdn) => rdn.attributes)
+    .filter((attribute) => attribute.oid === OID.emailAddress)
+    .map((attribute) => String.fromCharCode(...attribute.value));
+}
+
+/** `CN=example.org, O=Example` in the order of the certificate, hostile characters escaped. */
+export function showDistinguishedName(name: Bytes): string {
+  const rdns = parseDistinguishedName(name, 'name');
+  if (rdns.length === 0) return '(empty)';
+  return rdns
+    .map((rdn) => rdn.attributes.map((a) => `${OID_NAMES[a.oid] ?? a.oid}=${showValue(a)}`).join(' + '))
+    .join(', ');
+}
+
+const STRINGS: readonly number[] = [TAG.utf8String, TAG.printableString, TAG.ia5String, 0x14];
+
+function showValue({ tag, value }: Attribute): string {
+  try {
+    if (STRINGS.includes(tag)) return printable(fromUtf8(value));
+  } catch {
+    // not UTF-8: shown as octets below
+  }
+  return `#${[...value].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
+}
+
+/** Control characters, direction marks and other invisible things become escapes; nothing can repaint a terminal. */
+export function printable(text: string): string {
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}\\,+]/gu, (char) =>
+    char === ',' || char === '+' || char === '\\' ? `\\${char}` : `\\u{${char.codePointAt(0)!.toString(16)}}`,
+  );
+}

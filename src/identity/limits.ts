@@ -1,0 +1,31 @@
+/** How much an unknown peer may make us read and compute before we know who it is. */
+
+export interface ChainLimits {
+  /** Certificates presented, leaf included. */
+  readonly certificates: number;
+  /** Bytes presented, all certificates together. */
+  readonly bytes: number;
+}
+
+/**
+ * Our own chains have two or three certificates of about 450 bytes, a root appended at enrolment included. Eight leaves room for
+ * a user CA and two roots cross-signing each other; 64 KiB bounds what parsing keeps.
+ */
+export const PEER_CHAIN: ChainLimits = { certificates: 8, bytes: 65_536 };
+
+/** Servers of the wild send every cross-signed intermediate they know; the budget below bounds the work. */
+export const WEB_CHAIN: ChainLimits = { certificates: 48, bytes: 131_072 };
+
+/** What building one path may cost; the figures of Go and webpki. */
+export interface PathLimits {
+  /** Certificates of a path, leaf and anchor included. */
+  readonly depth: number;
+  /** 100 P-384 checks by noble take half a second: the worst a stranger can cost us. */
+  readonly signatures: number;
+  /** Candidates looked at, so that a web of cross-signed CAs cannot keep the search busy without signatures. */
+  readonly steps: number;
+  /** One name against one base; 250,000 take some tens of milliseconds. */
+  readonly comparisons: number;
+}
+
+export const PATH_LIMITS: PathLimits = { depth: 8, signatures: 100, steps: 10_000, comparisons: 250_000 };
