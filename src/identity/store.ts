@@ -1,19 +1,24 @@
-/** Where identities, their keys and the roots of domains are kept. */
+/** Where identities, their keys and the roots of domains are kept: the interface, and the store that forgets. */
 import type { PrivateKey } from '../crypto/provider.ts';
-import type { Identity } from './identity.ts';
-import type { DomainAnchors, Trust } from './trust.ts';
+import { parseDomain } from './address.ts';
+import { IdentityError } from './errors.ts';
+import { type Identity, identityLabel } from './identity.ts';
+import { type DomainAnchors, Trust } from './trust.ts';
 
-/** Every method rejects with `ERR_IDENTITY_STORE…`. A name is an identity's label: `alice@example.org` or `key:<id>`. */
+/**
+ * Every method rejects with an `IdentityError` (`ERR_IDENTITY_STORE…`). A label is an identity's name: `alice@example.org`, or
+ * `key:<id>` for a key peer.
+ */
 export interface IdentityStore {
   /** Labels, sorted. */
   list(): Promise<readonly string[]>;
-  get(name: string): Promise<Identity | undefined>;
+  get(label: string): Promise<Identity | undefined>;
   /** Replaces what is stored under the identity's label. The first identity put becomes the default. */
   put(identity: Identity, key: PrivateKey): Promise<void>;
-  remove(name: string): Promise<void>;
+  remove(label: string): Promise<void>;
   /** The label used when the person names none. */
-  defaultName(): Promise<string | undefined>;
-  setDefault(name: string): Promise<void>;
+  defaultLabel(): Promise<string | undefined>;
+  setDefault(label: string): Promise<void>;
   anchors(domain: string): Promise<DomainAnchors | undefined>;
   putAnchors(anchors: DomainAnchors): Promise<void>;
   removeAnchors(domain: string): Promise<void>;
@@ -21,35 +26,59 @@ export interface IdentityStore {
   trust(): Promise<Trust>;
 }
 
+/** For tests, for a browser tab's life, and as the plain twin of the directory store. */
 export class MemoryIdentityStore implements IdentityStore {
-  list(): Promise<readonly string[]> {
-    throw new Error('lands next');
+  readonly #identities = new Map<string, Identity>();
+  #default: string | undefined;
+  #trust = Trust.of([]);
+
+  async list(): Promise<readonly string[]> {
+    return [...this.#identities.keys()].sort();
   }
-  get(_name: string): Promise<Identity | undefined> {
-    throw new Error('lands next');
+
+  async get(label: string): Promise<Identity | undefined> {
+    return this.#identities.get(label);
   }
-  put(_identity: Identity, _key: PrivateKey): Promise<void> {
-    throw new Error('lands next');
+
+  async put(identity: Identity, key: PrivateKey): Promise<void> {
+    const label = identityLabel(identity);
+    this.#identities.set(label, Object.freeze({ ...identity, signer: key }));
+    this.#default ??= label;
   }
-  remove(_name: string): Promise<void> {
-    throw new Error('lands next');
+
+  async remove(label: string): Promise<void> {
+    this.#identities.delete(label);
+    if (this.#default === label) this.#default = undefined;
   }
-  defaultName(): Promise<string | undefined> {
-    throw new Error('lands next');
+
+  async defaultLabel(): Promise<string | undefined> {
+    return this.#default;
   }
-  setDefault(_name: string): Promise<void> {
-    throw new Error('lands next');
+
+  async setDefault(label: string): Promise<void> {
+    if (!this.#identities.has(label)) throw notStored(label);
+    this.#default = label;
   }
-  anchors(_domain: string): Promise<DomainAnchors | undefined> {
-    throw new Error('lands next');
+
+  async anchors(domain: string): Promise<DomainAnchors | undefined> {
+    return this.#trust.anchorsFor(parseDomain(domain));
   }
-  putAnchors(_anchors: DomainAnchors): Promise<void> {
-    throw new Error('lands next');
+
+  async putAnchors(anchors: DomainAnchors): Promise<void> {
+    this.#trust = this.#trust.with(anchors);
   }
-  removeAnchors(_domain: string): Promise<void> {
-    throw new Error('lands next');
+
+  async removeAnchors(domain: string): Promise<void> {
+    this.#trust = this.#trust.without(parseDomain(domain));
   }
-  trust(): Promise<Trust> {
-    throw new Error('lands next');
+
+  async trust(): Promise<Trust> {
+    return this.#trust;
   }
+}
+
+export function notStored(label: string): IdentityError {
+  return new IdentityError('ERR_IDENTITY_STORE', `no identity ${JSON.stringify(label)} is stored`, {
+    hint: '`q2q id` lists what is stored; `q2q enroll` adds one',
+  });
 }
