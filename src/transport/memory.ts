@@ -64,6 +64,7 @@ class MemoryLink implements Link {
 
   #ended = false; // the other end's direction
   #lost = false; // we sent what the other end no longer takes
+  #cut = false; // reset here: nothing more is moved either way
   #closed = false;
   #failure: Q2qError | undefined;
 
@@ -132,7 +133,8 @@ class MemoryLink implements Link {
   }
 
   reset(): void {
-    if (this.#closed) return;
+    if (this.#cut || this.#closed) return;
+    this.#cut = this.#other.#cut = true;
     this.#drop();
     queueMicrotask(() => {
       this.#finish(resetHere());
@@ -158,6 +160,7 @@ class MemoryLink implements Link {
   /** Moves our queue into the other end's handler, as far as it takes it. */
   #pump(): void {
     const other = this.#other;
+    if (this.#cut) return;
     for (let turn = 0; turn < CHUNKS_PER_TURN && this.#buffered > 0; turn++) {
       if (other.#closing || other.#closed) this.#lose();
       else if (other.#handler === undefined || other.#paused) return;
