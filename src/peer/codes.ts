@@ -1,6 +1,6 @@
 /**
- * Reset codes of our own channels, as they go over the wire (docs/protocol.md §7). Applications have the numbers below
- * 0x100 for themselves.
+ * Reset codes of our own channels, as they go over the wire (docs/protocol.md §7). Below 0x100 are the mux's,
+ * from 0x200 on the application's.
  */
 export type CloseCodeName =
   | 'notFound'

@@ -1,0 +1,67 @@
+/** What the core knows of one control channel. */
+import { hex } from '../base/bytes.ts';
+import { TokenBucket } from '../mux/bucket.ts';
+import type { RelayLimits } from './limits.ts';
+import type { Timer } from './timers.ts';
+
+/** Who proved to be there, as the driver tells the core. */
+export interface Admitted {
+  /** The link that the control channel came over: tokens are good on that link only. */
+  readonly link: number;
+  /** `alice@example.org`, or undefined for a key peer. */
+  readonly name: string | undefined;
+  readonly keyId: string;
+  readonly chain: readonly Uint8Array[];
+  readonly expiresAt: number;
+  readonly observed: string;
+}
+
+export interface Listener {
+  readonly id: number;
+  readonly client: Client;
+  readonly protocols: readonly string[];
+  readonly description: string;
+}
+
+/** A yes that may still be turned into a path. */
+export interface OpenOffer {
+  readonly listener: Client;
+  readonly incoming: number;
+  readonly timer: Timer;
+}
+
+export class Client {
+  readonly id: number;
+  readonly who: Admitted;
+  /** `alice@example.org`, else `key:…`: who this is to others. */
+  readonly address: string;
+  /** Every address it can be dialled by. */
+  readonly addresses: readonly string[];
+  readonly listeners: Map<number, Listener> = new Map();
+  readonly offers: Map<number, OpenOffer> = new Map();
+  readonly dialBucket: TokenBucket;
+  /** Set by `hello`. */
+  instance: string | undefined;
+  dials = 0;
+  paths = 0;
+  expiry: Timer | undefined;
+  #nextNumber = 1;
+
+  constructor(id: number, who: Admitted, limits: RelayLimits, now: number) {
+    this.id = id;
+    this.who = who;
+    const key = `key:${who.keyId}`;
+    this.address = who.name ?? key;
+    this.addresses = who.name === undefined ? [key] : [who.name, key];
+    this.dialBucket = new TokenBucket(limits.dialBurst, limits.dialRate, now);
+  }
+
+  /** Listeners, offers and questions of one client share a counter: an id never means two things. */
+  nextNumber(): number {
+    return this.#nextNumber++;
+  }
+
+  claim(instance: Uint8Array): string {
+    return (this.instance = `${this.address} ${hex(instance)}`);
+  }
+}

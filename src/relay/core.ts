@@ -1,0 +1,268 @@
+/**
+ * The relay's mind, without hands: who is present, who may meet whom. No IO, no clock, no randomness of its own; the driver
+ * (`relay.ts`) feeds it what happens and carries out its actions. Messages: docs/protocol.md §4.
+ */
+import type { Bytes } from '../base/bytes.ts';
+import { isReservedProtocol } from '../identity/index.ts';
+import type { CloseCodeName } from '../peer/codes.ts';
+import type { FailureCode, ToPeer, ToRelay } from '../peer/messages.ts';
+import { type Admitted, Client } from './client.ts';
+import { type Allowed, Dials } from './dials.ts';
+import type { RelayLimits } from './limits.ts';
+import { Presence } from './presence.ts';
+import { Rendezvous } from './rendezvous.ts';
+import { Timers } from './timers.ts';
+
+export type CoreAction =
+  | { readonly type: 'send'; readonly client: number; readonly message: ToPeer }
+  /** Reset the control channel; the core has forgotten it already. */
+  | { readonly type: 'close'; readonly client: number; readonly code: CloseCodeName; readonly reason: string }
+  | { readonly type: 'closeLink'; readonly link: number; readonly code: CloseCodeName }
+  | {
+      readonly type: 'splice';
+      readonly meeting: number;
+      readonly caller: number;
+      readonly listener: number;
+      readonly from: string;
+      readonly to: string;
+    }
+  | { readonly type: 'refusePath'; readonly path: number; readonly code: CloseCodeName }
+  /** Ask the domain for a new certificate; answer with `renewed`. */
+  | { readonly type: 'renew'; readonly client: number; readonly id: number };
+
+export interface CoreStats {
+  readonly controls: number;
+  readonly services: number;
+  readonly tokens: number;
+  readonly paths: number;
+}
+
+export class RelayCore {
+  readonly #domain: string;
+  readonly #limits: RelayLimits;
+  readonly #timers = new Timers();
+  readonly #presence = new Presence();
+  readonly #dials: Dials;
+  readonly #rendezvous: Rendezvous;
+  readonly #clients = new Map<number, Client>();
+  readonly #instances = new Map<string, Client>();
+  readonly #badTokens = new Map<number, number>();
+  #actions: CoreAction[] = [];
+  #nextClient = 1;
+
+  constructor(options: { domain: string; limits: RelayLimits; random: (length: number) => Bytes }) {
+    this.#domain = options.domain;
+    this.#limits = options.limits;
+    this.#dials = new Dials(options.limits, this.#timers, {
+      send: (client, message) => this.#send(client, message),
+      offers: (caller, id, allowed, now) => this.#offer(caller, id, allowed, now),
+    });
+    this.#rendezvous = new Rendezvous(options.limits, this.#timers, options.random, {
+      splice: (meeting) =>
+        this.#actions.push({
+          type: 'splice',
+          meeting: meeting.id,
+          caller: meeting.callerPath!,
+          listener: meeting.listenerPath!,
+          from: meeting.caller.address,
+          to: meeting.listener.address,
+        }),
+      abandon: (path) => this.#actions.push({ type: 'refusePath', path, code: 'timeout' }),
+    });
+  }
+
+  next(): CoreAction | undefined {
+    return this.#actions.shift();
+  }
+
+  deadline(): number | undefined {
+    return this.#timers.deadline();
+  }
+
+  tick(now: number): void {
+    this.#timers.tick(now);
+  }
+
+  stats(): CoreStats {
+    return {
+      controls: this.#clients.size,
+      services: this.#presence.size,
+      tokens: this.#rendezvous.waiting,
+      paths: this.#rendezvous.meetings,
+    };
+  }
+
+  /** A control channel whose TLS has verified. Its number is the driver's handle. */
+  connect(who: Admitted, now: number): number {
+    const client = new Client(this.#nextClient++, who, this.#limits, now);
+    this.#clients.set(client.id, client);
+    this.#expireAt(client, who.expiresAt);
+    return client.id;
+  }
+
+  disconnect(id: number, now: number): void {
+    const client = this.#clients.get(id);
+    if (client !== undefined) this.#forget(client, now);
+  }
+
+  message(id: number, message: ToRelay, now: number): void {
+    const client = this.#clients.get(id);
+    if (client === undefined) return; // closed a moment ago; what it still sends is nobody's
+    if ((message.type === 'hello') !== (client.instance === undefined))
+      return this.#close(client, 'protocol', `"${message.type}" out of turn`, now);
+    switch (message.type) {
+      case 'hello':
+        return this.#hello(client, message.instance, now);
+      case 'listen':
+        return this.#listen(client, message);
+      case 'unlisten':
+        return this.#unlisten(client, message, now);
+      case 'dial':
+        return this.#dial(client, message, now);
+      case 'cancel':
+        return this.#dials.cancel(client, message.id);
+      case 'connect':
+        return this.#connectOffer(client, message, now);
+      case 'answer':
+        return this.#dials.answer(client, message.id, message.allow, now);
+      case 'renew':
+        this.#actions.push({ type: 'renew', client: id, id: message.id });
+        return;
+      case 'enrol':
+        return this.#close(client, 'protocol', 'enrolment on a control channel', now);
+    }
+  }
+
+  /** The domain's answer to `renew`: a chain and its end, or why not. */
+  renewed(
+    client: number,
+    id: number,
+    answer: { chain: readonly Uint8Array[]; expiresAt: number } | FailureCode,
+  ): void {
+    const known = this.#clients.get(client);
+    if (known === undefined) return;
+    if (typeof answer === 'string') return this.#fail(known, id, answer);
+    this.#expireAt(known, answer.expiresAt);
+    this.#send(known, { type: 'certificate', id, chain: answer.chain });
+  }
+
+  /** A "path" channel was opened with this token. */
+  path(link: number, path: number, token: Uint8Array | undefined): void {
+    if (token !== undefined && this.#rendezvous.arrive(link, path, token)) return;
+    this.#actions.push({ type: 'refusePath', path, code: 'token' });
+    const bad = (this.#badTokens.get(link) ?? 0) + 1;
+    this.#badTokens.set(link, bad);
+    if (bad >= this.#limits.badTokensPerLink) this.#actions.push({ type: 'closeLink', link, code: 'token' });
+  }
+
+  /** A path channel ended before it was spliced. */
+  pathGone(path: number): void {
+    this.#rendezvous.leave(path);
+  }
+
+  spliceEnded(meeting: number): void {
+    this.#rendezvous.end(meeting);
+  }
+
+  linkGone(link: number): void {
+    this.#badTokens.delete(link);
+  }
+
+  #hello(client: Client, instance: Uint8Array, now: number): void {
+    const claim = client.claim(instance);
+    const older = this.#instances.get(claim);
+    this.#instances.set(claim, client);
+    if (older !== undefined) this.#close(older, 'superseded', 'the same instance connected again', now);
+    this.#send(client, {
+      type: 'welcome',
+      domain: this.#domain,
+      address: client.address,
+      observed: client.who.observed,
+    });
+  }
+
+  #listen(client: Client, message: Extract<ToRelay, { type: 'listen' }>): void {
+    const { id, protocols, description } = message;
+    if (protocols.some((name) => isReservedProtocol(name) || name.includes(' ')))
+      return this.#fail(client, id, 'invalid');
+    if (client.listeners.size >= this.#limits.listensPerControl) return this.#fail(client, id, 'busy');
+    const listener = { id: client.nextNumber(), client, protocols, description };
+    this.#presence.add(listener);
+    this.#send(client, { type: 'listening', id, listener: listener.id });
+  }
+
+  #unlisten(client: Client, message: Extract<ToRelay, { type: 'unlisten' }>, now: number): void {
+    const listener = client.listeners.get(message.listener);
+    if (listener !== undefined) {
+      this.#presence.remove(listener);
+      this.#dials.withdraw(listener, now);
+    }
+    this.#send(client, { type: 'done', id: message.id });
+  }
+
+  #dial(client: Client, message: Extract<ToRelay, { type: 'dial' }>, now: number): void {
+    const { id, to, protocol } = message;
+    if (this.#dials.has(client, id)) return this.#close(client, 'protocol', 'dial id used twice', now);
+    if (client.dials >= this.#limits.dialsPerControl || !client.dialBucket.take(now))
+      return this.#fail(client, id, 'busy');
+    const listeners = this.#presence.find(to, protocol, this.#limits.listenersPerDial);
+    this.#dials.begin(client, message, listeners, now);
+  }
+
+  #offer(caller: Client, id: number, allowed: readonly Allowed[], now: number): void {
+    if (caller.offers.size + allowed.length > this.#limits.offersPerControl)
+      return this.#fail(caller, id, 'busy');
+    const offers = allowed.map(({ listener, incoming }) => {
+      const offer = caller.nextNumber();
+      const timer = this.#timers.set(now + this.#limits.offerLifetime, () => caller.offers.delete(offer));
+      caller.offers.set(offer, { listener: listener.client, incoming, timer });
+      const { client, description } = listener;
+      return { offer, description, keyId: client.who.keyId, node: client.id };
+    });
+    this.#send(caller, { type: 'offers', id, offers });
+  }
+
+  #connectOffer(caller: Client, message: Extract<ToRelay, { type: 'connect' }>, now: number): void {
+    const { id } = message;
+    const offer = caller.offers.get(message.offer);
+    if (offer === undefined) return this.#fail(caller, id, 'not_found');
+    caller.offers.delete(message.offer);
+    this.#timers.cancel(offer.timer);
+    if (!this.#clients.has(offer.listener.id)) return this.#fail(caller, id, 'not_found');
+    const tokens = this.#rendezvous.arrange(caller, offer.listener, now);
+    if (tokens === undefined) return this.#fail(caller, id, 'busy');
+    this.#send(offer.listener, { type: 'path', id: offer.incoming, token: tokens.listener });
+    this.#send(caller, { type: 'token', id, token: tokens.caller });
+  }
+
+  #expireAt(client: Client, at: number): void {
+    this.#timers.cancel(client.expiry);
+    client.expiry = this.#timers.set(at, (now) =>
+      this.#close(client, 'expired', 'the certificate ran out', now),
+    );
+  }
+
+  #send(client: Client, message: ToPeer): void {
+    this.#actions.push({ type: 'send', client: client.id, message });
+  }
+
+  #fail(client: Client, id: number, code: FailureCode): void {
+    this.#send(client, { type: 'failed', id, code });
+  }
+
+  #close(client: Client, code: CloseCodeName, reason: string, now: number): void {
+    this.#forget(client, now);
+    this.#actions.push({ type: 'close', client: client.id, code, reason });
+  }
+
+  #forget(client: Client, now: number): void {
+    if (!this.#clients.delete(client.id)) return;
+    this.#timers.cancel(client.expiry);
+    if (client.instance !== undefined && this.#instances.get(client.instance) === client)
+      this.#instances.delete(client.instance);
+    for (const offer of client.offers.values()) this.#timers.cancel(offer.timer);
+    this.#presence.removeAll(client);
+    this.#dials.gone(client, now);
+    this.#rendezvous.gone(client);
+  }
+}

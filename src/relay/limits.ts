@@ -1,0 +1,63 @@
+/**
+ * The relay's numbers, each with its reason. Worst case of memory held for one admitted identity by these: 256 listeners,
+ * 1,024 offers, 256 dials and 256 paths, small objects all: about 0.5 MiB; bytes are held by the mux's windows only.
+ */
+export interface RelayLimits {
+  /** Control channels on one link: identities of one process. */
+  readonly controlsPerLink: number;
+  /** Protocols one control channel may listen on. */
+  readonly listensPerControl: number;
+  /** Listeners (devices) asked by one dial; the oldest registrations first. */
+  readonly listenersPerDial: number;
+  /** Dials of one control channel that wait for answers. */
+  readonly dialsPerControl: number;
+  /** Dials of one control channel: at once, then per second. A person opens a few; a forwarder reuses sessions. */
+  readonly dialBurst: number;
+  readonly dialRate: number;
+  /** Offers of one control channel that may still be connected. */
+  readonly offersPerControl: number;
+  /** Paths of one control channel, called and calling, waiting and spliced. */
+  readonly pathsPerControl: number;
+  /** Tokens alive in the whole relay: two per path that waits. */
+  readonly tokens: number;
+  /** Wrong tokens after which a link is closed: it guesses. */
+  readonly badTokensPerLink: number;
+  /** Milliseconds a listener has to say yes. */
+  readonly answerDeadline: number;
+  /** A "not found" leaves no earlier than this: absence and refusal then look the same. */
+  readonly refusalHold: number;
+  /** Milliseconds between an offer and its `connect`: a person may be choosing. */
+  readonly offerLifetime: number;
+  readonly tokenLifetime: number;
+  /** Milliseconds for the handshake and `hello` of a control or enrolment channel. */
+  readonly helloTimeout: number;
+  /** Handshakes unfinished on one link: each holds ~40 KiB at most. */
+  readonly handshakesPerLink: number;
+  /** Wrong secrets for one invite, then it is refused until the relay restarts. */
+  readonly secretsPerInvite: number;
+  /** Enrolment channels of one link: at once, then per second. */
+  readonly enrolBurst: number;
+  readonly enrolRate: number;
+}
+
+export const RELAY_LIMITS: RelayLimits = Object.freeze({
+  controlsPerLink: 64,
+  listensPerControl: 256,
+  listenersPerDial: 32,
+  dialsPerControl: 256,
+  dialBurst: 200,
+  dialRate: 4,
+  offersPerControl: 1_024,
+  pathsPerControl: 256,
+  tokens: 65_536,
+  badTokensPerLink: 16,
+  answerDeadline: 3_000,
+  refusalHold: 500,
+  offerLifetime: 60_000,
+  tokenLifetime: 10_000,
+  helloTimeout: 10_000,
+  handshakesPerLink: 64,
+  secretsPerInvite: 10,
+  enrolBurst: 10,
+  enrolRate: 0.2,
+});
