@@ -108,28 +108,37 @@ export class RelayCore {
   message(id: number, message: ToRelay, now: number): void {
     const client = this.#clients.get(id);
     if (client === undefined) return; // closed a moment ago; what it still sends is nobody's
-    if ((message.type === 'hello') !== (client.instance === undefined))
-      return this.#close(client, 'protocol', `"${message.type}" out of turn`, now);
+    if ((message.type === 'hello') !== (client.instance === undefined)) {
+      this.#close(client, 'protocol', `"${message.type}" out of turn`, now);
+      return;
+    }
     switch (message.type) {
       case 'hello':
-        return this.#hello(client, message.instance, now);
+        this.#hello(client, message.instance, now);
+        break;
       case 'listen':
-        return this.#listen(client, message);
+        this.#listen(client, message);
+        break;
       case 'unlisten':
-        return this.#unlisten(client, message, now);
+        this.#unlisten(client, message, now);
+        break;
       case 'dial':
-        return this.#dial(client, message, now);
+        this.#dial(client, message, now);
+        break;
       case 'cancel':
-        return this.#dials.cancel(client, message.id);
+        this.#dials.cancel(client, message.id);
+        break;
       case 'connect':
-        return this.#connectOffer(client, message, now);
+        this.#connectOffer(client, message, now);
+        break;
       case 'answer':
-        return this.#dials.answer(client, message.id, message.allow, now);
+        this.#dials.answer(client, message.id, message.allow, now);
+        break;
       case 'renew':
         this.#actions.push({ type: 'renew', client: id, id: message.id });
-        return;
+        break;
       case 'enrol':
-        return this.#close(client, 'protocol', 'enrolment on a control channel', now);
+        this.#close(client, 'protocol', 'enrolment on a control channel', now);
     }
   }
 
@@ -141,9 +150,11 @@ export class RelayCore {
   ): void {
     const known = this.#clients.get(client);
     if (known === undefined) return;
-    if (typeof answer === 'string') return this.#fail(known, id, answer);
-    this.#expireAt(known, answer.expiresAt);
-    this.#send(known, { type: 'certificate', id, chain: answer.chain });
+    if (typeof answer === 'string') this.#fail(known, id, answer);
+    else {
+      this.#expireAt(known, answer.expiresAt);
+      this.#send(known, { type: 'certificate', id, chain: answer.chain });
+    }
   }
 
   /** A "path" channel was opened with this token. */
@@ -183,12 +194,15 @@ export class RelayCore {
 
   #listen(client: Client, message: Extract<ToRelay, { type: 'listen' }>): void {
     const { id, protocols, description } = message;
-    if (protocols.some((name) => isReservedProtocol(name) || name.includes(' ')))
-      return this.#fail(client, id, 'invalid');
-    if (client.listeners.size >= this.#limits.listensPerControl) return this.#fail(client, id, 'busy');
-    const listener = { id: client.nextNumber(), client, protocols, description };
-    this.#presence.add(listener);
-    this.#send(client, { type: 'listening', id, listener: listener.id });
+    if (protocols.some((name) => isReservedProtocol(name) || name.includes(' '))) {
+      this.#fail(client, id, 'invalid');
+    } else if (client.listeners.size >= this.#limits.listensPerControl) {
+      this.#fail(client, id, 'busy');
+    } else {
+      const listener = { id: client.nextNumber(), client, protocols, description };
+      this.#presence.add(listener);
+      this.#send(client, { type: 'listening', id, listener: listener.id });
+    }
   }
 
   #unlisten(client: Client, message: Extract<ToRelay, { type: 'unlisten' }>, now: number): void {
@@ -202,16 +216,21 @@ export class RelayCore {
 
   #dial(client: Client, message: Extract<ToRelay, { type: 'dial' }>, now: number): void {
     const { id, to, protocol } = message;
-    if (this.#dials.has(client, id)) return this.#close(client, 'protocol', 'dial id used twice', now);
-    if (client.dials >= this.#limits.dialsPerControl || !client.dialBucket.take(now))
-      return this.#fail(client, id, 'busy');
-    const listeners = this.#presence.find(to, protocol, this.#limits.listenersPerDial);
-    this.#dials.begin(client, message, listeners, now);
+    if (this.#dials.has(client, id)) {
+      this.#close(client, 'protocol', 'dial id used twice', now);
+    } else if (client.dials >= this.#limits.dialsPerControl || !client.dialBucket.take(now)) {
+      this.#fail(client, id, 'busy');
+    } else {
+      const listeners = this.#presence.find(to, protocol, this.#limits.listenersPerDial);
+      this.#dials.begin(client, message, listeners, now);
+    }
   }
 
   #offer(caller: Client, id: number, allowed: readonly Allowed[], now: number): void {
-    if (caller.offers.size + allowed.length > this.#limits.offersPerControl)
-      return this.#fail(caller, id, 'busy');
+    if (caller.offers.size + allowed.length > this.#limits.offersPerControl) {
+      this.#fail(caller, id, 'busy');
+      return;
+    }
     const offers = allowed.map(({ listener, incoming }) => {
       const offer = caller.nextNumber();
       const timer = this.#timers.set(now + this.#limits.offerLifetime, () => caller.offers.delete(offer));
@@ -225,14 +244,18 @@ export class RelayCore {
   #connectOffer(caller: Client, message: Extract<ToRelay, { type: 'connect' }>, now: number): void {
     const { id } = message;
     const offer = caller.offers.get(message.offer);
-    if (offer === undefined) return this.#fail(caller, id, 'not_found');
     caller.offers.delete(message.offer);
-    this.#timers.cancel(offer.timer);
-    if (!this.#clients.has(offer.listener.id)) return this.#fail(caller, id, 'not_found');
+    this.#timers.cancel(offer?.timer);
+    if (offer === undefined || !this.#clients.has(offer.listener.id)) {
+      this.#fail(caller, id, 'not_found');
+      return;
+    }
     const tokens = this.#rendezvous.arrange(caller, offer.listener, now);
-    if (tokens === undefined) return this.#fail(caller, id, 'busy');
-    this.#send(offer.listener, { type: 'path', id: offer.incoming, token: tokens.listener });
-    this.#send(caller, { type: 'token', id, token: tokens.caller });
+    if (tokens === undefined) this.#fail(caller, id, 'busy');
+    else {
+      this.#send(offer.listener, { type: 'path', id: offer.incoming, token: tokens.listener });
+      this.#send(caller, { type: 'token', id, token: tokens.caller });
+    }
   }
 
   #expireAt(client: Client, at: number): void {
