@@ -1,9 +1,10 @@
 /** `q2q tls connect`: our TLS 1.3 client against any server, like `openssl s_client`. */
 import type { Command } from 'commander';
 import { type Certificate, verifyServer } from '../../identity/index.ts';
-import { type SecureLink, secure } from '../../peer/secure.ts';
+import { secure } from '../../peer/secure.ts';
+import type { SecureLink } from '../../peer/secureLink.ts';
 import { ClientContext } from '../../tls/index.ts';
-import { stdioLink } from '../../transport/stdio.node.ts';
+import { processStdioLink } from '../../transport/stdio.node.ts';
 import { connectTcp } from '../../transport/tcp.node.ts';
 import { formatHostPort, parseHostPort } from '../arguments.ts';
 import { expectedServer, platformRoots, readCertificates } from '../certificates.ts';
@@ -82,7 +83,7 @@ async function tlsConnect(
     return undefined;
   }
   for (const line of handshakeLines(secureLink.negotiated)) out.tell(line);
-  const end = await splice(stdioLink(process.stdin, process.stdout), secureLink);
+  const end = await splice(processStdioLink(), secureLink);
   if (end.error !== undefined) throw end.error;
   return undefined;
 }

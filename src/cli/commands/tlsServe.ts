@@ -5,10 +5,11 @@ import { utf8 } from '../../base/bytes.ts';
 import { deferred } from '../../base/deferred.ts';
 import { verifyClient } from '../../identity/index.ts';
 import { toDuplex } from '../../peer/duplex.node.ts';
-import { type SecureLink, secure } from '../../peer/secure.ts';
+import { secure } from '../../peer/secure.ts';
+import type { SecureLink } from '../../peer/secureLink.ts';
 import { type PeerVerifier, ServerContext, type TlsConfigInit } from '../../tls/index.ts';
 import type { Link } from '../../transport/link.ts';
-import { stdioLink } from '../../transport/stdio.node.ts';
+import { processStdioLink } from '../../transport/stdio.node.ts';
 import { listenTcp } from '../../transport/tcp.node.ts';
 import { formatHostPort, parseHostPort } from '../arguments.ts';
 import { readCertificates } from '../certificates.ts';
@@ -128,7 +129,7 @@ const echoService: Service = async (link) => {
 };
 
 const pipeService: Service = async (link) => {
-  const { error } = await splice(stdioLink(process.stdin, process.stdout), link);
+  const { error } = await splice(processStdioLink(), link);
   if (error !== undefined) throw error;
 };
 
