@@ -2,14 +2,13 @@
 
 export const MAX_VARINT: number = Number.MAX_SAFE_INTEGER;
 
-/** Bytes that `value` takes: 1, 2, 4 or 8. Throws RangeError outside 0 … 2^53-1. */
+/** Bytes that `value` takes: 1, 2, 4 or 8. Throws RangeError unless it is an integer of 0 … 2^53-1. */
 export function varintLength(value: number): number {
-  if (value < 0x40) {
-    if (value >= 0 && Number.isInteger(value)) return 1;
-  } else if (value < 0x4000) return 2;
-  else if (value < 0x40000000) return 4;
-  else if (Number.isSafeInteger(value)) return 8;
-  throw new RangeError(`${value} does not fit a variable-length integer`);
+  if (!Number.isSafeInteger(value) || value < 0)
+    throw new RangeError(`${value} does not fit a variable-length integer`);
+  if (value < 0x40) return 1;
+  if (value < 0x4000) return 2;
+  return value < 0x40000000 ? 4 : 8;
 }
 
 /** Writes `value` at `at` in its shortest form and returns the index behind it. */
