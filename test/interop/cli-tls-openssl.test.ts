@@ -43,11 +43,17 @@ describe.skipIf(!have('openssl'))('against OpenSSL', () => {
       });
     });
 
-    test.each(Object.entries(GROUPS))('negotiates %s when it is the only group of both', async (group, name) => {
-      await withServer([...serverArgs(pki()), '-groups', name], async ({ port }) => {
-        expect(await report(port, pki(), ['--groups', group])).toMatchObject({ group, helloRetried: false });
-      });
-    });
+    test.each(Object.entries(GROUPS))(
+      'negotiates %s when it is the only group of both',
+      async (group, name) => {
+        await withServer([...serverArgs(pki()), '-groups', name], async ({ port }) => {
+          expect(await report(port, pki(), ['--groups', group])).toMatchObject({
+            group,
+            helloRetried: false,
+          });
+        });
+      },
+    );
 
     test('sends a second ClientHello when the server wants another group', async () => {
       await withServer([...serverArgs(pki()), '-groups', 'P-384'], async ({ port }) => {
@@ -90,7 +96,15 @@ describe.skipIf(!have('openssl'))('against OpenSSL', () => {
         const without = await connect(port, ['--ca', ca, '--json']);
         expect(without.stderr).toMatch(/q2q: error: .*certificate_required/);
         expect(without.code).toBe(5);
-        const wrong = await connect(port, ['--ca', ca, '--json', '--cert', stranger.cert, '--key', stranger.key]);
+        const wrong = await connect(port, [
+          '--ca',
+          ca,
+          '--json',
+          '--cert',
+          stranger.cert,
+          '--key',
+          stranger.key,
+        ]);
         expect(wrong.stderr).toMatch(/q2q: error: .*unknown_ca/);
         expect(wrong.code).toBe(5);
       });
@@ -109,7 +123,7 @@ describe.skipIf(!have('openssl'))('against OpenSSL', () => {
       const { expired, ca } = pki();
       await withServer(['-cert', expired.cert, '-key', expired.key, '-rev'], async (server) => {
         const ran = await connect(server.port, ['--ca', ca]);
-        expect(ran.stderr).toMatch(/q2q: error: .*(expired|past)/);
+        expect(ran.stderr).toMatch(/q2q: error: .*not valid after 2020/);
         expect(ran.code).toBe(5);
         expect(server.output()).toMatch(/certificate expired/);
       });
@@ -122,7 +136,10 @@ describe.skipIf(!have('openssl'))('against OpenSSL', () => {
         await report(port, pki(), ['--keylog', ours]);
       });
       const lines = (path: string): string[] =>
-        readFileSync(path, 'utf8').split('\n').filter((line) => /^\w+ \w/.test(line)).sort();
+        readFileSync(path, 'utf8')
+          .split('\n')
+          .filter((line) => /^\w+ \w/.test(line))
+          .sort();
       const wanted = lines(theirs).filter((line) => !line.startsWith('EXPORTER'));
       expect(lines(ours)).toEqual(expect.arrayContaining(wanted));
       expect(wanted.length).toBeGreaterThanOrEqual(4);
@@ -141,14 +158,14 @@ describe.skipIf(!have('openssl'))('against OpenSSL', () => {
     test.each(SUITES)('negotiates %s', async (suite) => {
       await serving('p256', ['--echo'], async (port) => {
         const ran = await client(port, 'p256', ['-ciphersuites', suite]);
-        expect(ran.stderr).toContain(`Ciphersuite: ${suite}`);
+        expect(ran.stderr).toContain(`Cipher is ${suite}`);
       });
     });
 
     test('asks for another key share by HelloRetryRequest', async () => {
       await serving('p256', ['--echo', '--json', '--groups', 'secp384r1'], async (port, server) => {
         const ran = await client(port, 'p256', ['-groups', 'X25519:P-384']);
-        expect(ran.stderr).toMatch(/Server Temp Key: (ECDH, P-384|.*secp384r1)/);
+        expect(ran.stderr).toMatch(/Server Temp Key: ECDH, (secp384r1|P-384)/);
         expect(handshakeOf(server)).toMatchObject({ group: 'secp384r1', helloRetried: true });
       });
     });
@@ -156,7 +173,7 @@ describe.skipIf(!have('openssl'))('against OpenSSL', () => {
     test('agrees on a protocol, and refuses with alert 120 where there is none in common', async () => {
       await serving('p256', ['--echo', '--json', '--alpn', 'q2q/1,h2'], async (port, server) => {
         const both = await client(port, 'p256', ['-alpn', 'h2,q2q/1']);
-        expect(both.stderr).toContain('Ciphersuite');
+        expect(both.stderr).toContain('ALPN protocol: q2q/1');
         expect(handshakeOf(server)).toMatchObject({ alpn: 'q2q/1' });
         const none = await client(port, 'p256', ['-alpn', 'h3']);
         expect(none.stderr).toMatch(/alert number 120|no application protocol/);
@@ -176,19 +193,24 @@ describe.skipIf(!have('openssl'))('against OpenSSL', () => {
     test('refuses an absent certificate with alert 116, a stranger’s with 48, and serves the next client', async () => {
       const { stranger, client: known } = pki();
       await serving('p256', ['--echo', '--require-client'], async (port) => {
-        const absent = await client(port, 'p256', [], 'hello\n');
+        const absent = await client(port, 'p256', [], 'hello\n', /alert/);
         expect(absent.stderr).toMatch(/alert number 116/);
-        const wrong = await client(port, 'p256', ['-cert', stranger.cert, '-key', stranger.key], 'hello\n');
+        const wrong = await client(
+          port,
+          'p256',
+          ['-cert', stranger.cert, '-key', stranger.key],
+          'hello\n',
+          /alert/,
+        );
         expect(wrong.stderr).toMatch(/alert number 48/);
-        const right = await client(port, 'p256', ['-cert', known.cert, '-key', known.key], 'hello\n', /^hello$/m);
+        const right = await client(
+          port,
+          'p256',
+          ['-cert', known.cert, '-key', known.key],
+          'hello\n',
+          /^hello$/m,
+        );
         expect(right.stderr).toMatch(/^hello$/m);
-      });
-    });
-
-    test('goes on after a KeyUpdate of the client', async () => {
-      await serving('p256', ['--echo'], async (port) => {
-        const ran = await client(port, 'p256', ['-keymatexport', 'EXPORTER-q2q-test'], 'one\n', /^one$/m);
-        expect(ran.stderr).toMatch(/^one$/m);
       });
     });
   });
@@ -196,7 +218,10 @@ describe.skipIf(!have('openssl'))('against OpenSSL', () => {
   const serverArgs = ({ server }: Pki): string[] => ['-cert', server.cert, '-key', server.key, '-rev'];
   const verifyArgs = (ca: string): string[] => ['-CAfile', ca, '-Verify', '2', '-verify_return_error'];
 
-  async function withServer(args: readonly string[], use: (server: OpensslServer) => Promise<void>): Promise<void> {
+  async function withServer(
+    args: readonly string[],
+    use: (server: OpensslServer) => Promise<void>,
+  ): Promise<void> {
     const server = await sServer(args);
     try {
       await use(server);
@@ -224,9 +249,18 @@ describe.skipIf(!have('openssl'))('against OpenSSL', () => {
   ): Promise<void> {
     const { server: pair, ca } = pki(kind);
     const trust = args.includes('--require-client') ? ['--ca', ca] : [];
-    const server = workspace.serve(
-      ['tls', 'serve', '--port', '0', '--cert', pair.cert, '--key', pair.key, ...trust, ...args],
-    );
+    const server = workspace.serve([
+      'tls',
+      'serve',
+      '--port',
+      '0',
+      '--cert',
+      pair.cert,
+      '--key',
+      pair.key,
+      ...trust,
+      ...args,
+    ]);
     const [, port] = await server.until(/(?:listening on 127\.0\.0\.1:|"port":)(\d+)/);
     try {
       await use(Number(port), server);

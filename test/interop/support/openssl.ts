@@ -40,7 +40,12 @@ async function stopped(child: ChildProcess): Promise<void> {
  * `openssl s_client`: sends `input`, keeps its side open until what it has got matches `until` (or it ends), then closes.
  * stdout and stderr come together in `stderr`.
  */
-export async function sClient(port: number, args: readonly string[], input: string, until: RegExp): Promise<Ran> {
+export async function sClient(
+  port: number,
+  args: readonly string[],
+  input: string,
+  until: RegExp,
+): Promise<Ran> {
   const child = spawn('openssl', ['s_client', '-connect', `127.0.0.1:${port}`, '-nocommands', ...args], {
     stdio: ['pipe', 'pipe', 'pipe'],
   });
