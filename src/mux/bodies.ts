@@ -1,0 +1,125 @@
+/** The shapes of control bodies: built by us, checked field by field when they come from the peer. */
+import { utf8 } from '../base/bytes.ts';
+import { MAX_VARINT, readVarint, varintLength, varintSize, writeVarint } from '../base/varint.ts';
+import { type ControlValue, decodeBody, encodeBody } from './control.ts';
+import { MuxError } from './errors.ts';
+import { MAX_NAME, MAX_REASON } from './limits.ts';
+
+/** The only channel mode of this version: a plain byte stream. Message mode will be 1. */
+export const BYTE_MODE = 0;
+
+export const LOWEST_URGENCY = 7;
+/** RFC 9218 §4.1 has the same scale and default. */
+export const DEFAULT_URGENCY = 3;
+
+export interface OpenBody {
+  readonly mode: number;
+  readonly urgency: number;
+  /** What the opener lets the other side send. */
+  readonly credit: number;
+  readonly name: string;
+  readonly meta: ControlValue;
+}
+
+export function encodeOpen(open: OpenBody): Uint8Array {
+  if (utf8(open.name).length > MAX_NAME)
+    throw new MuxError('ERR_MUX_ARGUMENT', `channel name of more than ${MAX_NAME} bytes`);
+  if (!isUrgency(open.urgency))
+    throw new MuxError('ERR_MUX_ARGUMENT', `urgency ${open.urgency}, wanted 0 to ${LOWEST_URGENCY}`);
+  const body: unknown[] = [open.mode, open.urgency, open.credit, open.name];
+  if (open.meta !== undefined) body.push(open.meta);
+  return encodeBody(body);
+}
+
+export function decodeOpen(bytes: Uint8Array): OpenBody {
+  const body = decodeBody(bytes);
+  if (!Array.isArray(body) || body.length < 4) throw shape('OPEN');
+  const [mode, urgency, credit, name, meta] = body as unknown[];
+  if (!isCount(mode) || !isUrgency(urgency) || !isCount(credit) || typeof name !== 'string')
+    throw shape('OPEN');
+  if (utf8(name).length > MAX_NAME) throw shape('OPEN');
+  return { mode, urgency, credit, name, meta: meta as ControlValue };
+}
+
+export interface AcceptBody {
+  /** Absolute limit for the opener; below what it had, it changes nothing. */
+  readonly credit: number;
+  readonly meta: ControlValue;
+}
+
+export function encodeAccept(accept: AcceptBody): Uint8Array {
+  return encodeBody(accept.meta === undefined ? [accept.credit] : [accept.credit, accept.meta]);
+}
+
+export function decodeAccept(bytes: Uint8Array): AcceptBody {
+  const body = decodeBody(bytes);
+  if (!Array.isArray(body) || !isCount(body[0])) throw shape('ACCEPT');
+  return { credit: body[0], meta: body[1] as ControlValue };
+}
+
+export interface GoawayBody {
+  /** The highest channel of the receiver that the sender handles; everything above was never looked at. */
+  readonly lastAccepted: number;
+  readonly code: number;
+  readonly reason: string;
+}
+
+export function encodeGoaway(goaway: GoawayBody): Uint8Array {
+  return encodeBody([goaway.lastAccepted, goaway.code, goaway.reason.slice(0, MAX_REASON)]);
+}
+
+export function decodeGoaway(bytes: Uint8Array): GoawayBody {
+  const body = decodeBody(bytes);
+  if (!Array.isArray(body)) throw shape('GOAWAY');
+  const [lastAccepted, code, reason = ''] = body as unknown[];
+  if (!isCount(lastAccepted) || !isCount(code) || typeof reason !== 'string') throw shape('GOAWAY');
+  return { lastAccepted, code, reason: printable(reason.slice(0, MAX_REASON)) };
+}
+
+/** CREDIT, STOP, PING … are one varint, RESET is two; reserved bytes behind them are ignored. */
+export function encodeVarints(a: number, b?: number): Uint8Array {
+  const bytes = new Uint8Array(varintLength(a) + (b === undefined ? 0 : varintLength(b)));
+  const at = writeVarint(a, bytes, 0);
+  if (b !== undefined) writeVarint(b, bytes, at);
+  return bytes;
+}
+
+/** The first `count` varints of a body. Throws MuxError ERR_MUX_PROTOCOL when they are not there. */
+export function decodeVarints(bytes: Uint8Array, count: 1 | 2, frame: string): readonly number[] {
+  const values: number[] = [];
+  let at = 0;
+  while (values.length < count) {
+    const size = at < bytes.length ? varintSize(bytes[at]!) : 1;
+    if (at + size > bytes.length) throw shape(frame);
+    const value = readVarintSafely(bytes, at);
+    if (value === undefined) throw shape(frame);
+    values.push(value);
+    at += size;
+  }
+  return values;
+}
+
+function readVarintSafely(bytes: Uint8Array, at: number): number | undefined {
+  try {
+    return readVarint(bytes, at);
+  } catch {
+    return undefined; // above 2^53-1
+  }
+}
+
+export function isCount(value: unknown): value is number {
+  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_VARINT;
+}
+
+function isUrgency(value: unknown): value is number {
+  return isCount(value) && value <= LOWEST_URGENCY;
+}
+
+/** The peer's words may end in a log or on a terminal: no control characters. */
+function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '�');
+}
+
+function shape(frame: string): MuxError {
+  return new MuxError('ERR_MUX_PROTOCOL', `${frame} frame has a malformed body`);
+}

@@ -1,0 +1,37 @@
+/** What a `MuxSession` tells its driver, pulled by `next()`. */
+import type { ControlValue } from './control.ts';
+import type { MuxError } from './errors.ts';
+import type { PeerSettings } from './settings.ts';
+
+export type MuxEvent =
+  /** The peer's SETTINGS came: channels opened before leave now. */
+  | { readonly type: 'ready'; readonly settings: PeerSettings }
+  /** The peer opened a channel. Answer with `accept` or `refuse`; data may follow before. */
+  | {
+      readonly type: 'incoming';
+      readonly id: number;
+      readonly name: string;
+      readonly meta: ControlValue;
+      readonly urgency: number;
+    }
+  /** The peer accepted our channel. */
+  | { readonly type: 'accepted'; readonly id: number; readonly meta: ControlValue }
+  /** The peer refused our channel, before or instead of accepting it. The channel is gone. */
+  | { readonly type: 'refused'; readonly id: number; readonly error: MuxError }
+  /** Bytes, a view of the chunk that was fed. Call `consumed` when the application has taken them. */
+  | { readonly type: 'data'; readonly id: number; readonly bytes: Uint8Array }
+  /** The peer finished its direction. */
+  | { readonly type: 'end'; readonly id: number }
+  /** The peer gave up its direction. */
+  | { readonly type: 'reset'; readonly id: number; readonly error: MuxError }
+  /** The peer reads no more. `lost` tells whether bytes that we queued never left. */
+  | { readonly type: 'stopped'; readonly id: number; readonly error: MuxError; readonly lost: boolean }
+  /** `write` returned false before; now there is room. */
+  | { readonly type: 'writable'; readonly id: number }
+  /** Both directions are over. Nothing follows for this id; an incoming one still counts until `release`. */
+  | { readonly type: 'gone'; readonly id: number }
+  | { readonly type: 'pong'; readonly seq: number; readonly rtt: number }
+  /** The peer takes no new channels. Those it never saw are reported as `refused` (ERR_MUX_GOAWAY). */
+  | { readonly type: 'goaway'; readonly code: number; readonly reason: string }
+  /** The session is over; every channel with it. Sent once, last. */
+  | { readonly type: 'closed'; readonly error: MuxError | undefined };

@@ -1,0 +1,29 @@
+/**
+ * The multiplexer: many channels over one ordered carrier of bytes or messages. Semantics are those of QUIC's streams
+ * (RFC 9000 §2–4): half-close, reset with code, stop, absolute credit given only for what the application took.
+ *
+ *     frame.ts      the frame layout as data           table.ts      channels and their numbers
+ *     codec.ts      bytes → frames, incrementally      inbox.ts      what the peer's frames do
+ *     frameWriter.ts frames → parts, without copies    outbox.ts     what is owed to the peer, picked late
+ *     bodies.ts     control bodies, checked            scheduler.ts  whose turn it is
+ *     halves.ts     states as tables                   keepalive.ts  is the other end alive
+ *     window.ts     credit                             limits.ts     every number, with its reason
+ *
+ * `MuxSession` has no IO; `Session` (package entry) drives it over a `Link`.
+ */
+export { DEFAULT_URGENCY, LOWEST_URGENCY } from './bodies.ts';
+export type { ControlValue } from './control.ts';
+export {
+  describeCode,
+  MUX_ERRORS,
+  MuxError,
+  type MuxErrorCode,
+  WireCode,
+  type WireCodeName,
+} from './errors.ts';
+export type { MuxEvent } from './events.ts';
+export { NONCE_LENGTH } from './frame.ts';
+export { DEFAULT_LIMITS, type MuxLimits } from './limits.ts';
+export { type ChannelAccount, MuxSession, type MuxSessionInit, type OpenOptions } from './session.ts';
+export type { PeerSettings } from './settings.ts';
+export type { MuxStats } from './stats.ts';

@@ -1,0 +1,77 @@
+/**
+ * Every limit of the multiplexer, with its reason and what a hostile peer can make us hold.
+ *
+ * Worst case of one session with the defaults, all by a peer that keeps every rule:
+ * received and not yet taken by the application: `maxChannels × initialCredit` = 256 MiB (1 MiB with 4 channels);
+ * meta data of channels waiting for `accept`: `acceptBacklog × 4 KiB` = 4 MiB; answers we owe: bounded by one bit set
+ * per live channel, plus `maxOrphanResets × 16` bytes; frame being assembled: 4 KiB. Everything else is constant.
+ */
+export interface MuxLimits {
+  /** Largest DATA payload we take in one frame. 16,384 = one TLS record's worth; bounds the wait behind a frame. */
+  readonly maxFrame: number;
+  /** Credit of a fresh channel, and its window. 256 KiB fills 100 Mbit/s at 20 ms. */
+  readonly initialCredit: number;
+  /** Channels that the peer may have open at once; one counts until its handler has ended. */
+  readonly maxChannels: number;
+  /** Of these, channels that wait for `accept` or `refuse`. */
+  readonly acceptBacklog: number;
+  /** Channels that we opened and that wait for the peer's SETTINGS or channel credit. */
+  readonly maxPendingOpens: number;
+  /** Bytes queued in one channel before `write` says stop: enough to refill the link once per turn. */
+  readonly sendHighWater: number;
+  /** Milliseconds of silence after which the link is dead. 0 = never. Below 40 s, stalls that ssh survives would kill. */
+  readonly idleTimeout: number;
+  /** Useless frames (no-op credit, empty data, pings, late control): burst, and per second. nghttp2's figures. */
+  readonly glitchBurst: number;
+  readonly glitchRate: number;
+  /** Resets of channels the peer opened, received or provoked: burst, and per second (rapid reset, MadeYouReset). */
+  readonly resetBurst: number;
+  readonly resetRate: number;
+  /** Refusals that wait to be sent while the peer reads nothing. */
+  readonly maxOrphanResets: number;
+}
+
+export const DEFAULT_LIMITS: MuxLimits = Object.freeze({
+  maxFrame: 16_384,
+  initialCredit: 262_144,
+  maxChannels: 1024,
+  acceptBacklog: 1024,
+  maxPendingOpens: 16_384,
+  sendHighWater: 131_072,
+  idleTimeout: 60_000,
+  glitchBurst: 10_000,
+  glitchRate: 330,
+  resetBurst: 2_000,
+  resetRate: 200,
+  maxOrphanResets: 1_000,
+});
+
+/** Control frames: checked before the body is collected, let alone decoded. */
+export const MAX_CONTROL_BODY = 4_096;
+/** Nesting inside a control body; deeper ones are refused before the decoder recurses. */
+export const MAX_CONTROL_DEPTH = 4;
+/** Bytes of a channel name in UTF-8. */
+export const MAX_NAME = 255;
+/** Characters of the reason in a GOAWAY. */
+export const MAX_REASON = 256;
+/** Smallest payload a peer may limit us to, and smallest initial credit: below it headers would dominate. */
+export const MIN_FRAME = 256;
+/** A channel id must fit the 4-byte varint, so 2^29 channels per side; then the session must be replaced. */
+export const MAX_CHANNEL_ID: number = 2 ** 30 - 1;
+/** Parts up to this size are copied beside their header; larger ones travel as they are. A copy beats a second part. */
+export const COPY_BELOW = 1_024;
+/** One message of a message link is filled up to about one full DATA frame: a WebSocket sends it as one TLS record. */
+export const MESSAGE_TARGET = 16_384;
+/** A CREDIT that adds less is suspect: a peer that dribbles credit makes us send tiny frames (CVE-2019-9511). */
+export const MIN_CREDIT_STEP = 256;
+/** A level below the one served gets every 16th frame, so that bulk is slowed and never starved. */
+export const FLOOR_SHARE = 16;
+
+export function resolveLimits(limits: Partial<MuxLimits> = {}): MuxLimits {
+  const merged = { ...DEFAULT_LIMITS, ...limits };
+  const integers = Object.entries(merged).filter(([, value]) => !Number.isSafeInteger(value) || value < 0);
+  if (integers.length > 0) throw new RangeError(`limit ${integers[0]![0]} is not a whole number`);
+  if (merged.maxFrame < MIN_FRAME || merged.maxFrame > 2 ** 24)
+    throw new RangeError(`limit maxFrame is ${merged.maxFrame}, wanted ${MIN_FRAME} to 2^24`);
+  return Object.freeze(merged);
+}

@@ -1,0 +1,256 @@
+/**
+ * What is owed to the peer, laid out as frames when the link has room and not before: control first, then DATA by
+ * urgency and turn. Nothing here grows with what the peer sends: answers are bits or newest values, except refusals,
+ * which are counted.
+ */
+import { encodeGoaway, encodeVarints, type GoawayBody } from './bodies.ts';
+import { MuxError } from './errors.ts';
+import type { EventQueue } from './eventQueue.ts';
+import { FIN, Kind, MAGIC, VERSION } from './frame.ts';
+import { FrameWriter } from './frameWriter.ts';
+import { MESSAGE_TARGET, type MuxLimits } from './limits.ts';
+import { Scheduler } from './scheduler.ts';
+import type { Counters } from './stats.ts';
+import { type MuxStream, Owed } from './stream.ts';
+import type { ChannelTable } from './table.ts';
+
+export interface OutboxInit {
+  readonly messages: boolean;
+  readonly nonce: Uint8Array;
+  readonly settings: Uint8Array;
+  readonly limits: MuxLimits;
+  readonly table: ChannelTable;
+  readonly events: EventQueue;
+  readonly counters: Counters;
+}
+
+interface Refusal {
+  readonly id: number;
+  readonly code: number;
+}
+
+export class Outbox {
+  readonly #init: OutboxInit;
+  readonly #table: ChannelTable;
+  readonly #writer = new FrameWriter();
+  readonly #scheduler = new Scheduler();
+  #greeted = false;
+  #ready = false;
+  #over = false;
+  #maxFrame = 0;
+  #openAllowance = 0; // channels that we may ever open
+  #opened = 0;
+
+  #opening: MuxStream[] = [];
+  #owing: MuxStream[] = [];
+  #refusals: Refusal[] = [];
+  #goaway: GoawayBody | undefined;
+  #pong: number | undefined;
+  #ping: number | undefined;
+
+  constructor(init: OutboxInit) {
+    this.#init = init;
+    this.#table = init.table;
+  }
+
+  /** The peer's SETTINGS are known: channels may be opened. */
+  makeReady(maxFrame: number, openAllowance: number): void {
+    this.#ready = true;
+    this.#maxFrame = Math.min(maxFrame, this.#init.limits.maxFrame);
+    this.#openAllowance = openAllowance;
+  }
+
+  /** Returns false when the limit did not rise. */
+  raiseOpenAllowance(count: number): boolean {
+    if (count <= this.#openAllowance) return false;
+    this.#openAllowance = count;
+    return true;
+  }
+
+  get pendingOpens(): number {
+    return this.#opening.length;
+  }
+
+  get goawaySent(): boolean {
+    return this.#greeted && this.#goaway === undefined;
+  }
+
+  addOpen(stream: MuxStream): void {
+    this.#opening.push(stream);
+  }
+
+  /** Forgets channels whose OPEN has not left: the peer takes no more. */
+  dropOpens(): void {
+    this.#opening = [];
+  }
+
+  owe(stream: MuxStream, bit: number): void {
+    stream.owed |= bit;
+    if (stream.listed || stream.openBody !== undefined) return;
+    stream.listed = true;
+    this.#owing.push(stream);
+  }
+
+  /** The channel has data or a FIN to send, or credit to send it with. */
+  wake(stream: MuxStream): void {
+    if (stream.sendable) this.#scheduler.add(stream);
+  }
+
+  refuse(id: number, code: number): void {
+    if (this.#refusals.length >= this.#init.limits.maxOrphanResets)
+      throw new MuxError(
+        'ERR_MUX_LIMIT',
+        'peer opens channels that are refused and reads none of the answers',
+      );
+    this.#refusals.push({ id, code });
+  }
+
+  /** Only the newest is answered: a reply to it answers all before it. */
+  pong(seq: number): void {
+    this.#pong = seq;
+  }
+
+  ping(seq: number): void {
+    this.#ping = seq;
+  }
+
+  get pingUnsent(): boolean {
+    return this.#ping !== undefined;
+  }
+
+  goaway(body: GoawayBody): void {
+    this.#goaway = body;
+  }
+
+  /** Drops all that is owed; the last word is `goaway`, when there is one to say. */
+  fail(goaway: GoawayBody | undefined): void {
+    this.#opening = [];
+    this.#owing = [];
+    this.#refusals = [];
+    this.#ping = this.#pong = undefined;
+    this.#goaway = goaway;
+    this.#over = true;
+    if (goaway === undefined) this.#greeted = true;
+  }
+
+  /** Whole frames, about `max` bytes of them. On a message link the result is one message. */
+  take(max: number): Uint8Array[] {
+    const limit = this.#init.messages ? Math.min(max, MESSAGE_TARGET) : max;
+    if (limit <= 0) return [];
+    this.#link();
+    if (!this.#over && this.#ready) {
+      this.#opens(limit);
+      this.#channels(limit);
+      this.#data(limit);
+    }
+    this.#init.counters.bytesSent += this.#writer.size;
+    return this.#writer.take();
+  }
+
+  /** Frames on channel 0. */
+  #link(): void {
+    if (!this.#greeted) {
+      this.#greeted = true;
+      if (!this.#init.messages)
+        this.#writer.payload(Uint8Array.from([...MAGIC, VERSION, ...this.#init.nonce]));
+      this.#control(Kind.settings, 0, this.#init.settings);
+    }
+    if (this.#pong !== undefined) this.#control(Kind.pong, 0, encodeVarints(this.#pong));
+    if (this.#ping !== undefined) this.#control(Kind.ping, 0, encodeVarints(this.#ping));
+    this.#pong = this.#ping = undefined;
+    const refill = this.#over ? undefined : this.#table.refill();
+    if (refill !== undefined) this.#control(Kind.maxChannels, 0, encodeVarints(refill));
+    if (this.#goaway !== undefined) {
+      const { lastAccepted, code, reason } = this.#goaway;
+      const wire = lastAccepted < 0 ? 0 : this.#table.toWire(lastAccepted);
+      this.#control(Kind.goaway, 0, encodeGoaway({ lastAccepted: wire, code, reason }));
+      this.#goaway = undefined;
+    }
+  }
+
+  #opens(limit: number): void {
+    let sent = 0;
+    for (const stream of this.#opening) {
+      if (this.#opened === this.#openAllowance || this.#writer.size >= limit) break;
+      sent++;
+      this.#opened++;
+      this.#table.highestSent = stream.id;
+      this.#control(Kind.open, this.#table.toWire(stream.id), stream.openBody!);
+      stream.openBody = undefined;
+      if (stream.owed !== 0) this.owe(stream, 0);
+      this.wake(stream);
+    }
+    if (sent > 0) this.#opening = this.#opening.slice(sent);
+  }
+
+  #channels(limit: number): void {
+    let done = 0;
+    for (const stream of this.#owing) {
+      if (this.#writer.size >= limit) break;
+      done++;
+      stream.listed = false;
+      this.#pay(stream);
+    }
+    if (done > 0) this.#owing = done === this.#owing.length ? [] : this.#owing.slice(done);
+    let refused = 0;
+    for (const { id, code } of this.#refusals) {
+      if (this.#writer.size >= limit) break;
+      refused++;
+      this.#control(Kind.reset, this.#table.toWire(id), encodeVarints(code, 0));
+    }
+    if (refused > 0) this.#refusals = this.#refusals.slice(refused);
+  }
+
+  #pay(stream: MuxStream): void {
+    const wire = this.#table.toWire(stream.id);
+    const { owed } = stream;
+    stream.owed = 0;
+    if (owed & Owed.accept) this.#control(Kind.accept, wire, stream.acceptBody!);
+    if (owed & Owed.credit && stream.receive === 'open') {
+      this.#init.counters.grants++;
+      this.#control(Kind.credit, wire, encodeVarints(stream.grant.grant()));
+    }
+    if (owed & Owed.reset)
+      this.#control(Kind.reset, wire, encodeVarints(stream.resetCode, stream.credit.sent));
+    if (owed & Owed.stop) this.#control(Kind.stop, wire, encodeVarints(stream.stopCode));
+  }
+
+  #control(kind: number, channel: number, body: Uint8Array): void {
+    this.#init.counters.framesSent++;
+    this.#writer.control(kind, channel, body);
+  }
+
+  #data(limit: number): void {
+    while (this.#writer.size < limit) {
+      const stream = this.#scheduler.next();
+      if (stream === undefined) return;
+      if (stream.sendable) this.#frame(stream, limit);
+    }
+  }
+
+  #frame(stream: MuxStream, limit: number): void {
+    const { counters, messages } = this.#init;
+    const writer = this.#writer;
+    const size = stream.queue.nextSize(Math.min(stream.credit.left, this.#maxFrame));
+    const fin = stream.send === 'finishing' && size === stream.queue.length;
+    stream.credit.sent += size;
+    const more = size < stream.queue.length && stream.credit.left > 0;
+    const last = messages && (writer.size + size >= limit || (!more && this.#scheduler.isEmpty));
+    writer.header(fin ? Kind.data | FIN : Kind.data, this.#table.toWire(stream.id), last ? undefined : size);
+    stream.queue.move(size, writer);
+    counters.framesSent++;
+    counters.payloadSent += size;
+    if (more) this.#scheduler.add(stream);
+    if (stream.wantsWritable && stream.queue.length * 2 <= this.#init.limits.sendHighWater)
+      this.#tellWritable(stream);
+    if (fin) {
+      stream.stepSend('finSent');
+      this.#table.settle(stream);
+    }
+  }
+
+  #tellWritable(stream: MuxStream): void {
+    stream.wantsWritable = false;
+    if (stream.send === 'open') this.#init.events.push({ type: 'writable', id: stream.id });
+  }
+}

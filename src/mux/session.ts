@@ -1,0 +1,393 @@
+/**
+ * The multiplexer as an engine without IO, clock, randomness or callbacks: bytes and times go in, bytes and events come
+ * out. `Session` in src/peer drives it over any link.
+ *
+ *     feed(chunk, now)   bytes from the link          next()           events, until undefined
+ *     endOfInput(now)    the link's end               takeOutput(max)  whole frames, picked at this moment
+ *     tick(now)          time has passed              deadline()       when to call tick
+ *
+ * Channel ids are relative: even = opened here, odd = opened by the peer (see table.ts). `open` works from the start;
+ * OPEN and data leave as soon as the peer's SETTINGS have come, which both ends send unasked.
+ */
+import { BYTE_MODE, DEFAULT_URGENCY, encodeAccept, encodeOpen, type GoawayBody } from './bodies.ts';
+import type { ControlValue } from './control.ts';
+import { describeCode, MUX_ERRORS, MuxError, WireCode } from './errors.ts';
+import { EventQueue } from './eventQueue.ts';
+import type { MuxEvent } from './events.ts';
+import { NONCE_LENGTH } from './frame.ts';
+import { isSendOver } from './halves.ts';
+import { Inbox } from './inbox.ts';
+import { Keepalive } from './keepalive.ts';
+import { type MuxLimits, resolveLimits } from './limits.ts';
+import { Outbox } from './outbox.ts';
+import { encodeSettings, type PeerSettings } from './settings.ts';
+import { type Counters, type MuxStats, newCounters } from './stats.ts';
+import { type MuxStream, Owed } from './stream.ts';
+import { ChannelTable } from './table.ts';
+
+export interface MuxSessionInit {
+  /** True on a message link: no preface, frames end with their message. */
+  readonly messages: boolean;
+  /** 8 fresh random bytes: they decide which end opens odd ids. */
+  readonly nonce: Uint8Array;
+  readonly limits?: Partial<MuxLimits>;
+  readonly now: number;
+}
+
+export interface OpenOptions {
+  /** 0 (first) to 7 (last); default 3. Holds for both directions. */
+  readonly urgency?: number;
+}
+
+/** The bytes of one channel, as counted by both ends. */
+export interface ChannelAccount {
+  readonly sent: number;
+  readonly sendLimit: number;
+  readonly queued: number;
+  readonly received: number;
+  readonly granted: number;
+  readonly consumed: number;
+}
+
+/** PINGs that are remembered while unanswered; an answer to a newer one answers all before it. */
+const MAX_PINGS = 64;
+
+/** GOAWAY codes that end the session at once; any other announces an orderly end. */
+const FATAL: ReadonlySet<number> = new Set([
+  WireCode.protocol,
+  WireCode.flowControl,
+  WireCode.limit,
+  WireCode.internal,
+  WireCode.idle,
+  WireCode.cancelled,
+  WireCode.unsupported,
+]);
+
+export class MuxSession {
+  readonly limits: MuxLimits;
+  readonly #events = new EventQueue();
+  readonly #counters: Counters = newCounters();
+  readonly #table: ChannelTable;
+  readonly #outbox: Outbox;
+  readonly #inbox: Inbox;
+  readonly #keepalive: Keepalive;
+  #settings: PeerSettings | undefined;
+  #draining = false; // we sent GOAWAY
+  #peerDraining = false;
+  #over = false;
+  #error: MuxError | undefined;
+  #pingSeq = 0;
+  readonly #pings = new Map<number, number>(); // seq → when it was asked for
+
+  constructor(init: MuxSessionInit) {
+    if (init.nonce.length !== NONCE_LENGTH)
+      throw new RangeError(`nonce of ${init.nonce.length} bytes, wanted ${NONCE_LENGTH}`);
+    const { messages, nonce, now } = init;
+    const limits = (this.limits = resolveLimits(init.limits));
+    const events = this.#events;
+    const counters = this.#counters;
+    const table = (this.#table = new ChannelTable(events, limits.maxChannels));
+    const settings = encodeSettings(limits, messages ? nonce : undefined);
+    const outbox = new Outbox({ messages, nonce, settings, limits, table, events, counters });
+    this.#outbox = outbox;
+    this.#inbox = new Inbox({
+      ...{ messages, nonce, limits, table, outbox, events, counters, now },
+      owner: this.#owner(),
+    });
+    this.#keepalive = new Keepalive(limits.idleTimeout, now);
+  }
+
+  // The link's side.
+
+  feed(chunk: Uint8Array, now: number): void {
+    if (this.#over) return;
+    this.#keepalive.heard(now);
+    this.#inbox.push(chunk, now);
+  }
+
+  /** The next event. Frames are parsed here, so replies and state are those of the events pulled so far. */
+  next(): MuxEvent | undefined {
+    try {
+      for (;;) {
+        const event = this.#events.shift();
+        if (event !== undefined || this.#over) return event;
+        if (!this.#inbox.advance()) return this.#events.shift();
+      }
+    } catch (error) {
+      this.#fail(asMuxError(error));
+      return this.#events.shift();
+    }
+  }
+
+  /** The link's other end sends no more. Call it when `next` has returned undefined. */
+  endOfInput(): void {
+    if (this.#over) return;
+    const cut = !this.#inbox.atBoundary || this.#table.size > 0 || !(this.#draining || this.#peerDraining);
+    this.#close(
+      cut ? new MuxError('ERR_MUX_LINK_CLOSED', 'link ended without a goodbye') : undefined,
+      undefined,
+    );
+  }
+
+  /** Whole frames of about `max` bytes; empty when there is nothing to send. One call is one message. */
+  takeOutput(max: number): Uint8Array[] {
+    return this.#outbox.take(max);
+  }
+
+  deadline(): number | undefined {
+    return this.#over ? undefined : this.#keepalive.deadline();
+  }
+
+  tick(now: number): void {
+    if (this.#over) return;
+    const action = this.#keepalive.tick(now);
+    if (action === 'ping') this.ping(now);
+    else if (action === 'dead')
+      this.#fail(new MuxError('ERR_MUX_IDLE', `nothing came for ${this.limits.idleTimeout} ms`));
+  }
+
+  // The application's side: channels.
+
+  /** Opens a channel; it can be written to at once. Throws MuxError when the session takes none. */
+  open(name: string, meta?: ControlValue, options: OpenOptions = {}): number {
+    this.#checkOpenable();
+    const urgency = options.urgency ?? DEFAULT_URGENCY;
+    const window = this.limits.initialCredit;
+    const body = encodeOpen({ mode: BYTE_MODE, urgency, credit: window, name, meta });
+    const stream = this.#table.openHere(urgency, this.#settings?.initialCredit ?? 0, window);
+    stream.openBody = body;
+    this.#counters.opened++;
+    this.#outbox.addOpen(stream);
+    return stream.id;
+  }
+
+  #checkOpenable(): void {
+    if (this.#error !== undefined) throw this.#error;
+    if (this.#over || this.#draining) throw new MuxError('ERR_MUX_CLOSED', 'session is closing here');
+    if (this.#peerDraining) throw new MuxError('ERR_MUX_GOAWAY', 'the other end takes no new channels');
+    if (this.#outbox.pendingOpens >= this.limits.maxPendingOpens)
+      throw new MuxError(
+        'ERR_MUX_PENDING',
+        `${this.limits.maxPendingOpens} channels wait to be opened already`,
+      );
+  }
+
+  /** Takes an incoming channel. Does nothing when it is gone already. */
+  accept(id: number, meta?: ControlValue): void {
+    const body = encodeAccept({ credit: this.limits.initialCredit, meta });
+    const stream = this.#table.get(id);
+    if (stream === undefined || !stream.inBacklog) return;
+    this.#table.leaveBacklog(stream);
+    stream.accepted = true;
+    stream.acceptBody = body;
+    this.#outbox.owe(stream, Owed.accept);
+  }
+
+  /** Refuses an incoming channel: both directions end at once. */
+  refuse(id: number, code: number = WireCode.refused): void {
+    const stream = this.#table.get(id);
+    if (stream === undefined || !stream.inBacklog) return;
+    stream.resetCode = code;
+    stream.stepSend('reset');
+    stream.stepReceive('stop');
+    this.#outbox.owe(stream, Owed.reset);
+    this.#table.settle(stream);
+  }
+
+  /**
+   * Queues bytes (one array or the parts of one write) and takes them over. False: stop until `writable`. Bytes for a
+   * channel that is gone, finished or stopped are dropped.
+   */
+  write(id: number, bytes: Uint8Array | readonly Uint8Array[]): boolean {
+    const stream = this.#table.get(id);
+    if (stream === undefined || stream.send !== 'open') return false;
+    stream.queue.push(bytes);
+    this.#outbox.wake(stream);
+    if (stream.queue.length < this.limits.sendHighWater) return true;
+    stream.wantsWritable = true;
+    return false;
+  }
+
+  /** Bytes that wait in a channel for credit, a turn or the link. */
+  queued(id: number): number {
+    return this.#table.get(id)?.queue.length ?? 0;
+  }
+
+  /** Ends our direction after what was written. */
+  finish(id: number): void {
+    const stream = this.#table.get(id);
+    if (stream?.stepSend('finish')) this.#outbox.wake(stream);
+  }
+
+  /** Gives up our direction: what waits is dropped. */
+  reset(id: number, code: number = WireCode.cancelled): void {
+    const stream = this.#table.get(id);
+    if (stream === undefined || !stream.stepSend('reset')) return;
+    stream.queue.clear();
+    stream.resetCode = code;
+    this.#outbox.owe(stream, Owed.reset);
+    this.#table.settle(stream);
+  }
+
+  /** Reads no more: what still comes is discarded. */
+  stop(id: number, code: number = WireCode.none): void {
+    const stream = this.#table.get(id);
+    if (stream === undefined || !stream.stepReceive('stop')) return;
+    stream.stopCode = code;
+    this.#outbox.owe(stream, Owed.stop);
+    this.#table.settle(stream);
+  }
+
+  /** The application has taken so many bytes of `data` events (or will never want them): the sender gets new credit. */
+  consumed(id: number, bytes: number): void {
+    const stream = this.#table.get(id);
+    if (stream === undefined) return;
+    stream.grant.consume(bytes);
+    if (stream.receive === 'open' && stream.grant.worthGranting) this.#outbox.owe(stream, Owed.credit);
+  }
+
+  /** The handler of an incoming channel has ended. Until then the channel counts against the peer's limit. */
+  release(id: number): void {
+    this.#table.release(id);
+  }
+
+  // The session's side.
+
+  /** Asks for a sign of life; `pong` events with this number or a higher one answer it. */
+  ping(now: number): number {
+    if (this.#over) return this.#pingSeq;
+    if (!this.#outbox.pingUnsent) this.#pings.set(++this.#pingSeq, now);
+    if (this.#pings.size > MAX_PINGS) this.#pings.delete(this.#pings.keys().next().value!);
+    this.#outbox.ping(this.#pingSeq);
+    return this.#pingSeq;
+  }
+
+  /** Takes no new channels any more; the open ones go on. */
+  goaway(code: number = WireCode.none, reason = ''): void {
+    if (this.#over || this.#draining) return;
+    this.#draining = true;
+    this.#outbox.goaway({ lastAccepted: this.#table.highestThere, code, reason });
+  }
+
+  /** True when this end said goodbye, the word has left, and no channel or handler of the peer's is left. */
+  get isDrained(): boolean {
+    if (this.#over) return true;
+    return this.#draining && this.#outbox.goawaySent && this.#table.size === 0 && this.#table.held === 0;
+  }
+
+  /** Gives everything up. One GOAWAY may still be taken from the output. */
+  abort(error: MuxError = new MuxError('ERR_MUX_ABORTED', 'session was aborted here')): void {
+    this.#fail(error);
+  }
+
+  get isOver(): boolean {
+    return this.#over;
+  }
+
+  get error(): MuxError | undefined {
+    return this.#error;
+  }
+
+  get settings(): PeerSettings | undefined {
+    return this.#settings;
+  }
+
+  /** The channel's number on the wire, the same at both ends; known when the session is ready. */
+  wireId(id: number): number {
+    return this.#table.toWire(id);
+  }
+
+  account(id: number): ChannelAccount | undefined {
+    const stream = this.#table.get(id);
+    if (stream === undefined) return undefined;
+    const { credit, grant, queue } = stream;
+    return {
+      ...{ sent: credit.sent, sendLimit: credit.limit, queued: queue.length },
+      ...{ received: grant.received, granted: grant.limit, consumed: grant.consumed },
+    };
+  }
+
+  stats(): MuxStats {
+    return { ...this.#counters, channels: this.#table.size, incoming: this.#table.held };
+  }
+
+  #owner(): ConstructorParameters<typeof Inbox>[0]['owner'] {
+    const session = this;
+    return {
+      get draining() {
+        return session.#draining;
+      },
+      onSettings: (settings) => this.#onSettings(settings),
+      onPong: (seq) => this.#onPong(seq),
+      onGoaway: (goaway) => this.#onGoaway(goaway),
+    };
+  }
+
+  #onSettings(settings: PeerSettings): void {
+    this.#settings = settings;
+    for (const stream of this.#table.values()) stream.credit.raise(settings.initialCredit);
+    this.#events.push({ type: 'ready', settings });
+  }
+
+  /** False when no such question is open. */
+  #onPong(seq: number): boolean {
+    const asked = this.#pings.get(seq);
+    if (asked === undefined) return false;
+    for (const earlier of this.#pings.keys()) if (earlier <= seq) this.#pings.delete(earlier);
+    const rtt = Math.max(0, this.#keepalive.heardAt - asked);
+    this.#counters.rtt = rtt;
+    this.#events.push({ type: 'pong', seq, rtt });
+    return true;
+  }
+
+  #onGoaway({ lastAccepted, code, reason }: GoawayBody): void {
+    const said = reason === '' ? '' : `: '${reason}'`;
+    if (FATAL.has(code)) {
+      const text = `the other end gave up with code ${describeCode(code)}${said}`;
+      this.#close(new MuxError('ERR_MUX_REMOTE', text, { resetCode: code }), undefined);
+      return;
+    }
+    if (!this.#peerDraining) this.#events.push({ type: 'goaway', code, reason });
+    this.#peerDraining = true;
+    this.#outbox.dropOpens();
+    for (const stream of [...this.#table.values()])
+      if (stream.openedHere && stream.id > lastAccepted)
+        this.#neverSeen(stream, `${describeCode(code)}${said}`);
+  }
+
+  #neverSeen(stream: MuxStream, why: string): void {
+    stream.queue.clear();
+    if (!isSendOver(stream.send)) stream.stepSend('reset');
+    stream.stepReceive('reset');
+    this.#table.remove(stream);
+    const text = `the other end takes no new channels, code ${why}`;
+    const hint = 'it never looked at this channel: open it again on another session';
+    this.#events.push({
+      type: 'refused',
+      id: stream.id,
+      error: new MuxError('ERR_MUX_GOAWAY', text, { hint }),
+    });
+  }
+
+  #fail(error: MuxError): void {
+    const { wire } = MUX_ERRORS[error.code];
+    const goaway = { lastAccepted: this.#table.highestThere, code: wire, reason: '' };
+    this.#close(error, wire === WireCode.none ? undefined : goaway);
+  }
+
+  #close(error: MuxError | undefined, goaway: GoawayBody | undefined): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#error = error;
+    this.#outbox.fail(goaway);
+    this.#table.clear();
+    this.#pings.clear();
+    this.#events.push({ type: 'closed', error });
+  }
+}
+
+/** Nothing but MuxError is expected; should a bug throw something else, the link ends and the process does not. */
+function asMuxError(error: unknown): MuxError {
+  if (error instanceof MuxError) return error;
+  return new MuxError('ERR_MUX_PROTOCOL', 'a frame could not be handled', { cause: error });
+}

@@ -1,0 +1,46 @@
+/** Counters of one session. Payload is the channels' bytes; link bytes include preface, headers and control frames. */
+export interface MuxStats {
+  readonly bytesReceived: number;
+  readonly bytesSent: number;
+  readonly payloadReceived: number;
+  readonly payloadSent: number;
+  readonly framesReceived: number;
+  readonly framesSent: number;
+  /** Channels at this moment, both directions. */
+  readonly channels: number;
+  readonly opened: number;
+  readonly accepted: number;
+  /** The peer's channels that still count against its limit. */
+  readonly incoming: number;
+  /** Frames for channels that were closed already, and the payload in them: ignored. */
+  readonly lateFrames: number;
+  readonly lateBytes: number;
+  /** Frames that did nothing useful. */
+  readonly glitches: number;
+  readonly resetsReceived: number;
+  /** CREDIT frames sent. */
+  readonly grants: number;
+  /** The latest PING's round trip in milliseconds. */
+  readonly rtt: number | undefined;
+}
+
+export type Counters = { -readonly [K in Exclude<keyof MuxStats, 'channels' | 'incoming'>]: MuxStats[K] };
+
+export function newCounters(): Counters {
+  return {
+    bytesReceived: 0,
+    bytesSent: 0,
+    payloadReceived: 0,
+    payloadSent: 0,
+    framesReceived: 0,
+    framesSent: 0,
+    opened: 0,
+    accepted: 0,
+    lateFrames: 0,
+    lateBytes: 0,
+    glitches: 0,
+    resetsReceived: 0,
+    grants: 0,
+    rtt: undefined,
+  };
+}

@@ -1,0 +1,88 @@
+/** One channel as the session keeps it: two halves, two credits, what waits to be sent. */
+import {
+  isReceiveOver,
+  isSendOver,
+  RECEIVE_STEPS,
+  type ReceiveState,
+  type ReceiveStep,
+  SEND_STEPS,
+  type SendState,
+  type SendStep,
+} from './halves.ts';
+import { SendQueue } from './sendQueue.ts';
+import { ReceiveCredit, SendCredit } from './window.ts';
+
+/** Frames that wait for a place in the output, as bits: however often one is asked for, it is owed once. */
+export const Owed = { accept: 1, credit: 2, stop: 4, reset: 8 } as const;
+
+export interface StreamInit {
+  /** Our number for it: even = opened here, odd = opened by the peer. */
+  readonly id: number;
+  readonly urgency: number;
+  readonly sendLimit: number;
+  readonly window: number;
+}
+
+export class MuxStream {
+  readonly id: number;
+  readonly urgency: number;
+  readonly queue: SendQueue = new SendQueue();
+  readonly credit: SendCredit;
+  readonly grant: ReceiveCredit;
+  send: SendState = 'open';
+  receive: ReceiveState = 'open';
+
+  /** Body of our OPEN until it has left. */
+  openBody: Uint8Array | undefined;
+  acceptBody: Uint8Array | undefined;
+  /** True once ACCEPT came (ours) or was given (the peer's). */
+  accepted = false;
+  /** True while `accept` or `refuse` is awaited from our application. */
+  inBacklog = false;
+  /** `write` said stop: an event is due when there is room. */
+  wantsWritable = false;
+  resetCode = 0;
+  stopCode = 0;
+  /** Set of `Owed` bits. */
+  owed = 0;
+  /** True while in the outbox's list. */
+  listed = false;
+  /** True while in the scheduler. */
+  scheduled = false;
+
+  constructor(init: StreamInit) {
+    this.id = init.id;
+    this.urgency = init.urgency;
+    this.credit = new SendCredit(init.sendLimit);
+    this.grant = new ReceiveCredit(init.window);
+  }
+
+  get openedHere(): boolean {
+    return (this.id & 1) === 0;
+  }
+
+  get isOver(): boolean {
+    return isSendOver(this.send) && isReceiveOver(this.receive);
+  }
+
+  /** Takes the step if the table has it. */
+  stepSend(step: SendStep): boolean {
+    const next = SEND_STEPS[this.send][step];
+    if (next === undefined) return false;
+    this.send = next;
+    return true;
+  }
+
+  stepReceive(step: ReceiveStep): boolean {
+    const next = RECEIVE_STEPS[this.receive][step];
+    if (next === undefined) return false;
+    this.receive = next;
+    return true;
+  }
+
+  /** True when a DATA frame could leave now. A bare FIN needs no credit. */
+  get sendable(): boolean {
+    if (isSendOver(this.send) || this.openBody !== undefined) return false;
+    return this.queue.length === 0 ? this.send === 'finishing' : this.credit.left > 0;
+  }
+}

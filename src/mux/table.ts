@@ -1,0 +1,156 @@
+/**
+ * The channels of a session and their numbers.
+ *
+ * On the wire the end with the larger nonce opens odd ids, the other even ones, because stdio and MessagePort have no
+ * dialer to decide by. A channel may be opened before the peer's nonce is known, so inside, ids are relative: even =
+ * opened here, odd = opened there. One function maps either way: it swaps neighbours (1↔2, 3↔4 …) at the odd end and
+ * is the identity at the other.
+ *
+ * Ids ascend without gaps and are never used twice: a high-water mark tells a closed channel from one never opened.
+ */
+import { MuxError } from './errors.ts';
+import type { EventQueue } from './eventQueue.ts';
+import { MAX_CHANNEL_ID } from './limits.ts';
+import { MuxStream } from './stream.ts';
+
+export class ChannelTable {
+  readonly #streams = new Map<number, MuxStream>();
+  readonly #events: EventQueue;
+  readonly #maxChannels: number;
+  /** The peer's channels whose handler has not ended. */
+  readonly #held = new Set<number>();
+  #odd = false;
+  #nextHere = 2;
+  #highestThere = -1;
+  /** Highest of our ids whose OPEN has left. */
+  highestSent = 0;
+  backlog = 0;
+  /** How many channels the peer may ever open, as announced. */
+  allowed: number;
+  #freed = 0;
+
+  constructor(events: EventQueue, maxChannels: number) {
+    this.#events = events;
+    this.#maxChannels = this.allowed = maxChannels;
+  }
+
+  get size(): number {
+    return this.#streams.size;
+  }
+
+  get held(): number {
+    return this.#held.size;
+  }
+
+  /** The peer's highest channel so far, -1 for none. */
+  get highestThere(): number {
+    return this.#highestThere;
+  }
+
+  takeOddRole(): void {
+    this.#odd = true;
+  }
+
+  toWire(id: number): number {
+    return this.#odd ? ((id - 1) ^ 1) + 1 : id;
+  }
+
+  fromWire(id: number): number {
+    return this.toWire(id);
+  }
+
+  get(id: number): MuxStream | undefined {
+    return this.#streams.get(id);
+  }
+
+  values(): IterableIterator<MuxStream> {
+    return this.#streams.values();
+  }
+
+  openHere(urgency: number, sendLimit: number, window: number): MuxStream {
+    if (this.#nextHere > MAX_CHANNEL_ID)
+      throw new MuxError('ERR_MUX_CLOSED', 'all channel ids of this session are used up', {
+        hint: 'start a new session',
+      });
+    const stream = new MuxStream({ id: this.#nextHere, urgency, sendLimit, window });
+    this.#nextHere += 2;
+    this.#streams.set(stream.id, stream);
+    return stream;
+  }
+
+  /** Checks the id of the peer's OPEN: the next in line and inside its limit. */
+  claimThere(id: number): void {
+    const next = this.#highestThere < 0 ? 1 : this.#highestThere + 2;
+    if ((id & 1) === 0) throw protocol(`channel ${this.toWire(id)} opened by the wrong end`);
+    if (id !== next)
+      throw protocol(
+        id < next
+          ? `channel ${this.toWire(id)} opened twice`
+          : `channel ${this.toWire(id)} opened, wanted ${this.toWire(next)}`,
+      );
+    if ((id + 1) / 2 > this.allowed)
+      throw new MuxError('ERR_MUX_LIMIT', `peer opened more channels than the ${this.allowed} it may`);
+    this.#highestThere = id;
+  }
+
+  openThere(id: number, urgency: number, sendLimit: number, window: number): MuxStream {
+    const stream = new MuxStream({ id, urgency, sendLimit, window });
+    stream.inBacklog = true;
+    this.backlog++;
+    this.#streams.set(id, stream);
+    this.#held.add(id);
+    return stream;
+  }
+
+  /** True for an id that no OPEN has named. */
+  isUnknown(id: number): boolean {
+    return (id & 1) === 0 ? id > this.highestSent : id > this.#highestThere;
+  }
+
+  leaveBacklog(stream: MuxStream): void {
+    if (!stream.inBacklog) return;
+    stream.inBacklog = false;
+    this.backlog--;
+  }
+
+  /** Removes the channel once both its halves are over. */
+  settle(stream: MuxStream): void {
+    if (!stream.isOver || !this.#streams.delete(stream.id)) return;
+    this.leaveBacklog(stream);
+    if (!stream.openedHere && !this.#held.has(stream.id)) this.#freed++;
+    this.#events.push({ type: 'gone', id: stream.id });
+  }
+
+  /** Removes a channel without an event: the caller reports what became of it. */
+  remove(stream: MuxStream): void {
+    this.#streams.delete(stream.id);
+  }
+
+  /** The handler of the peer's channel has ended: its place is free once the channel is gone too. */
+  release(id: number): void {
+    if (this.#held.delete(id) && !this.#streams.has(id)) this.#freed++;
+  }
+
+  /** A channel that was refused at once never held a place. */
+  freeOne(): void {
+    this.#freed++;
+  }
+
+  /** The new limit when a quarter of the places have become free (few MAXCH frames, never a standstill). */
+  refill(): number | undefined {
+    if (this.#freed === 0 || this.#freed * 4 < this.#maxChannels) return undefined;
+    this.allowed += this.#freed;
+    this.#freed = 0;
+    return this.allowed;
+  }
+
+  clear(): void {
+    this.#streams.clear();
+    this.#held.clear();
+    this.backlog = 0;
+  }
+}
+
+function protocol(message: string): MuxError {
+  return new MuxError('ERR_MUX_PROTOCOL', message);
+}
