@@ -43,8 +43,8 @@ export function parseDistinguishedName(name: Bytes, what: string): readonly Rdn[
   return rdns;
 }
 
-/** A name of one common name: what our roots and key peers carry, for people only. */
-export function commonName(text: string): Bytes {
+/** A Name of one common name: what our roots and key peers carry, for people only. */
+export function nameOf(text: string): Bytes {
   return sequence(setOf(sequence(oid(OID.commonName), utf8String(text))));
 }
 
@@ -69,9 +69,18 @@ export function isWithinSubtree(name: Bytes, base: Bytes): boolean {
 
 /** Values of emailAddress attributes: constraints on mail apply to them too (§4.2.1.10). */
 export function emailAttributes(name: Bytes): readonly string[] {
+  return attributeTexts(name, OID.emailAddress);
+}
+
+/** Common names, octet by octet: only their ASCII is ever compared. */
+export function commonNames(name: Bytes): readonly string[] {
+  return attributeTexts(name, OID.commonName);
+}
+
+function attributeTexts(name: Bytes, id: string): readonly string[] {
   return parseDistinguishedName(name, 'subject')
     .flatMap((rdn) => rdn.attributes)
-    .filter((attribute) => attribute.oid === OID.emailAddress)
+    .filter((attribute) => attribute.oid === id)
     .map((attribute) => String.fromCharCode(...attribute.value));
 }
 

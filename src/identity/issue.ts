@@ -18,7 +18,7 @@ import {
   sequence,
   time,
 } from './der.ts';
-import { commonName, EMPTY_NAME } from './distinguishedName.ts';
+import { EMPTY_NAME, nameOf } from './distinguishedName.ts';
 import { IdentityError } from './errors.ts';
 import { KEY_USAGES } from './extensions.ts';
 import { NAME_TAG } from './generalNames.ts';
@@ -44,7 +44,7 @@ const SELF_LIFETIME = 365 * DAY;
 
 /** A domain's root: signs users and servers of the domain, and nothing a constraint can exclude. */
 export function issueRoot(provider: CryptoProvider, key: PrivateKey, domain: string, now: number): Bytes {
-  const name = commonName(domain);
+  const name = nameOf(domain);
   const keyId = keyIdentifier(key.spki);
   return issue(key, {
     serial: randomSerial(provider),
@@ -115,7 +115,7 @@ function issueLeaf(issuer: Issuer, request: LeafRequest, names: readonly Bytes[]
 /** A key peer: its certificate only wraps the key. */
 export function selfSignedIdentity(key: PrivateKey, now: number): Identity {
   const keyId = peerId(key.spki);
-  const name = commonName(keyId);
+  const name = nameOf(keyId);
   const notAfter = wholeSecond(now + SELF_LIFETIME);
   const leaf = issue(key, {
     // No randomness is needed where issuer and subject are one: unique per key and time is enough.

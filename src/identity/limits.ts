@@ -20,6 +20,8 @@ export const WEB_CHAIN: ChainLimits = { certificates: 48, bytes: 131_072 };
 export interface PathLimits {
   /** Certificates of a path, leaf and anchor included. */
   readonly depth: number;
+  /** CAs between leaf and anchor that are not self-issued, counted as a path length is (RFC 5280 §4.2.1.9). */
+  readonly intermediates: number;
   /** 100 P-384 checks by noble take half a second: the worst a stranger can cost us. */
   readonly signatures: number;
   /** Candidates looked at, so that a web of cross-signed CAs cannot keep the search busy without signatures. */
@@ -28,4 +30,10 @@ export interface PathLimits {
   readonly comparisons: number;
 }
 
-export const PATH_LIMITS: PathLimits = { depth: 8, signatures: 100, steps: 10_000, comparisons: 250_000 };
+export const PATH_LIMITS: PathLimits = {
+  depth: 8,
+  intermediates: 6,
+  signatures: 100,
+  steps: 10_000,
+  comparisons: 250_000,
+};

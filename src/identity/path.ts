@@ -115,7 +115,7 @@ class Search {
       throw new BudgetSpent(`more than ${this.#limits.steps} steps`);
     return (
       this.#ownFault(issuer, isAnchor) ??
-      pathLengthFault(path, issuer) ??
+      pathLengthFault(path, issuer, isAnchor ? this.#limits.intermediates : undefined) ??
       this.#constraintFault(path, issuer) ??
       this.#signatureFault(path.at(-1)!, issuer)
     );
@@ -173,14 +173,19 @@ class Search {
   }
 }
 
-/** §6.1.4 (l)-(m): intermediates below count unless self-issued; the leaf never does. */
-function pathLengthFault(path: readonly Certificate[], issuer: Certificate): Fault | undefined {
-  if (issuer.pathLength === undefined) return undefined;
+/** §6.1.4 (l)-(m): intermediates below count unless self-issued; the leaf never does. `limit` is our own, on the whole. */
+function pathLengthFault(
+  path: readonly Certificate[],
+  issuer: Certificate,
+  limit: number | undefined,
+): Fault | undefined {
+  const allowed = Math.min(issuer.pathLength ?? Number.POSITIVE_INFINITY, limit ?? Number.POSITIVE_INFINITY);
+  if (path.length - 1 <= allowed) return undefined; // the usual case, without counting
   const below = path.slice(1).filter((certificate) => !isSelfIssued(certificate)).length;
-  if (below <= issuer.pathLength) return undefined;
+  if (below <= allowed) return undefined;
   return {
     code: 'ERR_IDENTITY_PATH_LENGTH',
-    message: `${below} CAs follow one that allows ${issuer.pathLength}`,
+    message: `${below} CAs stand below one that allows ${allowed}`,
     certificate: issuer,
   };
 }

@@ -8,8 +8,9 @@
  */
 import { equalBytes } from '../base/bytes.ts';
 import type { Certificate } from './certificate.ts';
-import { isEmptyName } from './distinguishedName.ts';
+import { commonNames, isEmptyName } from './distinguishedName.ts';
 import type { IdentityErrorCode } from './errors.ts';
+import { formatIp, parseIp } from './names.ts';
 import { OID } from './oid.ts';
 
 export interface Rules {
@@ -54,7 +55,27 @@ function endEntityFault(leaf: Certificate, rules: Rules): RuleFault | undefined 
   if (isCritical(leaf, OID.extendedKeyUsage)) return fault('PROFILE', 'extended key usage is critical');
   if (!isEmptyName(leaf.subject) && isCritical(leaf, OID.subjectAltName))
     return fault('PROFILE', 'subjectAltName is critical beside a subject');
+  return commonNameFault(leaf);
+}
+
+/**
+ * BR 7.1.4.3: a common name that repeats an alternative name does so character for character. We never match it, but
+ * people and log files read it, and two spellings of one name are how they are fooled.
+ */
+function commonNameFault(leaf: Certificate): RuleFault | undefined {
+  for (const common of commonNames(leaf.subject)) {
+    const dns = leaf.names.dns.filter((name) => name.toLowerCase() === common.toLowerCase());
+    const address = looseIp(common);
+    const ip = address === undefined ? undefined : leaf.names.ip.find((held) => equalBytes(held, address));
+    if ((dns.length > 0 && !dns.includes(common)) || (ip !== undefined && formatIp(ip) !== common))
+      return fault('PROFILE', 'the common name spells an alternative name differently');
+  }
   return undefined;
+}
+
+/** An address in any spelling, leading zeros included. */
+function looseIp(text: string): Uint8Array | undefined {
+  return parseIp(text.includes(':') ? text : text.replace(/(^|\.)0+(?=\d)/g, '$1'));
 }
 
 /** A CA between leaf and anchor. */
@@ -69,9 +90,9 @@ export function caFault(ca: Certificate, rules: Rules): RuleFault | undefined {
 export function anchorFault(anchor: Certificate, rules: Rules): RuleFault | undefined {
   if (rules.strict) {
     if (anchor.extendedKeyUsage !== undefined) return fault('PROFILE', 'a root has an extended key usage');
-    // §4.2.1.1: only a self-signed root may go without, and if it says who certified it, then by key.
-    if (anchor.aki === undefined ? !isSelfIssued(anchor) : anchor.aki.keyId === undefined)
-      return fault('PROFILE', 'a root has no authority key identifier');
+    // Nobody certified an anchor as far as we care, so it may go without (§4.2.1.1); if it says who did, then by key.
+    if (anchor.aki !== undefined && anchor.aki.keyId === undefined)
+      return fault('PROFILE', 'a root has an authority key identifier without a key');
     if (anchor.aki?.hasIssuerAndSerial) return fault('PROFILE', 'a root names the certificate of its issuer');
   }
   return issuerFault(anchor, rules);

@@ -18,7 +18,7 @@ import { earliestEnd } from './verify.ts';
 export interface WebOptions {
   /** Also hold the chain to the issuing rules of RFC 5280 and the CA/Browser Forum (`rules.ts`). */
   readonly strict?: boolean;
-  /** Certificates between leaf and anchor; 6 unless given. */
+  /** CAs between leaf and anchor, self-issued ones not counted; 6 unless given. */
   readonly maxIntermediates?: number;
 }
 
@@ -90,8 +90,8 @@ function verifyWeb(
   const presented = readChain(chain, WEB_CHAIN);
   if (presented instanceof Refusal) return presented;
   const { leaf, others } = presented;
-  const depth = options.maxIntermediates === undefined ? {} : { depth: options.maxIntermediates + 2 };
-  const answer = findPath({ leaf, intermediates: others, anchors: roots, rules, provider, limits: depth });
+  const limits = options.maxIntermediates === undefined ? {} : { intermediates: options.maxIntermediates };
+  const answer = findPath({ leaf, intermediates: others, anchors: roots, rules, provider, limits });
   if ('fault' in answer) {
     // A certificate that was left out because it does not parse is the likelier reason for a missing issuer.
     const missing = answer.fault.code === 'ERR_IDENTITY_UNKNOWN_ISSUER';
