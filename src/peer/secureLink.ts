@@ -208,7 +208,12 @@ export class SecureLink implements Link {
       for (let wanted = batch; wanted > 0; wanted -= parts.at(-1)!.length)
         parts.push(this.#pending.shiftUpTo(wanted));
       // The engine's output is empty here, so it takes a batch whole (its mark is four batches).
-      this.connection.write(parts);
+      try {
+        this.connection.write(parts);
+      } catch (error) {
+        queueMicrotask(() => this.#onTlsError(error as TlsError)); // we may be inside the handler's own `send`
+        return;
+      }
       this.#stats.plaintextOut += batch;
       left -= batch;
       this.#sendOutput();

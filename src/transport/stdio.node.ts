@@ -120,13 +120,14 @@ class ProcessLink implements Link {
 
   /** The pipes are closed. A child that then does not end is ended. */
   #afterExit(run: () => void): void {
-    const child = this.#child;
-    if (this.#hasExited()) return run();
-    const cancel = this.#clock.after(LINGER_TIMEOUT, () => child.kill('SIGTERM'));
-    child.once('exit', () => {
-      cancel();
-      run();
-    });
+    if (this.#hasExited()) run();
+    else {
+      const cancel = this.#clock.after(LINGER_TIMEOUT, () => this.#child.kill('SIGTERM'));
+      this.#child.once('exit', () => {
+        cancel();
+        run();
+      });
+    }
   }
 
   #hasExited(): boolean {

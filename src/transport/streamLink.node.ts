@@ -39,6 +39,8 @@ export class StreamLink implements Link {
     this.#writable = writable;
     this.#abort = options.abort;
     this.#clock = options.clock ?? systemClock;
+    readable.pause(); // until `start`
+    readable.on('data', (chunk: Buffer) => this.#onData(chunk));
     readable.on('end', () => this.#onEnd());
     readable.on('error', (error) => this.#fail(fromNodeError(error, this.#name())));
     readable.on('close', () => this.#onGone());
@@ -57,8 +59,7 @@ export class StreamLink implements Link {
     if (this.#handler !== undefined) throw new Error('link was started twice');
     this.#handler = handler;
     if (this.#done) queueMicrotask(() => this.#tell());
-    else if (this.#paused) this.#readable.pause(); // or else the listener would set it flowing
-    this.#readable.on('data', (chunk: Buffer) => this.#onData(chunk));
+    else if (!this.#paused) this.#readable.resume();
   }
 
   /** Sends of one turn of the event loop leave in one `writev`. */
@@ -118,7 +119,14 @@ export class StreamLink implements Link {
   #onData(chunk: Buffer): void {
     if (this.#closing || this.#done) return;
     // A plain Uint8Array: engines see one shape of array, and `slice` copies as everywhere else.
-    this.#handler!.data(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
+    if (this.#handler === undefined || this.#paused) this.#putBack(chunk);
+    else this.#handler.data(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
+  }
+
+  /** Node sets the pipes of a child that ended flowing, whoever paused them. */
+  #putBack(chunk: Buffer): void {
+    this.#readable.pause();
+    this.#readable.unshift(chunk);
   }
 
   #onDrain(): void {
