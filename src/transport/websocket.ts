@@ -204,7 +204,7 @@ class WebSocketLink implements Link {
       this.#inbox.data(new Uint8Array(data));
       this.#gauge.check(); // timers of a tab in the background run once a second; messages do not wait
       if (this.#inbox.held > MAX_HELD) this.#cut(CLOSE_RESET, overflow(this.#inbox.held));
-    } else this.#cut(CLOSE_UNSUPPORTED, notBinary());
+    } else this.#cut(CLOSE_RESET, notBinary()); // pages may give 1000 and 3000 to 4999 only, not 1003
   }
 
   #cut(code: number, error: LinkError): void {
