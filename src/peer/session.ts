@@ -1,0 +1,400 @@
+/**
+ * Drives a `MuxSession` over any link: TCP, WebSocket, stdio, TLS, or a channel of another session.
+ *
+ * Bytes go in as they come and events are pulled at once; what is owed is sent once per microtask, as long as the link
+ * takes it, so that a frame is picked when it can leave and not before. Nothing the peer or an application does here
+ * throws into the link.
+ */
+import { type Clock, systemClock } from '../base/clock.ts';
+import { type Deferred, deferred } from '../base/deferred.ts';
+import { type Q2qError, toError } from '../base/errors.ts';
+import { type Logger, silent } from '../base/log.ts';
+import {
+  type ControlValue,
+  MuxError,
+  type MuxEvent,
+  type MuxLimits,
+  MuxSession,
+  type MuxStats,
+  NONCE_LENGTH,
+  type OpenOptions,
+  WireCode,
+} from '../mux/index.ts';
+import type { Link } from '../transport/link.ts';
+import { type ChannelHost, ChannelLink } from './channelLink.ts';
+
+export interface SessionOptions {
+  readonly random: (length: number) => Uint8Array;
+  readonly clock?: Clock;
+  readonly limits?: Partial<MuxLimits>;
+  readonly logger?: Logger;
+}
+
+/** A channel that the peer opened. It waits, and what comes in it waits, until one of the two is called. */
+export interface IncomingChannel {
+  readonly id: number;
+  readonly name: string;
+  readonly meta: ControlValue;
+  readonly urgency: number;
+  accept(meta?: ControlValue): ChannelLink;
+  refuse(code?: number): void;
+}
+
+/** The channel counts against the peer's limit until it is closed and what the handler returned has settled. */
+export type IncomingHandler = (incoming: IncomingChannel) => void | Promise<void>;
+
+export interface SessionStats extends MuxStats {
+  /** Bytes handed to the link that have not left it. */
+  readonly linkBuffered: number;
+}
+
+/** Handed to the link at once: small enough to pick the next frames late, large enough for one `writev`. */
+const SLICE = 65_536;
+
+/** Milliseconds that a link may take to say goodbye, before it is cut. */
+const GOODBYE_TIMEOUT = 2_000;
+
+export class Session implements ChannelHost {
+  readonly link: Link;
+  readonly mux: MuxSession;
+  /** Settles when the session is over; with undefined when both ends had said goodbye. */
+  readonly closed: Promise<Q2qError | undefined>;
+  readonly #closed: Deferred<Q2qError | undefined> = deferred();
+  readonly #linkClosed: Deferred<void> = deferred();
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #channels = new Map<number, ChannelLink>();
+  /** Incoming channels whose handler has not returned (or its promise not settled). */
+  readonly #handling = new Set<number>();
+  readonly #pings = new Map<number, Deferred<number>>();
+  #onIncoming: IncomingHandler | undefined;
+  #waiting: IncomingChannel[] = [];
+  #onGoaway: (code: number, reason: string) => void = () => {};
+  #flushScheduled = false;
+  #pulling = false;
+  #linkHasRoom = true;
+  #linkGone = false;
+  #goodbye = false;
+  #cancelTimer: () => void = () => {};
+  #cancelGoodbye: () => void = () => {};
+
+  constructor(link: Link, options: SessionOptions) {
+    this.link = link;
+    this.closed = this.#closed.promise;
+    this.#clock = options.clock ?? systemClock;
+    this.#logger = options.logger ?? silent;
+    this.mux = new MuxSession({
+      messages: link.info.messages,
+      nonce: options.random(NONCE_LENGTH),
+      now: this.#clock.monotonic(),
+      ...(options.limits === undefined ? {} : { limits: options.limits }),
+    });
+    link.start({
+      data: (chunk) => this.#onData(chunk),
+      drain: () => this.#onDrain(),
+      end: () => this.#onEnd(),
+      closed: (error) => this.#onLinkClosed(error),
+    });
+    this.#arm();
+    this.flushSoon();
+  }
+
+  /**
+   * Opens a channel, usable at once: what is sent rides behind the OPEN. Throws MuxError when the session takes no
+   * more (ERR_MUX_CLOSED, ERR_MUX_GOAWAY, or what ended it).
+   */
+  open(name: string, meta?: ControlValue, options: OpenOptions = {}): ChannelLink {
+    const channel = new ChannelLink(this, this.mux.open(name, meta, options), name);
+    this.#channels.set(channel.id, channel);
+    this.flushSoon();
+    return channel;
+  }
+
+  /** Sets who takes the peer's channels; those that came before are handed over soon. */
+  onIncoming(handler: IncomingHandler): void {
+    this.#onIncoming = handler;
+    queueMicrotask(() => {
+      for (const incoming of this.#waiting.splice(0)) this.#handOver(incoming);
+    });
+  }
+
+  /** Called when the peer says that it takes no new channels. */
+  onGoaway(handler: (code: number, reason: string) => void): void {
+    this.#onGoaway = handler;
+  }
+
+  /** Milliseconds to the other end and back. */
+  ping(signal?: AbortSignal): Promise<number> {
+    if (this.mux.isOver) return Promise.reject(this.#overError());
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    const seq = this.mux.ping(this.#clock.monotonic());
+    const answer = this.#pings.get(seq) ?? deferred<number>();
+    this.#pings.set(seq, answer);
+    this.flushSoon();
+    return signal === undefined ? answer.promise : withSignal(answer.promise, signal);
+  }
+
+  /** Takes no new channels; the open ones go on. */
+  goaway(reason = '', code: number = WireCode.none): void {
+    this.mux.goaway(code, reason);
+    this.flushSoon();
+  }
+
+  /** Says goodbye, waits for the open channels to end, then ends the link. `destroy` cuts the wait short. */
+  close(): Promise<void> {
+    this.goaway();
+    return this.#linkClosed.promise;
+  }
+
+  /** Gives everything up: every channel's `closed` gets a typed error. */
+  destroy(cause?: Error): void {
+    const text =
+      cause === undefined ? 'session was destroyed here' : `session was destroyed here: ${cause.message}`;
+    this.mux.abort(new MuxError('ERR_MUX_ABORTED', text, cause === undefined ? {} : { cause }));
+    this.flushSoon();
+  }
+
+  stats(): SessionStats {
+    return { ...this.mux.stats(), linkBuffered: this.link.buffered };
+  }
+
+  // What the link tells.
+
+  #onData(chunk: Uint8Array): void {
+    this.mux.feed(chunk, this.#clock.monotonic());
+    this.#pull();
+    this.flushSoon();
+  }
+
+  #onDrain(): void {
+    this.#linkHasRoom = true;
+    this.flushSoon();
+  }
+
+  #onEnd(): void {
+    this.#pull();
+    this.mux.endOfInput();
+    this.#pull();
+    this.flushSoon();
+  }
+
+  #onLinkClosed(cause: Q2qError | undefined): void {
+    this.#linkGone = true;
+    this.#cancelGoodbye();
+    this.#pull();
+    if (cause === undefined) this.mux.endOfInput();
+    else this.mux.abort(new MuxError('ERR_MUX_LINK_CLOSED', `link failed: ${cause.message}`, { cause }));
+    this.#pull();
+    this.#linkClosed.resolve();
+  }
+
+  // What is owed.
+
+  flushSoon(): void {
+    if (this.#flushScheduled) return;
+    this.#flushScheduled = true;
+    queueMicrotask(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    this.#flushScheduled = false;
+    while (this.#linkHasRoom && !this.#linkGone) {
+      const parts = this.mux.takeOutput(SLICE);
+      if (parts.length === 0) break;
+      this.#linkHasRoom = this.link.send(parts);
+    }
+    this.#pull();
+    if (this.mux.isDrained) this.#sayGoodbye();
+  };
+
+  /** Our direction ends behind the last frame; the peer's end answers it. */
+  #sayGoodbye(): void {
+    if (this.#goodbye || this.#linkGone) return;
+    this.#goodbye = true;
+    if (this.mux.isOver) {
+      this.link.close();
+      this.#cancelGoodbye = this.#clock.after(GOODBYE_TIMEOUT, () => this.link.reset());
+    } else if (this.link.info.halfClose) {
+      this.link.closeWrite();
+      this.#cancelGoodbye = this.#clock.after(GOODBYE_TIMEOUT, () => this.link.close());
+    } else this.link.close();
+  }
+
+  /** One timer, set again only when it fires: the deadline moves with every chunk, and always away. */
+  #arm(): void {
+    const deadline = this.mux.deadline();
+    if (deadline === undefined) return;
+    const wait = Math.max(1, deadline - this.#clock.monotonic());
+    this.#cancelTimer = this.#clock.after(wait, () => {
+      this.mux.tick(this.#clock.monotonic());
+      this.#pull();
+      this.flushSoon();
+      this.#arm();
+    });
+  }
+
+  // What the engine tells.
+
+  #pull(): void {
+    if (this.#pulling) return; // a handler below us got here again: the loop goes on when it returns
+    this.#pulling = true;
+    for (let event = this.mux.next(); event !== undefined; event = this.mux.next()) this.#handle(event);
+    this.#pulling = false;
+  }
+
+  #handle(event: MuxEvent): void {
+    switch (event.type) {
+      case 'data':
+        this.#channels.get(event.id)?.onData(event.bytes);
+        break;
+      case 'end':
+        this.#channels.get(event.id)?.onEnd();
+        break;
+      case 'writable':
+        this.#channels.get(event.id)?.onWritable();
+        break;
+      case 'incoming':
+        this.#incoming(event);
+        break;
+      case 'accepted':
+        this.#channels.get(event.id)?.onAccepted(event.meta);
+        break;
+      case 'reset':
+      case 'refused':
+        this.#channels.get(event.id)?.onReset(event.error);
+        break;
+      case 'stopped':
+        this.#channels.get(event.id)?.onStopped(event.error, event.lost);
+        break;
+      case 'gone':
+        this.#channels.get(event.id)?.onGone();
+        break;
+      case 'pong':
+        this.#pong(event.seq, event.rtt);
+        break;
+      case 'goaway':
+        this.#guard('goaway handler', () => this.#onGoaway(event.code, event.reason));
+        break;
+      case 'closed':
+        this.#over(event.error);
+        break;
+      case 'ready':
+        break;
+    }
+  }
+
+  #incoming({ id, name, meta, urgency }: MuxEvent & { type: 'incoming' }): void {
+    const channel = new ChannelLink(this, id, name);
+    this.#channels.set(id, channel);
+    this.#handling.add(id);
+    const incoming: IncomingChannel = {
+      ...{ id, name, meta, urgency },
+      accept: (answer) => {
+        this.mux.accept(id, answer);
+        this.flushSoon();
+        return channel;
+      },
+      refuse: (code = WireCode.refused) => {
+        this.mux.refuse(id, code);
+        this.flushSoon();
+      },
+    };
+    if (this.#onIncoming === undefined || this.#waiting.length > 0) this.#waiting.push(incoming);
+    else this.#handOver(incoming);
+  }
+
+  /** Runs the application's handler; what it throws costs this channel only. */
+  #handOver(incoming: IncomingChannel): void {
+    const { id } = incoming;
+    const failed = (thrown: unknown): void => {
+      const cause = toError(thrown);
+      this.#report(`handler of channel '${incoming.name}' failed`, cause);
+      this.mux.refuse(id, WireCode.internal);
+      const error = new MuxError('ERR_MUX_HANDLER', 'the handler of the channel threw', { cause });
+      this.#channels.get(id)?.abort(error, WireCode.internal);
+      this.flushSoon();
+    };
+    try {
+      const result = this.#onIncoming!(incoming);
+      if (result instanceof Promise) result.catch(failed).finally(() => this.#handled(id));
+      else this.#handled(id);
+    } catch (thrown) {
+      failed(thrown);
+      this.#handled(id);
+    }
+  }
+
+  #handled(id: number): void {
+    this.#handling.delete(id);
+    this.#releaseIfDone(id);
+  }
+
+  channelOver(channel: ChannelLink): void {
+    this.#channels.delete(channel.id);
+    this.#releaseIfDone(channel.id);
+  }
+
+  #releaseIfDone(id: number): void {
+    if (this.#channels.has(id) || this.#handling.has(id)) return;
+    this.mux.release(id);
+    this.flushSoon();
+  }
+
+  handlerFailed(channel: ChannelLink, error: Error): void {
+    this.#report(`handler of channel '${channel.name}' threw`, error);
+  }
+
+  #pong(seq: number, rtt: number): void {
+    for (const [asked, answer] of this.#pings) {
+      if (asked > seq) break;
+      this.#pings.delete(asked);
+      answer.resolve(rtt);
+    }
+  }
+
+  /** The end, once: channels hear it, then the link is closed behind the last words. */
+  #over(error: MuxError | undefined): void {
+    this.#cancelTimer();
+    const reason = error ?? this.#overError();
+    for (const channel of [...this.#channels.values()]) channel.onSessionOver(reason);
+    for (const answer of this.#pings.values()) {
+      answer.promise.catch(() => {});
+      answer.reject(reason);
+    }
+    this.#pings.clear();
+    this.#waiting = [];
+    if (this.#linkGone) this.#closed.resolve(error);
+    else this.#endLink(error);
+  }
+
+  #endLink(error: MuxError | undefined): void {
+    this.#cancelGoodbye();
+    this.#goodbye = false;
+    this.#closed.resolve(error);
+    this.flushSoon();
+  }
+
+  #overError(): MuxError {
+    return this.mux.error ?? new MuxError('ERR_MUX_CLOSED', 'session is closed');
+  }
+
+  #guard(what: string, call: () => void): void {
+    try {
+      call();
+    } catch (thrown) {
+      this.#report(`${what} threw`, toError(thrown));
+    }
+  }
+
+  #report(message: string, error: Error): void {
+    this.#logger.log('error', message, { error });
+  }
+}
+
+function withSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
+}
