@@ -1,0 +1,67 @@
+// Interleaved rounds, medians and ratios: on a shared machine only what ran side by side can be compared.
+import { cpus, loadavg } from 'node:os';
+
+/**
+ * Runs every contender once per round (A B, B A, A B …) and prints medians and the ratio of the first to the others,
+ * taken round by round. `contenders` maps a name to an async function that returns one number; bigger is better unless
+ * `smaller`.
+ */
+export async function compare(title, unit, contenders, { rounds, smaller = false }) {
+  const names = Object.keys(contenders);
+  const samples = new Map(names.map((name) => [name, []]));
+  for (let round = 0; round < rounds; round++) {
+    const order = round % 2 === 0 ? names : [...names].reverse();
+    for (const name of order) samples.get(name).push(await contenders[name]());
+  }
+  const [ours, ...others] = names;
+  const row = {
+    title,
+    unit,
+    medians: Object.fromEntries(names.map((name) => [name, median(samples.get(name))])),
+    ratios: {},
+  };
+  for (const other of others) {
+    const ratios = samples.get(ours).map((value, i) => value / samples.get(other)[i]);
+    row.ratios[other] = { median: median(ratios), low: Math.min(...ratios), high: Math.max(...ratios) };
+  }
+  print(row, smaller);
+  return row;
+}
+
+function print({ title, unit, medians, ratios }, smaller) {
+  console.log(`\n${title} (${unit}${smaller ? ', smaller is better' : ''})`);
+  for (const [name, value] of Object.entries(medians)) {
+    const ratio = ratios[name];
+    const compared =
+      ratio === undefined
+        ? ''
+        : `   ours ÷ this = ${ratio.median.toFixed(2)} (${ratio.low.toFixed(2)}–${ratio.high.toFixed(2)})`;
+    console.log(`  ${name.padEnd(34)} ${format(value).padStart(10)}${compared}`);
+  }
+}
+
+function format(value) {
+  return value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(3);
+}
+
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+}
+
+export function machine() {
+  return `Node ${process.version}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, load ${loadavg()[0].toFixed(2)}`;
+}
+
+/** Calls `one` for `seconds` and returns calls per second. */
+export async function perSecond(seconds, one) {
+  for (let i = 0; i < 5; i++) await one();
+  const started = performance.now();
+  let count = 0;
+  while (performance.now() - started < seconds * 1000) {
+    await one();
+    count++;
+  }
+  return count / ((performance.now() - started) / 1000);
+}

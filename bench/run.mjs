@@ -1,0 +1,27 @@
+// Benchmarks as ratios: ours and a peer side by side in one run. `--quick` for CI; `--only engine,mux,relay` for a part.
+// The numbers are reported, never judged: a shared machine decides too much of them.
+import { parseArgs } from 'node:util';
+import { machine } from './lib.mjs';
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string', default: 'engine,mux,relay' },
+    json: { type: 'boolean', default: false },
+  },
+});
+const effort = values.quick ? { rounds: 3, seconds: 0.7 } : { rounds: 7, seconds: 2 };
+const benches = {
+  engine: async () => (await import('./engine.mjs')).benchEngine(effort),
+  mux: async () => (await import('./mux.mjs')).benchMux(effort),
+  relay: async () => (await import('./relay.mjs')).benchRelay(effort),
+};
+
+console.log(machine());
+const rows = [];
+for (const name of values.only.split(',')) {
+  if (benches[name] === undefined) throw new Error(`no bench named ${name}, wanted ${Object.keys(benches)}`);
+  rows.push(...(await benches[name]()));
+}
+if (values.json) console.log(JSON.stringify(rows));
+process.exit(0);
