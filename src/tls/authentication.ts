@@ -16,6 +16,7 @@ import {
 import type { HandshakeMessage } from './messages/handshake.ts';
 import { Authenticated, IdentityVerified, SignatureVerified } from './proofs.ts';
 import type { Transcript } from './schedule/transcript.ts';
+import type { Seam } from './seam.ts';
 import type { Settings } from './settings.ts';
 import type { Output, State } from './state.ts';
 import { Suspended } from './state.ts';
@@ -72,9 +73,9 @@ export interface PresentedChain {
   readonly leaf: Certificate;
 }
 
-export function readChain(chain: readonly Bytes[]): PresentedChain {
+export function readChain(chain: readonly Bytes[], seam: Seam | undefined): PresentedChain {
   try {
-    return { chain, leaf: parseCertificate(chain[0]!) };
+    return { chain, leaf: (seam?.readLeaf ?? parseCertificate)(chain[0]!) };
   } catch (cause) {
     throw new TlsError('ERR_TLS_CERTIFICATE', 'the peer presented a leaf certificate that cannot be read', {
       cause,

@@ -336,7 +336,7 @@ function takeCertificate(
   const chain = decodeCertificate(message.body);
   if (chain.length === 0) throw decodeError('server shows no certificate');
   shared.transcript.add(message.bytes);
-  return new ExpectCertificateVerify(shared, request, readChain(chain));
+  return new ExpectCertificateVerify(shared, request, readChain(chain, shared.start.seam));
 }
 
 class ExpectCertificateVerify implements State {

@@ -288,7 +288,7 @@ class ExpectCertificate implements State {
     const { start, transcript } = this.#shared;
     const chain = decodeCertificate(message.body);
     transcript.add(message.bytes);
-    if (chain.length > 0) return new ExpectCertificateVerify(this.#shared, readChain(chain));
+    if (chain.length > 0) return new ExpectCertificateVerify(this.#shared, readChain(chain, start.seam));
     return new ExpectFinished(this.#shared, Anonymous.allowedBy(start.settings.config.clientCertificate));
   }
 }

@@ -1,0 +1,248 @@
+/** The example handshakes of RFC 8448, byte for byte: what we send and what we make of what is sent to us. */
+import { constants, createPublicKey, verify } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { concat, fromHex, hex } from '../../src/base/bytes.ts';
+import type { CryptoProvider, Signer } from '../../src/crypto/provider.ts';
+import { parseCertificate } from '../../src/identity/index.ts';
+import { provePeer } from '../../src/identity/proofs.ts';
+import { ClientContext, type PeerVerifier, ServerContext, type TlsConfigInit } from '../../src/tls/index.ts';
+import { type ClientHello, decodeClientHello } from '../../src/tls/messages/clientHello.ts';
+import { ExtensionType } from '../../src/tls/messages/codePoints.ts';
+import { ExtensionBlock } from '../../src/tls/messages/extensionBlock.ts';
+import type { Seam } from '../../src/tls/seam.ts';
+import { providers } from '../crypto/providers.ts';
+import { override, scripted } from '../support/scriptedProvider.ts';
+import { End } from '../support/tls.ts';
+import { COMPATIBILITY, RETRY, RETRY_SCHEDULE, SIMPLE, SIMPLE_SCHEDULE } from '../vectors/rfc8448.ts';
+
+const SUITES = ['TLS_AES_128_GCM_SHA256', 'TLS_CHACHA20_POLY1305_SHA256', 'TLS_AES_256_GCM_SHA384'] as const;
+const CERTIFICATE = fromHex(SIMPLE.certificate);
+
+/** The RFC's certificate proves nothing to anybody (RSA-1024, self-signed, expired): its proof is made by hand. */
+const verifier: PeerVerifier = {
+  verify: ({ chain }) =>
+    provePeer({ keyId: 'rfc8448', assurance: 'anonymous', expiresAt: 0 }, [parseCertificate(chain[0]!)]),
+};
+
+/** Every room of ours refuses RSA-1024, rightly; here the leaf is read and its signature checked in spite of that. */
+function tolerant(provider: CryptoProvider): CryptoProvider {
+  return override(provider, {
+    verify: (_scheme, spki, message, signature) => {
+      const key = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
+      const padding = constants.RSA_PKCS1_PSS_PADDING;
+      return verify('sha256', message, { key, padding, saltLength: 32 }, signature);
+    },
+  });
+}
+
+/** Gives the RFC's signature when asked to sign exactly what the RFC signed. */
+function signerOf(signed: string, signature: string): Signer {
+  return {
+    kind: 'rsa',
+    spki: parseCertificate(CERTIFICATE).spki,
+    schemes: ['rsa_pss_rsae_sha256'],
+    sign: (_scheme, message) => {
+      expect(hex(message)).toBe(signed);
+      return fromHex(signature);
+    },
+  };
+}
+
+/** Extensions we do not send, in the RFC's order; random, session id, suites and key share stay ours. */
+function shapedLike(...records: string[]): Seam {
+  const hellos = records.map((record) => decodeClientHello(fromHex(record).subarray(9)));
+  return {
+    shapeClientHello: (ours: ClientHello): ClientHello => {
+      const list = hellos
+        .shift()!
+        .extensions.list.map((extension) =>
+          extension.type === ExtensionType.keyShare
+            ? ours.extensions.list.find(({ type }) => type === extension.type)!
+            : extension,
+        );
+      return { ...ours, extensions: new ExtensionBlock(list) };
+    },
+  };
+}
+
+function client(provider: CryptoProvider, seam: Seam, config: Partial<TlsConfigInit> = {}): End {
+  const context = new ClientContext(
+    { verifier, suites: SUITES, compatibility: false, ...config },
+    tolerant(provider),
+  );
+  const readLeaf: Seam['readLeaf'] = (der) => ({ ...parseCertificate(der), keyKind: 'rsa' });
+  return new End(context.connectThrough({ serverName: 'server' }, { readLeaf, ...seam }));
+}
+
+function server(
+  provider: CryptoProvider,
+  signer: Signer,
+  encryptedExtensions: string,
+  seam: Seam = {},
+  config: Partial<TlsConfigInit> = {},
+): End {
+  const credentials = [{ chain: [CERTIFICATE], signer }];
+  const context = new ServerContext(
+    { verifier, suites: SUITES, credentials, clientCertificate: 'none', ...config },
+    provider,
+  );
+  const rewrite: Seam['rewrite'] = (name, message) =>
+    name === 'encrypted_extensions' ? [fromHex(encryptedExtensions)] : [message];
+  return new End(context.acceptThrough({ rewrite, ...seam }));
+}
+
+function sends(end: End): string {
+  return hex(concat(end.connection.takeOutput()));
+}
+
+function receives(end: End, ...records: string[]): void {
+  for (const record of records) end.connection.feed(fromHex(record));
+  end.settleAll();
+  expect(end.error).toBeUndefined();
+}
+
+function secretsOf(lines: readonly string[]): Record<string, string> {
+  return Object.fromEntries(lines.map((line) => line.split(' ')).map(([label, , secret]) => [label, secret]));
+}
+
+describe.each(providers)('RFC 8448 §3 on $name: simple 1-RTT handshake', (provider) => {
+  it('as the client', () => {
+    const lines: string[] = [];
+    const us = client(
+      scripted(provider, { randoms: [SIMPLE.clientRandom], privateKeys: [SIMPLE.clientPrivateKey] }),
+      shapedLike(SIMPLE.clientHelloRecord),
+      { keyLog: (line) => lines.push(line) },
+    );
+    expect(sends(us)).toBe(SIMPLE.clientHelloRecord);
+    receives(us, SIMPLE.serverHelloRecord, SIMPLE.serverFlightRecord);
+    expect(us.story).toEqual(['op verifyPeer', 'handshake']);
+    expect(secretsOf(lines)).toMatchObject({
+      CLIENT_HANDSHAKE_TRAFFIC_SECRET: SIMPLE_SCHEDULE.clientHandshakeTraffic,
+      SERVER_HANDSHAKE_TRAFFIC_SECRET: SIMPLE_SCHEDULE.serverHandshakeTraffic,
+      CLIENT_TRAFFIC_SECRET_0: SIMPLE_SCHEDULE.clientApplicationTraffic,
+      SERVER_TRAFFIC_SECRET_0: SIMPLE_SCHEDULE.serverApplicationTraffic,
+    });
+    expect(sends(us)).toBe(SIMPLE.clientFinishedRecord);
+    receives(us, SIMPLE.newSessionTicketRecord);
+    us.connection.write(fromHex(SIMPLE.payload));
+    expect(sends(us)).toBe(SIMPLE.clientDataRecord);
+    receives(us, SIMPLE.serverDataRecord);
+    expect(hex(us.data)).toBe(SIMPLE.payload);
+    us.connection.closeWrite();
+    expect(sends(us)).toBe(SIMPLE.clientAlertRecord);
+    receives(us, SIMPLE.serverAlertRecord);
+    expect(us.connection.phase).toBe('closed');
+  });
+
+  it('as the server', () => {
+    const us = server(
+      scripted(provider, { randoms: [SIMPLE.serverRandom], privateKeys: [SIMPLE.serverPrivateKey] }),
+      signerOf(SIMPLE.serverSigned, SIMPLE.serverSignature),
+      SIMPLE.encryptedExtensions,
+      { afterHandshake: [fromHex(SIMPLE.newSessionTicket)] },
+    );
+    receives(us, SIMPLE.clientHelloRecord);
+    expect(sends(us)).toBe(SIMPLE.serverHelloRecord + SIMPLE.serverFlightRecord);
+    receives(us, SIMPLE.clientFinishedRecord);
+    expect(us.story).toEqual(['op sign', 'handshake']);
+    expect(sends(us)).toBe(SIMPLE.newSessionTicketRecord);
+    receives(us, SIMPLE.clientDataRecord);
+    expect(hex(us.data)).toBe(SIMPLE.payload);
+    us.connection.write(fromHex(SIMPLE.payload));
+    expect(sends(us)).toBe(SIMPLE.serverDataRecord);
+    receives(us, SIMPLE.clientAlertRecord);
+    us.connection.closeWrite();
+    expect(sends(us)).toBe(SIMPLE.serverAlertRecord);
+    expect(us.connection.phase).toBe('closed');
+  });
+});
+
+describe.each(providers)('RFC 8448 §5 on $name: HelloRetryRequest', (provider) => {
+  it('as the client', () => {
+    const lines: string[] = [];
+    const us = client(
+      scripted(provider, {
+        randoms: [RETRY.clientRandom],
+        privateKeys: [RETRY.clientPrivateKey, RETRY.clientRetryPrivateKey],
+      }),
+      shapedLike(RETRY.clientHelloRecord, RETRY.clientHello2Record),
+      { keyLog: (line) => lines.push(line) },
+    );
+    expect(sends(us)).toBe(RETRY.clientHelloRecord);
+    receives(us, RETRY.helloRetryRequestRecord);
+    expect(sends(us)).toBe(RETRY.clientHello2Record);
+    receives(us, RETRY.serverHelloRecord, RETRY.serverFlightRecord);
+    expect(secretsOf(lines)).toEqual({
+      CLIENT_HANDSHAKE_TRAFFIC_SECRET: RETRY_SCHEDULE.clientHandshakeTraffic,
+      SERVER_HANDSHAKE_TRAFFIC_SECRET: RETRY_SCHEDULE.serverHandshakeTraffic,
+      CLIENT_TRAFFIC_SECRET_0: RETRY_SCHEDULE.clientApplicationTraffic,
+      SERVER_TRAFFIC_SECRET_0: RETRY_SCHEDULE.serverApplicationTraffic,
+      EXPORTER_SECRET: RETRY_SCHEDULE.exporter,
+    });
+    expect(sends(us)).toBe(RETRY.clientFinishedRecord);
+    expect(us.connection.negotiated).toMatchObject({ group: 'secp256r1', helloRetried: true });
+    us.connection.closeWrite();
+    expect(sends(us)).toBe(RETRY.clientAlertRecord);
+    receives(us, RETRY.serverAlertRecord);
+  });
+
+  it('echoes the cookie without being shaped', () => {
+    const us = client(provider, {});
+    sends(us);
+    receives(us, RETRY.helloRetryRequestRecord);
+    expect(sends(us)).toContain(RETRY.cookie);
+  });
+
+  it('as the server', () => {
+    const us = server(
+      scripted(provider, { randoms: [RETRY.serverRandom], privateKeys: [RETRY.serverPrivateKey] }),
+      signerOf(RETRY.serverSigned, RETRY.serverSignature),
+      RETRY.encryptedExtensions,
+      { retryCookie: fromHex(RETRY.cookie) },
+      { groups: ['secp256r1'] },
+    );
+    receives(us, RETRY.clientHelloRecord);
+    expect(sends(us)).toBe(RETRY.helloRetryRequestRecord);
+    receives(us, RETRY.clientHello2Record);
+    expect(sends(us)).toBe(RETRY.serverHelloRecord + RETRY.serverFlightRecord);
+    receives(us, RETRY.clientFinishedRecord, RETRY.clientAlertRecord);
+    expect(us.story).toEqual(['op sign', 'handshake', 'end']);
+    us.connection.closeWrite();
+    expect(sends(us)).toBe(RETRY.serverAlertRecord);
+  });
+});
+
+describe.each(providers)('RFC 8448 §7 on $name: compatibility mode', (provider) => {
+  it('as the client', () => {
+    const us = client(
+      scripted(provider, {
+        randoms: [COMPATIBILITY.clientRandom, COMPATIBILITY.sessionId],
+        privateKeys: [COMPATIBILITY.clientPrivateKey],
+      }),
+      shapedLike(COMPATIBILITY.clientHelloRecord),
+      { compatibility: true },
+    );
+    expect(sends(us)).toBe(COMPATIBILITY.clientHelloRecord);
+    receives(us, COMPATIBILITY.serverHelloRecord, COMPATIBILITY.serverFlightRecords);
+    expect(sends(us)).toBe(COMPATIBILITY.clientFinishedRecords);
+    us.connection.closeWrite();
+    expect(sends(us)).toBe(COMPATIBILITY.clientAlertRecord);
+    receives(us, COMPATIBILITY.serverAlertRecord);
+  });
+
+  it('as the server', () => {
+    const us = server(
+      scripted(provider, {
+        randoms: [COMPATIBILITY.serverRandom],
+        privateKeys: [COMPATIBILITY.serverPrivateKey],
+      }),
+      signerOf(COMPATIBILITY.serverSigned, COMPATIBILITY.serverSignature),
+      COMPATIBILITY.encryptedExtensions,
+    );
+    receives(us, COMPATIBILITY.clientHelloRecord);
+    expect(sends(us)).toBe(COMPATIBILITY.serverHelloRecord + COMPATIBILITY.serverFlightRecords);
+    receives(us, COMPATIBILITY.clientFinishedRecords, COMPATIBILITY.clientAlertRecord);
+    us.connection.closeWrite();
+    expect(sends(us)).toBe(COMPATIBILITY.serverAlertRecord);
+  });
+});
