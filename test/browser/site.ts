@@ -1,5 +1,5 @@
 /** A static site in memory behind the strict policy that the relay sends, and the bundler that fills it. */
-import { createServer } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { build } from 'esbuild';
@@ -38,6 +38,7 @@ export async function bundle(entry: string): Promise<Bundle> {
 }
 
 export interface Site {
+  readonly server: Server;
   readonly port: number;
   close(): void;
 }
@@ -57,6 +58,7 @@ export async function serve(files: Readonly<Record<string, string>>): Promise<Si
   });
   await new Promise<void>((ready) => server.listen(0, '127.0.0.1', ready));
   return {
+    server,
     port: (server.address() as AddressInfo).port,
     close: () => {
       server.close();
