@@ -14,6 +14,7 @@ import {
   readPrivateKey,
   type VerifiedPeer,
 } from '../identity/index.ts';
+import { formatIp } from '../identity/names.ts';
 import type { Credential } from '../tls/index.ts';
 import type { Context } from './context.ts';
 import { CliError } from './errors.ts';
@@ -23,7 +24,7 @@ import { readBytes, readText } from './files.ts';
 export function certificatesOf(bytes: Uint8Array, file: string): readonly Certificate[] {
   return explained('certificate file', file, () => {
     if (bytes[0] === DER_SEQUENCE) return [parseCertificate(bytes)];
-    return parsePem(new TextDecoder().decode(bytes)).map(({ label, der }, index) => {
+    return parsePem(new TextDecoder().decode(bytes), { comments: true }).map(({ label, der }, index) => {
       if (label !== 'CERTIFICATE') throw notACertificate(file, index, label);
       return parseCertificate(der);
     });
@@ -105,13 +106,6 @@ export function peerRecord(peer: VerifiedPeer, provider: CryptoProvider): object
     expiresAt: new Date(peer.identity.expiresAt).toISOString(),
     chain: peer.chain.map((certificate) => certificateRecord(certificate, provider)),
   };
-}
-
-function formatIp(address: Uint8Array): string {
-  if (address.length === 4) return address.join('.');
-  const groups: string[] = [];
-  for (let i = 0; i < 16; i += 2) groups.push(((address[i]! << 8) | address[i + 1]!).toString(16));
-  return groups.join(':');
 }
 
 function explained<T>(what: string, file: string, read: () => T): T {

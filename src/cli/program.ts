@@ -1,6 +1,7 @@
 /** The command table: global options, help and the grammar's errors. Each verb lives in commands/. */
 import { Command, Option } from 'commander';
 import { addCert } from './commands/cert.ts';
+import { addId } from './commands/id.ts';
 import { addTls } from './commands/tls.ts';
 import type { Run } from './context.ts';
 import { EXIT_HELP } from './exitCodes.ts';
@@ -29,6 +30,7 @@ export function buildProgram(run: Run, output: GrammarOutput): Command {
     .configureOutput({ ...output, outputError: () => {} }) // main prints the grammar's errors in our own voice
     .showSuggestionAfterError(true)
     .exitOverride();
+  addId(program, run);
   addCert(program, run);
   addTls(program, run);
   program.addHelpText('after', `\n${EXIT_HELP}`);

@@ -16,7 +16,7 @@ export function addCert(program: Command, run: Run): void {
       run(command, async ({ out, stdin, provider }) => {
         for (const certificate of await readCertificates(file, stdin)) {
           if (options.json === true) out.json(certificateRecord(certificate, provider));
-          else out.print(describeCertificate(certificate));
+          else out.print(describeCertificate(certificate).trimEnd());
         }
         return undefined;
       }),

@@ -1,0 +1,61 @@
+/** The person's identities: which one speaks, and that commands which only look never make a folder. */
+import { access, constants, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { type Identity, parseAddress } from '../identity/index.ts';
+import { DirectoryIdentityStore } from '../identity/store.node.ts';
+import type { Context } from './context.ts';
+import { CliError, usage } from './errors.ts';
+import { fileError } from './files.ts';
+
+/** The store, if the home folder is there. */
+export async function existingStore({
+  home,
+  provider,
+}: Context): Promise<DirectoryIdentityStore | undefined> {
+  const found = await stat(home).catch(() => undefined);
+  return found === undefined ? undefined : DirectoryIdentityStore.open(home, provider);
+}
+
+/** The store, made if it is missing. */
+export function openStore({ home, provider }: Context): Promise<DirectoryIdentityStore> {
+  return DirectoryIdentityStore.open(home, provider);
+}
+
+/** Fails before anything irrevocable is done elsewhere (an invite works once) if the home folder cannot take its result. */
+export async function checkWritable({ home }: Context): Promise<void> {
+  for (let path = home; ; path = dirname(path)) {
+    const found = await stat(path).catch(() => undefined);
+    if (found === undefined && dirname(path) !== path) continue;
+    await access(path, constants.W_OK | constants.X_OK).catch((cause) => {
+      throw fileError('home folder', home, cause);
+    });
+    return;
+  }
+}
+
+/** The identity to speak for: as named on the command line, in the settings, or the store's default. */
+export async function chosenIdentity(
+  context: Context,
+  store: DirectoryIdentityStore | undefined,
+  flag: string | undefined,
+): Promise<Identity> {
+  const wanted = flag ?? context.settings().identity;
+  const label = wanted === undefined ? await store?.defaultLabel() : labelOf(wanted);
+  if (label === undefined) {
+    throw new CliError('ERR_CLI_NO_IDENTITY', `no identity in ${context.home}`, {
+      hint: 'enroll with an invite (q2q enroll), or make a key identity (q2q id new)',
+    });
+  }
+  const identity = await store?.get(label);
+  if (identity !== undefined) return identity;
+  throw new CliError('ERR_CLI_NO_IDENTITY', `no identity ${label} in ${context.home}`, {
+    hint: 'list them: q2q id',
+  });
+}
+
+/** `Alice@Example.org` → `alice@example.org`; `key:…` checked. */
+export function labelOf(text: string): string {
+  const address = parseAddress(text);
+  if (address.protocol !== undefined) throw usage(`identity "${text}" has a protocol behind it`);
+  return address.kind === 'key' ? `key:${address.id}` : `${address.user}@${address.domain}`;
+}
