@@ -119,7 +119,7 @@ export function linkSuite(name: string, connect: () => Promise<LinkPair>, traits
     test('a stalled reader bounds what the sender gets rid of, and drain comes when it reads again', async () => {
       const { a, b } = await started();
       if (traits.pauses) b.link.pause();
-      const total = traits.inFlight * 3;
+      const total = traits.inFlight * 1.25;
       let sent = 0;
       const push = (): void => {
         while (sent < total) {
