@@ -1,0 +1,364 @@
+/**
+ * The relay's hands: sessions, handshakes and timers around the core (`core.ts`), which decides.
+ *
+ *     link ─► Session ─► "control" ─► TLS ─► admitted? ─► core.message …
+ *                     ├► "enroll"  ─► TLS ─► domain.enrol
+ *                     └► "path"    ─► core.path ─► splice (never decrypted)
+ */
+import { type Clock, systemClock } from '../base/clock.ts';
+import { isQ2qError, toError } from '../base/errors.ts';
+import { type Logger, silent } from '../base/log.ts';
+import type { CryptoProvider } from '../crypto/provider.ts';
+import type { VerifiedPeer } from '../identity/index.ts';
+import { TokenBucket } from '../mux/bucket.ts';
+import type { MuxLimits } from '../mux/index.ts';
+import { CLOSE_CODES, type CloseCodeName } from '../peer/codes.ts';
+import { ControlStream } from '../peer/controlStream.ts';
+import { CONTROL_CHANNEL, ENROL_CHANNEL, PATH_CHANNEL } from '../peer/names.ts';
+import { secure } from '../peer/secure.ts';
+import type { SecureLink } from '../peer/secureLink.ts';
+import { type IncomingChannel, Session } from '../peer/session.ts';
+import type { Link } from '../transport/link.ts';
+import { RelayContexts } from './contexts.ts';
+import { type CoreAction, type CoreStats, RelayCore } from './core.ts';
+import type { DomainService } from './domain.ts';
+import { serveEnrolment } from './enrolment.ts';
+import { RelayError } from './errors.ts';
+import { RELAY_LIMITS, type RelayLimits } from './limits.ts';
+import { PathEnd, type SpliceObserver, splice } from './splice.ts';
+
+/** Called for each path; what it returns sees all its bytes, which are ciphertext. */
+export type RecordPath = (path: {
+  readonly id: number;
+  readonly from: string;
+  readonly to: string;
+}) => SpliceObserver;
+
+export interface RelayOptions {
+  readonly domain: DomainService;
+  readonly provider: CryptoProvider;
+  readonly clock?: Clock;
+  readonly logger?: Logger;
+  readonly limits?: Partial<RelayLimits>;
+  readonly muxLimits?: Partial<MuxLimits>;
+  /** Lets self-signed key peers in, not only the domain's users. */
+  readonly admitKeyPeers?: boolean;
+  readonly record?: RecordPath;
+}
+
+export interface RelayStats extends CoreStats {
+  readonly links: number;
+  readonly splices: number;
+  /** Bytes moved between peers. */
+  readonly relayed: number;
+}
+
+interface RelayedLink {
+  readonly id: number;
+  readonly session: Session;
+  readonly remote: string;
+  readonly enrolBucket: TokenBucket;
+  handshakes: number;
+  controls: number;
+}
+
+interface Control {
+  readonly stream: ControlStream<'relay'>;
+  readonly peer: VerifiedPeer;
+}
+
+export class Relay {
+  readonly #domain: DomainService;
+  readonly #provider: CryptoProvider;
+  readonly #clock: Clock;
+  readonly #logger: Logger;
+  readonly #limits: RelayLimits;
+  readonly #options: RelayOptions;
+  readonly #contexts: RelayContexts;
+  readonly #core: RelayCore;
+  readonly #links = new Map<number, RelayedLink>();
+  readonly #controls = new Map<number, Control>();
+  readonly #paths = new Map<number, PathEnd>();
+  #nextLink = 1;
+  #nextPath = 1;
+  #splices = 0;
+  #relayed = 0;
+  #closed = false;
+  #cancelTimer: () => void = () => {};
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+    this.#domain = options.domain;
+    this.#provider = options.provider;
+    this.#clock = options.clock ?? systemClock;
+    this.#logger = options.logger ?? silent;
+    this.#limits = { ...RELAY_LIMITS, ...options.limits };
+    this.#contexts = new RelayContexts(options.domain, options.provider, this.#clock);
+    this.#core = new RelayCore({
+      domain: options.domain.domain,
+      limits: this.#limits,
+      random: (length) => options.provider.random(length),
+    });
+  }
+
+  stats(): RelayStats {
+    return {
+      ...this.#core.stats(),
+      links: this.#links.size,
+      splices: this.#splices,
+      relayed: this.#relayed,
+    };
+  }
+
+  /** Serves a link that somebody opened to us; takes it over. */
+  accept(link: Link): void {
+    if (this.#closed) {
+      link.reset();
+      return;
+    }
+    const id = this.#nextLink++;
+    const session = new Session(link, {
+      clock: this.#clock,
+      random: (length) => this.#provider.random(length),
+      logger: this.#logger,
+      ...(this.#options.muxLimits && { limits: this.#options.muxLimits }),
+    });
+    const { enrolBurst, enrolRate } = this.#limits;
+    const relayed: RelayedLink = {
+      id,
+      session,
+      remote: link.info.remote ?? '',
+      enrolBucket: new TokenBucket(enrolBurst, enrolRate, this.#clock.monotonic()),
+      handshakes: 0,
+      controls: 0,
+    };
+    this.#links.set(id, relayed);
+    session.onIncoming((incoming) => this.#incoming(relayed, incoming));
+    void session.closed.then((error) => {
+      this.#links.delete(id);
+      this.#core.linkGone(id);
+      this.#logger.log('debug', 'link closed', { link: id, error: error?.message });
+    });
+  }
+
+  /** Tells every peer that we go, then ends what is left after `grace` milliseconds. */
+  async close(grace = 200): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#cancelTimer();
+    const links = [...this.#links.values()];
+    for (const { session } of links) session.goaway('the relay stops');
+    const allClosed = Promise.all(links.map(({ session }) => session.closed));
+    await Promise.race([allClosed, new Promise<void>((done) => this.#clock.after(grace, done))]);
+    const stopped = new RelayError('ERR_RELAY_CLOSED', 'the relay was stopped');
+    for (const { session } of links) session.destroy(stopped);
+    await allClosed;
+  }
+
+  #incoming(link: RelayedLink, incoming: IncomingChannel): void {
+    switch (incoming.name) {
+      case CONTROL_CHANNEL:
+        void this.#handshake(link, incoming, (opened) => this.#control(link, opened));
+        break;
+      case ENROL_CHANNEL:
+        if (!link.enrolBucket.take(this.#clock.monotonic())) incoming.refuse(CLOSE_CODES.busy);
+        else void this.#handshake(link, incoming, (opened) => this.#enrol(opened));
+        break;
+      case PATH_CHANNEL:
+        this.#path(link, incoming);
+        break;
+      default:
+        incoming.refuse(CLOSE_CODES.protocol);
+    }
+  }
+
+  /** TLS on a channel that ends here. Whatever fails concerns this channel alone. */
+  async #handshake(
+    link: RelayedLink,
+    incoming: IncomingChannel,
+    then: (opened: SecureLink) => void | Promise<void>,
+  ): Promise<void> {
+    if (link.handshakes >= this.#limits.handshakesPerLink) {
+      incoming.refuse(CLOSE_CODES.busy);
+      return;
+    }
+    link.handshakes++;
+    try {
+      const context = incoming.name === CONTROL_CHANNEL ? this.#contexts.control : this.#contexts.enrol;
+      const opened = await secure(incoming.accept(), context, {
+        clock: this.#clock,
+        timeout: this.#limits.helloTimeout,
+      });
+      await then(opened);
+    } catch (error) {
+      const { message } = toError(error);
+      const code = isQ2qError(error) ? error.code : undefined;
+      this.#logger.log('info', 'handshake failed', { link: link.id, channel: incoming.name, code, message });
+    } finally {
+      link.handshakes--;
+    }
+  }
+
+  #enrol(opened: SecureLink): void {
+    serveEnrolment(opened, {
+      domain: this.#domain,
+      clock: this.#clock,
+      logger: this.#logger,
+      timeout: this.#limits.helloTimeout,
+    });
+  }
+
+  async #control(link: RelayedLink, opened: SecureLink): Promise<void> {
+    const peer = opened.negotiated.peer!;
+    const refusal = await this.#refusal(link, peer);
+    if (refusal !== undefined) {
+      this.#logger.log('info', 'not admitted', { link: link.id, keyId: peer.identity.keyId, code: refusal });
+      opened.reset(CLOSE_CODES[refusal]);
+      return;
+    }
+    const { name, keyId, expiresAt } = peer.identity;
+    const client = this.#core.connect(
+      {
+        link: link.id,
+        name,
+        keyId,
+        chain: presentedChain(peer),
+        expiresAt: this.#monotonicAt(expiresAt),
+        observed: link.remote.slice(0, 64),
+      },
+      this.#clock.monotonic(),
+    );
+    link.controls++;
+    const cancelHello = this.#clock.after(this.#limits.helloTimeout, () => stream.reset('timeout'));
+    const stream: ControlStream<'relay'> = new ControlStream(opened, 'relay', {
+      message: (message) => {
+        if (message.type === 'hello') cancelHello();
+        this.#core.message(client, message, this.#clock.monotonic());
+        this.#act();
+      },
+      closed: (error) => {
+        cancelHello();
+        link.controls--;
+        this.#controls.delete(client);
+        this.#core.disconnect(client, this.#clock.monotonic());
+        this.#act();
+        this.#logger.log('info', 'peer left', { peer: name ?? `key:${keyId}`, error: error?.message });
+      },
+    });
+    this.#controls.set(client, { stream, peer });
+    this.#logger.log('info', 'peer came', { peer: name ?? `key:${keyId}`, link: link.id });
+    this.#act();
+  }
+
+  async #refusal(link: RelayedLink, peer: VerifiedPeer): Promise<CloseCodeName | undefined> {
+    if (link.controls >= this.#limits.controlsPerLink) return 'busy';
+    if (peer.identity.name === undefined) return this.#options.admitKeyPeers ? undefined : 'notAdmitted';
+    return (await this.#domain.admits(peer.identity)) ? undefined : 'notAdmitted';
+  }
+
+  #path(link: RelayedLink, incoming: IncomingChannel): void {
+    const id = this.#nextPath++;
+    const token = tokenOf(incoming.meta);
+    const end = new PathEnd(incoming.accept(), () => {
+      this.#paths.delete(id);
+      this.#core.pathGone(id);
+      this.#act();
+    });
+    this.#paths.set(id, end);
+    this.#core.path(link.id, id, token);
+    this.#act();
+  }
+
+  /** Carries out what the core decided, then sleeps until its next deadline. */
+  #act(): void {
+    for (let action = this.#core.next(); action !== undefined; action = this.#core.next())
+      this.#perform(action);
+    this.#cancelTimer();
+    this.#cancelTimer = () => {};
+    const deadline = this.#core.deadline();
+    if (deadline === undefined || this.#closed) return;
+    const delay = Math.min(MAX_DELAY, Math.max(0, deadline - this.#clock.monotonic()));
+    this.#cancelTimer = this.#clock.after(delay, () => {
+      this.#core.tick(this.#clock.monotonic());
+      this.#act();
+    });
+  }
+
+  #perform(action: CoreAction): void {
+    switch (action.type) {
+      case 'send':
+        this.#controls.get(action.client)?.stream.send(action.message);
+        break;
+      case 'close':
+        this.#logger.log('info', 'control channel closed', { client: action.client, reason: action.reason });
+        this.#controls.get(action.client)?.stream.reset(action.code);
+        break;
+      case 'closeLink':
+        this.#logger.log('warn', 'link closed', { link: action.link, code: action.code });
+        this.#links
+          .get(action.link)
+          ?.session.destroy(new RelayError('ERR_RELAY_CLOSED', 'too many bad tokens'));
+        break;
+      case 'refusePath':
+        this.#paths.get(action.path)?.refuse(action.code);
+        break;
+      case 'splice':
+        this.#splice(action);
+        break;
+      case 'renew':
+        void this.#renew(action.client, action.id);
+        break;
+    }
+  }
+
+  #splice({ meeting, caller, listener, from, to }: Extract<CoreAction, { type: 'splice' }>): void {
+    const callerEnd = this.#paths.get(caller)!;
+    const listenerEnd = this.#paths.get(listener)!;
+    this.#paths.delete(caller);
+    this.#paths.delete(listener);
+    this.#splices++;
+    const ended = (): void => {
+      this.#splices--;
+      const bytes = callerEnd.bytes + listenerEnd.bytes;
+      this.#relayed += bytes;
+      this.#logger.log('info', 'path ended', { path: meeting, from, to, bytes });
+      this.#core.spliceEnded(meeting);
+    };
+    this.#logger.log('info', 'path spliced', { path: meeting, from, to });
+    splice(callerEnd, listenerEnd, ended, this.#options.record?.({ id: meeting, from, to }));
+  }
+
+  async #renew(client: number, id: number): Promise<void> {
+    const control = this.#controls.get(client);
+    if (control === undefined) return;
+    const { identity, leaf } = control.peer;
+    const answer = await this.#domain.renew(identity, leaf.spki).catch((error: unknown) => {
+      this.#logger.log('error', 'renewal failed', { error });
+      return 'busy' as const;
+    });
+    this.#core.renewed(
+      client,
+      id,
+      typeof answer === 'string' ? answer : { ...answer, expiresAt: this.#monotonicAt(answer.expiresAt) },
+    );
+    this.#act();
+  }
+
+  #monotonicAt(wallClock: number): number {
+    return wallClock - this.#clock.now() + this.#clock.monotonic();
+  }
+}
+
+/** Timers of the platform hold 31 bits. */
+const MAX_DELAY = 86_400_000;
+
+/** As it came, the anchor left out: what a listener needs to check it again. */
+function presentedChain({ chain }: VerifiedPeer): readonly Uint8Array[] {
+  const below = chain.length > 1 ? chain.slice(0, -1) : chain;
+  return below.map((certificate) => certificate.der);
+}
+
+function tokenOf(meta: unknown): Uint8Array | undefined {
+  const token = Array.isArray(meta) ? meta[0] : undefined;
+  return token instanceof Uint8Array ? token : undefined;
+}
