@@ -121,6 +121,13 @@ export class DerReader {
     return readBoolean(value, what);
   }
 
+  /** BOOLEAN DEFAULT FALSE: left out or TRUE, for DER does not write a default (X.690 §11.5). */
+  defaultFalse(what: string): boolean {
+    if (this.peek() !== TAG.boolean) return false;
+    if (!this.boolean(what)) throw malformed(`${what} writes out its default`);
+    return true;
+  }
+
   /** The content octets of an INTEGER, two's complement, minimal. */
   integer(what: string, tag: number = TAG.integer): Bytes {
     return readInteger(this.expect(tag, what).value, what);

@@ -7,7 +7,7 @@ import type {
   KeyUsage,
   NameConstraints,
 } from './certificate.ts';
-import { context, DerReader, malformed, TAG } from './der.ts';
+import { context, DerReader, malformed } from './der.ts';
 import { NO_NAMES, readGeneralNames, readNameConstraints } from './generalNames.ts';
 import { OID } from './oid.ts';
 
@@ -101,7 +101,7 @@ export function readExtensions(reader: DerReader): ReadExtensions {
 
 function readExtension(reader: DerReader): Extension {
   const oid = reader.oid('extension');
-  const critical = reader.peek() === TAG.boolean && reader.boolean(`extension ${oid}`);
+  const critical = reader.defaultFalse(`extension ${oid}`);
   const value = reader.octetString(`extension ${oid}`);
   reader.end(`extension ${oid}`);
   return Object.freeze({ oid, critical, value });
@@ -109,7 +109,7 @@ function readExtension(reader: DerReader): Extension {
 
 function readBasicConstraints(outer: DerReader, into: ReadExtensions): void {
   const reader = outer.sequence('basicConstraints');
-  if (reader.peek() === TAG.boolean) into.isCa = reader.boolean('basicConstraints');
+  into.isCa = reader.defaultFalse('basicConstraints');
   if (!reader.done) into.pathLength = reader.smallInteger('pathLenConstraint');
   reader.end('basicConstraints');
 }

@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest';
+import { provider } from '../../src/crypto/node.node.ts';
+import { readVectors } from '../support/vectors.ts';
+import { type LimboCase, runLimbo } from './limbo.ts';
+import { LIMBO_EXCEPTIONS } from './limboExceptions.ts';
+
+interface Group {
+  ok: number;
+  badAccepted: number;
+  goodRefused: number;
+}
+
+for (const rules of ['strict', 'web'] as const) {
+  test(`x509-limbo under ${rules} rules: no difference but those listed, none slow`, (context) => {
+    const { testcases } = readVectors<{ testcases: LimboCase[] }>(context, 'x509-limbo', 'limbo-public.json');
+    const exceptions = new Map(
+      LIMBO_EXCEPTIONS.filter((one) => one.rules === 'both' || one.rules === rules).map((one) => [
+        one.id,
+        one,
+      ]),
+    );
+    const groups = new Map<string, Group>();
+    const unlisted: string[] = [];
+    const stale = new Set(exceptions.keys());
+    let slowest = { id: '', milliseconds: 0 };
+    for (const one of testcases) {
+      const verdict = runLimbo(one, rules === 'strict', provider);
+      if (verdict.milliseconds > slowest.milliseconds) slowest = verdict;
+      const name = one.id.startsWith('bettertls') ? one.id.split('::').slice(0, 2).join('::') : 'core';
+      const group = groups.get(name) ?? { ok: 0, badAccepted: 0, goodRefused: 0 };
+      groups.set(name, group);
+      if (verdict.actual === one.expected_result) {
+        group.ok++;
+        continue;
+      }
+      if (verdict.actual === 'SUCCESS') group.badAccepted++;
+      else group.goodRefused++;
+      stale.delete(one.id);
+      const listed = exceptions.get(one.id);
+      if (listed?.expected !== one.expected_result || listed.actual !== verdict.actual)
+        unlisted.push(`${one.id}: expected ${one.expected_result}, ${verdict.context || 'accepted'}`);
+    }
+    for (const [name, { ok, badAccepted, goodRefused }] of groups)
+      console.log(
+        `x509-limbo ${rules} ${name}: ${ok} ok, ${badAccepted} bad accepted, ${goodRefused} good refused`,
+      );
+    console.log(`slowest: ${slowest.id}, ${slowest.milliseconds.toFixed(0)} ms`);
+    expect(unlisted).toEqual([]);
+    expect([...stale], 'exceptions that are none any more').toEqual([]);
+    expect(slowest.milliseconds).toBeLessThan(500);
+  });
+}
