@@ -244,9 +244,14 @@ export class SecureLink implements Link {
     this.#stats.wireIn += chunk.length;
     this.connection.feed(chunk);
     this.#pump();
-    if (this.#belowPaused || (this.#mayPull() && this.connection.wantsInput)) return;
+    if (this.#belowPaused || !this.#isStalled()) return;
     this.#belowPaused = true;
     this.#below.pause();
+  }
+
+  /** Nobody takes what arrives. After close_notify it is dropped, and reading on is how we see the carrier's end. */
+  #isStalled(): boolean {
+    return !this.#notifySeen && !(this.#mayPull() && this.connection.wantsInput);
   }
 
   #onInputOver(): void {
@@ -276,7 +281,7 @@ export class SecureLink implements Link {
     this.#sendOutput();
     if (!drained) return;
     if (this.#belowClosed) this.#finish(this.#goneError());
-    else if (this.#belowPaused && this.connection.wantsInput) {
+    else if (this.#belowPaused && !this.#isStalled()) {
       this.#belowPaused = false;
       this.#below.resume();
     }

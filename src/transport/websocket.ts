@@ -165,7 +165,7 @@ class WebSocketLink implements Link {
   }
 
   pause(): void {
-    this.#inbox.pause();
+    if (!this.#closing) this.#inbox.pause();
   }
 
   resume(): void {

@@ -232,8 +232,9 @@ class WsLink implements Link {
   };
 
   pause(): void {
+    if (this.#closing) return;
     this.#inbox.pause();
-    if (!this.#closing) this.#socket.pause();
+    this.#socket.pause();
   }
 
   resume(): void {

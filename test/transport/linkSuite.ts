@@ -224,6 +224,17 @@ export function linkSuite(name: string, connect: () => Promise<LinkPair>, traits
       expect(a.closes.length).toBe(1);
     });
 
+    test('a pause after close does not hold the end up', async () => {
+      const { a, b } = await started();
+      a.link.close();
+      a.link.pause();
+      await pause(10);
+      b.link.close();
+      await a.until('closed', () => a.isClosed, 1000);
+      await b.until('closed', () => b.isClosed, 1000);
+      expect([a.closes, b.closes]).toEqual([[undefined], [undefined]]);
+    });
+
     test('after close nothing is delivered', async () => {
       const { a, b } = await started();
       b.link.send(numbered(100_000));
