@@ -18,12 +18,12 @@ export type ControlValue =
   | readonly ControlValue[]
   | { readonly [key: string]: ControlValue };
 
-const packr = new Packr({ useRecords: false, copyBuffers: true });
+const packr = new Packr({ useRecords: false, variableMapSize: true, copyBuffers: true });
 
 /** Throws MuxError ERR_MUX_ARGUMENT when the value is not plain, too deep or too large. */
 export function encodeBody(value: unknown): Uint8Array {
   checkPlain(value, 1);
-  const bytes = packr.pack(value);
+  const bytes = new Uint8Array(packr.pack(value)); // out of the encoder's own buffer
   if (bytes.length > MAX_CONTROL_BODY)
     throw argument(`control data of ${bytes.length} bytes, at most ${MAX_CONTROL_BODY} fit`);
   return bytes;
@@ -33,7 +33,7 @@ export function encodeBody(value: unknown): Uint8Array {
 export function decodeBody(body: Uint8Array): unknown {
   scan(body);
   try {
-    return packr.unpack(body);
+    return packr.unpack(new Uint8Array(body.buffer, body.byteOffset, body.length)); // plain arrays in, plain out
   } catch (cause) {
     throw new MuxError('ERR_MUX_PROTOCOL', 'control data does not decode', { cause });
   }

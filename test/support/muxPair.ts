@@ -1,0 +1,101 @@
+/** Two multiplexer engines joined without IO: bytes move when the test says so, cut as the test likes. */
+import { concat } from '../../src/base/bytes.ts';
+import { type MuxEvent, type MuxLimits, MuxSession } from '../../src/mux/index.ts';
+
+export type EventOf<T extends MuxEvent['type']> = Extract<MuxEvent, { type: T }>;
+
+export class MuxEnd {
+  readonly mux: MuxSession;
+  readonly events: MuxEvent[] = [];
+  /** Payload by channel, joined. */
+  readonly received: Map<number, Uint8Array> = new Map();
+  /** False: data is kept without giving credit. */
+  consumes = true;
+  /** False: incoming channels wait. */
+  accepts = true;
+
+  constructor(mux: MuxSession) {
+    this.mux = mux;
+  }
+
+  pull(): void {
+    for (let event = this.mux.next(); event !== undefined; event = this.mux.next()) {
+      this.events.push(event);
+      if (event.type === 'incoming' && this.accepts) this.mux.accept(event.id);
+      if (event.type !== 'data') continue;
+      this.received.set(event.id, concat([this.received.get(event.id) ?? new Uint8Array(0), event.bytes]));
+      if (this.consumes) this.mux.consumed(event.id, event.bytes.length);
+    }
+  }
+
+  of<T extends MuxEvent['type']>(type: T): EventOf<T>[] {
+    return this.events.filter((event): event is EventOf<T> => event.type === type);
+  }
+
+  length(id: number): number {
+    return this.received.get(id)?.length ?? 0;
+  }
+
+  /** The error that ended the session. */
+  get error(): (Error & { code: string }) | undefined {
+    return this.of('closed')[0]?.error;
+  }
+}
+
+export interface MuxPairOptions {
+  readonly messages?: boolean;
+  readonly a?: Partial<MuxLimits>;
+  readonly b?: Partial<MuxLimits>;
+  /** Of n bytes at hand, how many go in the next chunk. Byte links only. */
+  readonly chunk?: (n: number) => number;
+  /** Which end draws the larger nonce, and so opens odd ids. */
+  readonly odd?: 'a' | 'b';
+}
+
+const LOW = Uint8Array.of(1, 1, 1, 1, 1, 1, 1, 1);
+const HIGH = Uint8Array.of(2, 2, 2, 2, 2, 2, 2, 2);
+
+export class MuxPair {
+  readonly a: MuxEnd;
+  readonly b: MuxEnd;
+  readonly messages: boolean;
+  now = 0;
+  readonly #chunk: (n: number) => number;
+
+  constructor(options: MuxPairOptions = {}) {
+    const messages = (this.messages = options.messages ?? false);
+    this.#chunk = options.chunk ?? ((n) => n);
+    const aOdd = options.odd !== 'b';
+    this.a = new MuxEnd(
+      new MuxSession({ messages, nonce: aOdd ? HIGH : LOW, limits: options.a ?? {}, now: 0 }),
+    );
+    this.b = new MuxEnd(
+      new MuxSession({ messages, nonce: aOdd ? LOW : HIGH, limits: options.b ?? {}, now: 0 }),
+    );
+  }
+
+  /** Moves one output of `from`; returns how many bytes that was. */
+  move(from: MuxEnd, max = 65_536): number {
+    const to = from === this.a ? this.b : this.a;
+    const bytes = concat(from.mux.takeOutput(max));
+    from.pull();
+    for (let at = 0; at < bytes.length; ) {
+      const count = this.messages ? bytes.length : Math.max(1, this.#chunk(bytes.length - at));
+      to.mux.feed(bytes.slice(at, at + count), this.now);
+      to.pull();
+      at += count;
+    }
+    return bytes.length;
+  }
+
+  /** Moves bytes both ways until nothing is left to say. */
+  settle(): void {
+    for (let round = 0; round < 100_000; round++) if (this.move(this.a) + this.move(this.b) === 0) return;
+    throw new Error('the pair never falls silent');
+  }
+}
+
+/** The id that the peer uses for a channel: even = opened here, odd = opened there. */
+export function mirror(id: number): number {
+  return id % 2 === 0 ? id - 1 : id + 1;
+}
