@@ -36,6 +36,9 @@ export interface ChannelEvents {
   readonly path: ChannelPath;
 }
 
+/** What a channel stands on: a protected link, or one with its greeting taken off. */
+export type ChannelCarrier = Link & Pick<SecureLink, 'negotiated' | 'stats'>;
+
 export class Channel implements Link, AsyncDisposable {
   readonly info: LinkInfo;
   readonly peer: PeerIdentity;
@@ -46,16 +49,18 @@ export class Channel implements Link, AsyncDisposable {
    * may be ignored.
    */
   readonly closed: Promise<void>;
-  readonly #link: SecureLink;
+  readonly #link: ChannelCarrier;
   readonly #facts: ChannelFacts;
   readonly #events = new Events<ChannelEvents>();
   #handler: LinkHandler | undefined;
   #paused = false;
+  #catchingUp = false; // the handler is about to be told what happened before it came
+  #ended = false;
   #gone = false;
   #error: Q2qError | undefined;
 
   /** Takes over a link that nobody has started. Endpoints make channels; applications get them. */
-  constructor(link: SecureLink, facts: ChannelFacts) {
+  constructor(link: ChannelCarrier, facts: ChannelFacts) {
     const closed = deferred<void>();
     closed.promise.catch(() => {}); // whoever wants the error awaits `closed`
     this.closed = closed.promise;
@@ -72,11 +77,14 @@ export class Channel implements Link, AsyncDisposable {
         this.#handler?.drain();
         this.#events.emit('drain', undefined);
       },
-      end: () => this.#handler?.end(),
+      end: () => {
+        this.#ended = true;
+        if (!this.#catchingUp) this.#handler?.end();
+      },
       closed: (error) => {
         this.#gone = true;
         this.#error = error;
-        this.#handler?.closed(error);
+        if (!this.#catchingUp) this.#handler?.closed(error);
         if (error === undefined) closed.resolve();
         else closed.reject(error);
       },
@@ -114,10 +122,15 @@ export class Channel implements Link, AsyncDisposable {
   }
 
   start(handler: LinkHandler): void {
-    if (this.#handler !== undefined) throw new Error('channel has a reader already');
+    if (this.#handler !== undefined) throw new Error('channel was started twice: it has one reader');
     this.#handler = handler;
-    if (this.#gone) queueMicrotask(() => handler.closed(this.#error));
-    else if (!this.#paused) this.#link.resume();
+    this.#catchingUp = true;
+    queueMicrotask(() => {
+      this.#catchingUp = false;
+      if (this.#ended) handler.end();
+      if (this.#gone) handler.closed(this.#error);
+    });
+    if (!this.#paused) this.#link.resume();
   }
 
   /** Takes the bytes over: they must not be changed afterwards. False: stop until `drain`. */

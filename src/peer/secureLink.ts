@@ -63,6 +63,7 @@ export class SecureLink implements Link {
   #phase: 'handshake' | 'open' | 'done' = 'handshake';
   #handler: LinkHandler | undefined;
   #paused = false;
+  #held: TlsEvent | undefined; // pulled, but the reader does not want it yet
   #belowPaused = false;
   #belowFull = false;
   #belowClosed = false;
@@ -251,7 +252,7 @@ export class SecureLink implements Link {
 
   /** Nobody takes what arrives. After close_notify it is dropped, and reading on is how we see the carrier's end. */
   #isStalled(): boolean {
-    return !this.#notifySeen && !(this.#mayPull() && this.connection.wantsInput);
+    return this.#held !== undefined || (!this.#notifySeen && !this.connection.wantsInput);
   }
 
   #onInputOver(): void {
@@ -261,30 +262,32 @@ export class SecureLink implements Link {
     this.#pump();
   }
 
-  #mayPull(): boolean {
-    if (this.#phase === 'open') return this.#closing || (this.#handler !== undefined && !this.#paused);
-    return this.#phase === 'handshake';
-  }
-
   /** Takes events from the engine until it has none or the reader stops; sends what it has to say. */
   #pump(): void {
     if (this.#pumping) return;
     this.#pumping = true;
-    let drained = false;
-    while (!drained && this.#mayPull()) {
-      const event = this.connection.next();
-      if (event === undefined) drained = true;
-      else this.#onEvent(event);
+    while (this.#phase !== 'done') {
+      const event = this.#held ?? this.connection.next();
+      this.#held = event !== undefined && this.#mustWait(event) ? event : undefined;
+      if (event === undefined || this.#held !== undefined) break;
+      this.#onEvent(event);
     }
     this.#pumping = false;
     if (this.#phase === 'done') return;
     this.#sendOutput();
-    if (!drained) return;
+    if (this.#isStalled()) return;
     if (this.#belowClosed) this.#finish(this.#goneError());
-    else if (this.#belowPaused && !this.#isStalled()) {
+    else if (this.#belowPaused) {
       this.#belowPaused = false;
       this.#below.resume();
     }
+  }
+
+  /** A pause holds data, and so what comes after it; before `start` nothing is told but a failure. */
+  #mustWait(event: TlsEvent): boolean {
+    if (this.#closing) return false;
+    if (event.type === 'data') return this.#paused || this.#handler === undefined;
+    return event.type === 'end' && this.#handler === undefined;
   }
 
   #onEvent(event: TlsEvent): void {
@@ -403,6 +406,7 @@ export class SecureLink implements Link {
     this.#phase = 'done';
     this.#writeClosed = true;
     this.#pending.clear();
+    this.#held = undefined;
     this.#error = error;
     if (early) this.#hooks.failed(error ?? new SecureError('ERR_SECURE_CLOSED', 'link was closed'));
     else this.#handler?.closed(error);

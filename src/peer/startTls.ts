@@ -115,10 +115,12 @@ export class Plaintext {
   }
 
   #onData(chunk: Uint8Array): void {
-    if (this.#handler !== undefined) return this.#handler.data(chunk);
-    this.#unread.push(chunk);
-    this.#serve();
-    if (this.#unread.length >= MAX_UNREAD) this.#link.pause();
+    if (this.#handler !== undefined) this.#handler.data(chunk);
+    else {
+      this.#unread.push(chunk);
+      this.#serve();
+      if (this.#unread.length >= MAX_UNREAD) this.#link.pause();
+    }
   }
 
   #onEnd(): void {
