@@ -15,7 +15,7 @@ describe('closing a channel', () => {
         pair.a.mux.finish(id);
         pair.settle();
         expect(pair.b.length(mirror(id))).toBe(n);
-        expect(hex(pair.b.received.get(mirror(id)) ?? new Uint8Array(0))).toBe(hex(pattern(n, 0, n)));
+        expect(hex(pair.b.received(mirror(id)))).toBe(hex(pattern(n, 0, n)));
         const kinds = pair.b.events.map((event) => event.type).filter((type) => type !== 'ready');
         expect(kinds.at(-1)).toBe('end');
         expect(kinds.filter((kind) => kind === 'end').length).toBe(1);
@@ -37,7 +37,7 @@ describe('closing a channel', () => {
       taken += step;
     }
     pair.settle();
-    expect(hex(pair.b.received.get(mirror(id))!)).toBe(hex(pattern(1, 0, 100_000)));
+    expect(hex(pair.b.received(mirror(id)))).toBe(hex(pattern(1, 0, 100_000)));
     expect(pair.b.of('end').length).toBe(1);
   });
 

@@ -7,8 +7,8 @@ export type EventOf<T extends MuxEvent['type']> = Extract<MuxEvent, { type: T }>
 export class MuxEnd {
   readonly mux: MuxSession;
   readonly events: MuxEvent[] = [];
-  /** Payload by channel, joined. */
-  readonly received: Map<number, Uint8Array> = new Map();
+  readonly #chunks = new Map<number, Uint8Array[]>();
+  readonly #lengths = new Map<number, number>();
   /** False: data is kept without giving credit. */
   consumes = true;
   /** False: incoming channels wait. */
@@ -23,7 +23,7 @@ export class MuxEnd {
       this.events.push(event);
       if (event.type === 'incoming' && this.accepts) this.mux.accept(event.id);
       if (event.type !== 'data') continue;
-      this.received.set(event.id, concat([this.received.get(event.id) ?? new Uint8Array(0), event.bytes]));
+      this.#keep(event.id, event.bytes);
       if (this.consumes) this.mux.consumed(event.id, event.bytes.length);
     }
   }
@@ -32,8 +32,20 @@ export class MuxEnd {
     return this.events.filter((event): event is EventOf<T> => event.type === type);
   }
 
+  #keep(id: number, bytes: Uint8Array): void {
+    const chunks = this.#chunks.get(id);
+    if (chunks === undefined) this.#chunks.set(id, [bytes]);
+    else chunks.push(bytes);
+    this.#lengths.set(id, this.length(id) + bytes.length);
+  }
+
+  /** The payload of a channel so far. */
+  received(id: number): Uint8Array {
+    return concat(this.#chunks.get(id) ?? []);
+  }
+
   length(id: number): number {
-    return this.received.get(id)?.length ?? 0;
+    return this.#lengths.get(id) ?? 0;
   }
 
   /** The error that ended the session. */

@@ -18,7 +18,7 @@ export function frame(type: number, channel: number, body: Uint8Array = new Uint
   return concat([Uint8Array.of(type), varint(channel), varint(body.length), body]);
 }
 
-export const control = encodeBody;
+export const control: (value: unknown) => Uint8Array = encodeBody;
 
 /** The peer's nonce is the larger one, so it opens 1, 3, 5 …, and our channels are 2, 4, 6 … at both ends. */
 const PEER_NONCE = new Uint8Array(8).fill(255);
@@ -37,7 +37,7 @@ export function open(channel: number, name = 'x', credit = 65_536): Uint8Array {
 
 /** An engine whose peer is the test. */
 export class Victim extends MuxEnd {
-  now = 0;
+  now: number = 0;
 
   constructor(limits: Partial<MuxLimits> = {}) {
     super(new MuxSession({ messages: false, nonce: new Uint8Array(8), limits, now: 0 }));
@@ -58,7 +58,7 @@ export class Victim extends MuxEnd {
     }
   }
 
-  output(max = 1 << 20): Uint8Array {
+  output(max: number = 1 << 20): Uint8Array {
     const bytes = concat(this.mux.takeOutput(max));
     this.pull();
     return bytes;
