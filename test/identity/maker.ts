@@ -42,6 +42,8 @@ export interface Made {
   readonly der: Bytes;
   readonly key: PrivateKey;
   readonly subject: Bytes;
+  /** What `ski` of the usual extensions holds. */
+  readonly label: string;
 }
 
 let serials = 1000;
@@ -81,7 +83,8 @@ export function encode(recipe: Recipe): {
 
 export function make(recipe: Recipe): Made {
   const made = encode(recipe);
-  return { ...made, certificate: parseCertificate(made.der) };
+  const label = typeof recipe.subject === 'string' ? recipe.subject : '';
+  return { ...made, label, certificate: parseCertificate(made.der) };
 }
 
 export function extension(id: string, critical: boolean, value: Bytes): Bytes {
@@ -145,7 +148,7 @@ export function intermediate(name: string, issuer: Made, recipe: Recipe = {}): M
   return make({
     subject: name,
     issuer,
-    extensions: [ca(), usage('keyCertSign'), ski(name), aki('issuer')],
+    extensions: [ca(), usage('keyCertSign'), ski(name), aki(issuer.label)],
     ...recipe,
   });
 }
@@ -153,7 +156,12 @@ export function intermediate(name: string, issuer: Made, recipe: Recipe = {}): M
 export function server(issuer: Made, dns: string, recipe: Recipe = {}): Made {
   return make({
     issuer,
-    extensions: [usage('digitalSignature'), eku(OID.serverAuth), san({ dns: [dns] }, true), aki('issuer')],
+    extensions: [
+      usage('digitalSignature'),
+      eku(OID.serverAuth),
+      san({ dns: [dns] }, true),
+      aki(issuer.label),
+    ],
     ...recipe,
   });
 }
