@@ -6,7 +6,6 @@ import {
   createPublicKey,
   diffieHellman,
   type ECDH,
-  generateKeyPairSync,
   type KeyObject,
   randomFillSync,
   sign,
@@ -34,25 +33,22 @@ export function nodeKeyExchange(group: GroupName, privateKey?: Uint8Array): KeyE
 
 const X25519_PKCS8: Bytes = fromHex('302e020100300506032b656e04220420');
 
-/** Raw keys cross into OpenSSL as JWK: 5 µs, where its DER decoder takes 75. */
+/**
+ * Raw keys cross into OpenSSL as JWK: 5 µs, where its DER decoder takes 75. The pair is made of 32 random bytes, never by
+ * generateKeyPairSync: in Node 20 the finalizer of a generated pair takes the pair's lock, and so does its export as JWK,
+ * which allocates: a garbage collection at that moment waits for itself for ever (compare nodejs/node#64851).
+ */
 class X25519Exchange implements KeyExchange {
   readonly group = 'x25519';
   readonly share: Bytes;
   #privateKey: KeyObject | undefined;
 
-  constructor(privateKey: Uint8Array | undefined) {
-    let publicKey: KeyObject;
-    if (privateKey === undefined) {
-      const pair = generateKeyPairSync('x25519');
-      this.#privateKey = pair.privateKey;
-      publicKey = pair.publicKey;
-    } else {
-      if (privateKey.length !== 32)
-        throw new RangeError(`private x25519 key of ${privateKey.length} bytes is not valid`);
-      this.#privateKey = privateFromDer(concat([X25519_PKCS8, privateKey]));
-      publicKey = createPublicKey(this.#privateKey);
-    }
-    this.share = fromBase64url(publicKey.export({ format: 'jwk' }).x!);
+  constructor(privateKey: Uint8Array = randomFillSync(new Uint8Array(32))) {
+    if (privateKey.length !== 32)
+      throw new RangeError(`private x25519 key of ${privateKey.length} bytes is not valid`);
+    const { object, share } = x25519FromJwk(privateKey) ?? x25519FromDer(privateKey);
+    this.#privateKey = object;
+    this.share = share;
   }
 
   agree(peerShare: Uint8Array): Bytes | undefined {
@@ -70,6 +66,35 @@ class X25519Exchange implements KeyExchange {
   destroy(): void {
     this.#privateKey = undefined;
   }
+}
+
+interface X25519Private {
+  readonly object: KeyObject;
+  readonly share: Bytes;
+}
+
+/** Node wants a public half in a private JWK and derives its own: the one given is all zero, which no key has. */
+const UNUSED_PUBLIC: string = base64url(new Uint8Array(32));
+
+/** Undefined where a runtime checks, or believes, the public half. */
+function x25519FromJwk(secret: Uint8Array): X25519Private | undefined {
+  try {
+    const key = { kty: 'OKP', crv: 'X25519', d: base64url(secret), x: UNUSED_PUBLIC };
+    const object = createPrivateKey({ key, format: 'jwk' });
+    const x = publicJwk(object);
+    return x === UNUSED_PUBLIC ? undefined : { object, share: fromBase64url(x) };
+  } catch {
+    return undefined;
+  }
+}
+
+function x25519FromDer(secret: Uint8Array): X25519Private {
+  const object = privateFromDer(concat([X25519_PKCS8, secret]));
+  return { object, share: fromBase64url(publicJwk(object)) };
+}
+
+function publicJwk(privateKey: KeyObject): string {
+  return createPublicKey(privateKey).export({ format: 'jwk' }).x!;
 }
 
 const CURVES = {
@@ -215,8 +240,7 @@ function rsaPadding(scheme: SchemeName): { padding: number; saltLength?: number 
 export const nodeArithmetic: CurveArithmetic = {
   publicOf(kind, secret) {
     if (kind !== 'ed25519') return setPrivateKey(createECDH(CURVES[kind]), secret.length, secret);
-    const key = createPublicKey(privateFromDer(encodePkcs8(kind, secret, secret)));
-    return fromBase64url(key.export({ format: 'jwk' }).x!);
+    return fromBase64url(publicJwk(privateFromDer(encodePkcs8(kind, secret, secret))));
   },
   signer(kind, secret, publicKey) {
     const key = privateFromDer(encodePkcs8(kind, secret, publicKey));

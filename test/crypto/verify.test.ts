@@ -165,11 +165,13 @@ describe.each(providers)('verification by $name', (provider) => {
       expect(reads(modulus, Uint8Array.from(exponent))).toBe(false);
     // Parameters absent where NULL must be.
     expect(reads(modulus, f4, fromHex('300b06092a864886f70d010101'))).toBe(false);
-    const small = generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey;
-    const signature = sign('sha256', message, small);
-    const { n, e } = small.export({ format: 'jwk' });
-    const spki = rsaSpki(Buffer.from(n!, 'base64url'), Buffer.from(e!, 'base64url'));
-    expect(provider.verify('rsa_pkcs1_sha256', spki, message, signature)).toBe(false);
+    const small = generateKeyPairSync('rsa', {
+      modulusLength: 1024,
+      publicKeyEncoding: { format: 'der', type: 'spki' },
+      privateKeyEncoding: { format: 'pem', type: 'pkcs8' },
+    });
+    const signature = sign('sha256', message, small.privateKey);
+    expect(provider.verify('rsa_pkcs1_sha256', small.publicKey, message, signature)).toBe(false);
   });
 
   it('refuses RSA-PSS signatures whose salt is not as long as the digest', () => {
