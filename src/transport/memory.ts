@@ -223,7 +223,7 @@ class MemoryLink implements Link {
     }
     if (this.#closing || this.#ended) this.#finish(undefined);
     if (other.#lost) other.#finish(cutByOther());
-    else if (other.#writeClosed && other.#buffered === 0) other.#finish(undefined);
+    else if (this.#ended && other.#writeClosed && other.#buffered === 0) other.#finish(undefined);
     else if (this.#closing) other.#pumpSoon(); // what it still holds has nowhere to go
   }
 

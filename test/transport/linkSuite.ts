@@ -174,6 +174,22 @@ export function linkSuite(name: string, connect: () => Promise<LinkPair>, traits
       expect(a.ended).toBe(true);
     });
 
+    test('an end answered from inside its own call, or crossing the other, reaches both ends', async () => {
+      for (const crossing of [false, true]) {
+        const { a, b } = await started();
+        if (!a.link.info.halfClose) return;
+        b.onEnd = () => b.link.closeWrite();
+        a.link.closeWrite();
+        if (crossing) b.link.closeWrite();
+        await a.until('closed', () => a.isClosed);
+        await b.until('closed', () => b.isClosed);
+        expect([a.events, b.events]).toEqual([
+          ['end', 'closed'],
+          ['end', 'closed'],
+        ]);
+      }
+    });
+
     test('close sends what is queued, even to a reader that starts late', async () => {
       pair = await connect();
       const a = Recorder.start(pair.a);

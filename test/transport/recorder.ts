@@ -12,6 +12,7 @@ export class Recorder implements LinkHandler {
   ended = false;
   closes: (Q2qError | undefined)[] = [];
   onData: (chunk: Uint8Array) => void = () => {};
+  onEnd: () => void = () => {};
   #waiting: { when: () => boolean; done: () => void }[] = [];
 
   constructor(link: Link) {
@@ -41,6 +42,7 @@ export class Recorder implements LinkHandler {
   end(): void {
     this.events.push('end');
     this.ended = true;
+    this.onEnd();
     this.#check();
   }
 
