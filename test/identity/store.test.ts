@@ -1,0 +1,355 @@
+import { spawn } from 'node:child_process';
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { build } from 'esbuild';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { provider } from '../../src/crypto/node.node.ts';
+import type { PrivateKey } from '../../src/crypto/provider.ts';
+import {
+  DomainAuthority,
+  type Identity,
+  IdentityError,
+  type IdentityStore,
+  identityFromChain,
+  identityLabel,
+  MemoryIdentityStore,
+  selfSignedIdentity,
+} from '../../src/identity/index.ts';
+import { DirectoryIdentityStore } from '../../src/identity/store.node.ts';
+import { NOW } from './maker.ts';
+
+const authority = DomainAuthority.create(provider, 'example.org', NOW);
+
+interface Pair {
+  readonly identity: Identity;
+  readonly key: PrivateKey;
+}
+
+function user(name: string): Pair {
+  const key = provider.generateKey('ed25519');
+  return {
+    key,
+    identity: identityFromChain(authority.issueUser({ spki: key.spki, user: name, now: NOW }), key),
+  };
+}
+
+function keyPeer(): Pair {
+  const key = provider.generateKey('p256');
+  return { key, identity: selfSignedIdentity(key, NOW) };
+}
+
+async function errorOf(work: Promise<unknown>): Promise<IdentityError> {
+  const error = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(IdentityError);
+  return error as IdentityError;
+}
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'q2q-store-'));
+});
+afterEach(async () => {
+  await rm(folder, { recursive: true, force: true });
+});
+
+const open = (): Promise<DirectoryIdentityStore> =>
+  DirectoryIdentityStore.open(join(folder, 'store'), provider);
+
+describe.each<[string, () => Promise<IdentityStore>]>([
+  ['memory', async () => new MemoryIdentityStore()],
+  ['directory', open],
+])('a store in %s', (_, make) => {
+  test('keeps identities with their keys', async () => {
+    const store = await make();
+    const alice = user('alice');
+    const peer = keyPeer();
+    expect(await store.list()).toEqual([]);
+    expect(await store.get('alice@example.org')).toBeUndefined();
+    await store.put(alice.identity, alice.key);
+    await store.put(peer.identity, peer.key);
+    expect(await store.list()).toEqual(['alice@example.org', identityLabel(peer.identity)]);
+    const found = await store.get('alice@example.org');
+    expect(found).toMatchObject({
+      name: 'alice@example.org',
+      keyId: alice.identity.keyId,
+      chain: alice.identity.chain,
+    });
+    expect(found?.signer.spki).toEqual(alice.key.spki);
+    expect(await found?.signer.sign('ed25519', new Uint8Array(3))).toHaveLength(64);
+    expect((await store.get(identityLabel(peer.identity)))?.keyId).toBe(peer.identity.keyId);
+  });
+
+  test('replaces an identity of the same name', async () => {
+    const store = await make();
+    for (const { identity, key } of [user('alice'), user('alice')]) {
+      await store.put(identity, key);
+      expect((await store.get('alice@example.org'))?.keyId).toBe(identity.keyId);
+    }
+    expect(await store.list()).toHaveLength(1);
+  });
+
+  test('has a default: the first, until another is chosen or it goes', async () => {
+    const store = await make();
+    expect(await store.defaultLabel()).toBeUndefined();
+    for (const { identity, key } of [user('alice'), user('bob')]) await store.put(identity, key);
+    expect(await store.defaultLabel()).toBe('alice@example.org');
+    await store.setDefault('bob@example.org');
+    expect(await store.defaultLabel()).toBe('bob@example.org');
+    expect((await errorOf(store.setDefault('carol@example.org'))).code).toBe('ERR_IDENTITY_STORE');
+    await store.remove('bob@example.org');
+    expect(await store.defaultLabel()).toBeUndefined();
+    await store.remove('bob@example.org');
+  });
+
+  test('keeps the anchors of domains', async () => {
+    const store = await make();
+    expect(await store.anchors('example.org')).toBeUndefined();
+    await store.putAnchors({ domain: 'Example.org', roots: [authority.root], deniedKeys: ['x'] });
+    expect(await store.anchors('EXAMPLE.org')).toMatchObject({ domain: 'example.org', deniedKeys: ['x'] });
+    const trust = await store.trust();
+    expect(trust.anchorsFor('example.org')?.roots[0]?.der).toEqual(authority.root.der);
+    await store.removeAnchors('example.org');
+    expect((await store.trust()).domains).toEqual([]);
+  });
+});
+
+describe('the directory store', () => {
+  test('finds everything after a restart', async () => {
+    const alice = user('alice');
+    const before = await open();
+    await before.put(alice.identity, alice.key);
+    await before.putAnchors({ domain: 'example.org', roots: [authority.root] });
+    const after = await open();
+    expect(await after.list()).toEqual(['alice@example.org']);
+    expect(await after.defaultLabel()).toBe('alice@example.org');
+    expect((await after.trust()).domains).toEqual(['example.org']);
+  });
+
+  test('has folders of mode 0700 and files of mode 0600', async () => {
+    const store = await open();
+    const { identity, key } = user('alice');
+    await store.put(identity, key);
+    await store.putAnchors({ domain: 'example.org', roots: [authority.root] });
+    let files = 0;
+    for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+      const { mode } = await lstat(join(entry.parentPath, entry.name));
+      expect(mode & 0o777).toBe(entry.isDirectory() ? 0o700 : 0o600);
+      if (entry.isFile()) files++;
+    }
+    expect(files).toBe(3);
+  });
+
+  test('makes no name of the network into a path', async () => {
+    const store = await open();
+    for (const label of ['../x@d', '/etc/passwd', 'a/b@c', 'nul', '.', '..', 'x'.repeat(5000), 'a\0b', '💥'])
+      expect(await store.get(label)).toBeUndefined();
+    for (const label of ['../../x', '..']) await store.remove(label);
+    const { identity, key } = user('alice');
+    await store.put(identity, key);
+    const names = await readdir(folder, { recursive: true });
+    expect(names.join('\n')).not.toContain('alice');
+    expect(names.filter((name) => name.endsWith('.pem'))).toEqual([
+      expect.stringMatching(/^store.identities.[0-9a-f]{32}\.pem$/),
+    ]);
+  });
+
+  test('does not store a certificate with the key of another', async () => {
+    const store = await open();
+    const error = await errorOf(store.put(user('alice').identity, user('alice').key));
+    expect(error.code).toBe('ERR_IDENTITY_MISMATCH');
+    expect(await store.list()).toEqual([]);
+  });
+
+  /** The one identity file of a store with alice in it. */
+  async function withAlice(): Promise<{ store: DirectoryIdentityStore; file: string }> {
+    const store = await open();
+    const { identity, key } = user('alice');
+    await store.put(identity, key);
+    const identities = join(store.folder, 'identities');
+    return { store, file: join(identities, (await readdir(identities))[0]!) };
+  }
+
+  test.each([0o644, 0o640, 0o602])('refuses a key file of mode %o', async (mode) => {
+    const { store, file } = await withAlice();
+    await chmod(file, mode);
+    const error = await errorOf(store.get('alice@example.org'));
+    expect(error.code).toBe('ERR_IDENTITY_STORE_MODE');
+    expect(error.hint).toContain('chmod 600');
+    expect(error.message).not.toContain('PRIVATE');
+    expect((await errorOf(store.list())).code).toBe('ERR_IDENTITY_STORE_MODE');
+  });
+
+  test.each<[string, (text: string) => string, string]>([
+    ['cut short', (text) => text.slice(0, 200), 'ERR_IDENTITY_PEM_TRUNCATED'],
+    ['empty', () => '', 'ERR_IDENTITY_PEM_NO_BLOCK'],
+    [
+      'without certificates',
+      (text) => text.slice(0, text.indexOf('-----BEGIN CERT')),
+      'ERR_IDENTITY_MISMATCH',
+    ],
+    ['without a key', (text) => text.slice(text.indexOf('-----BEGIN CERT')), 'ERR_IDENTITY_PEM_LABEL'],
+    [
+      'with two keys',
+      (text) => text.slice(0, text.indexOf('-----BEGIN CERT')) + text,
+      'ERR_IDENTITY_PEM_LABEL',
+    ],
+    ['far too large', (text) => text + '\n'.repeat(2 ** 20), 'ERR_IDENTITY_STORE'],
+  ])('refuses a file that is %s, naming it and not its content', async (_, damage, code) => {
+    const { store, file } = await withAlice();
+    const text = await readFile(file, 'utf8');
+    await writeFile(file, damage(text));
+    const error = await errorOf(store.get('alice@example.org'));
+    expect(error.code).toBe(code);
+    expect(error.message).toContain(file);
+    expect(JSON.stringify([error.message, error.hint])).not.toContain(text.split('\n')[1]);
+  });
+
+  test('refuses a file whose content is another identity', async () => {
+    const { store, file } = await withAlice();
+    const { identity, key } = user('bob');
+    await store.put(identity, key);
+    const other = (await readdir(join(store.folder, 'identities'))).map((name) =>
+      join(store.folder, 'identities', name),
+    );
+    const bobs = other.find((path) => path !== file)!;
+    await writeFile(bobs, await readFile(file));
+    expect((await errorOf(store.get('bob@example.org'))).message).toContain('alice@example.org');
+  });
+
+  test('says when a key file may not be read', async (context) => {
+    if (process.getuid?.() === 0) {
+      console.warn('skipped "says when a key file may not be read": root reads every file');
+      context.skip();
+    }
+    const { store, file } = await withAlice();
+    await chmod(file, 0);
+    const error = await errorOf(store.get('alice@example.org'));
+    expect(error.code).toBe('ERR_IDENTITY_STORE');
+    expect(error.message).toContain('permission denied');
+  });
+
+  test('says when its folder is a file', async () => {
+    await writeFile(join(folder, 'store'), '');
+    expect((await errorOf(open())).code).toBe('ERR_IDENTITY_STORE');
+  });
+
+  test('says when an entry is a folder', async () => {
+    const { store, file } = await withAlice();
+    await rm(file);
+    await mkdir(file, { mode: 0o700 });
+    expect((await errorOf(store.get('alice@example.org'))).message).toContain('it is a folder');
+  });
+
+  test('replaces a symbolic link instead of writing through it', async () => {
+    const { store, file } = await withAlice();
+    const victim = join(folder, 'victim');
+    await writeFile(victim, 'untouched');
+    await rm(file);
+    await symlink(victim, file);
+    const { identity, key } = user('alice');
+    await store.put(identity, key);
+    expect(await readFile(victim, 'utf8')).toBe('untouched');
+    expect((await lstat(file)).isFile()).toBe(true);
+  });
+
+  test('passes over the leftovers of writers that died, and removes the old ones', async () => {
+    const { store } = await withAlice();
+    const identities = join(store.folder, 'identities');
+    const [fresh, old] = ['0', '1'].map((digit) => join(identities, `.tmp-${digit.repeat(24)}`));
+    for (const path of [fresh!, old!]) await writeFile(path, '-----BEGIN PRIV');
+    await utimes(old!, 1, 1);
+    expect(await store.list()).toEqual(['alice@example.org']);
+    expect((await readdir(identities)).filter((name) => name.startsWith('.tmp'))).toEqual([
+      `.tmp-${'0'.repeat(24)}`,
+    ]);
+  });
+
+  test.each([
+    ['no JSON', '{', 'not JSON'],
+    ['null', 'null', 'lacks'],
+    ['other members', '{"domain":"example.org","roots":[1],"deniedKeys":[]}', 'lacks'],
+    ['a malformed domain', '{"domain":"../x","roots":[],"deniedKeys":[]}', 'domain'],
+    ['a malformed root', '{"domain":"example.org","roots":["x"],"deniedKeys":[]}', 'BEGIN'],
+  ])('refuses anchors that are %s', async (_, text, reason) => {
+    const store = await open();
+    await store.putAnchors({ domain: 'example.org', roots: [authority.root] });
+    const [file] = await readdir(join(store.folder, 'anchors'));
+    await writeFile(join(store.folder, 'anchors', file!), text);
+    expect((await errorOf(store.trust())).message).toContain(reason);
+  });
+
+  test('holds the old state or the new after kill -9 at any moment', async () => {
+    const { store } = await withAlice();
+    const pairs = [user('alice'), user('alice')];
+    const script = join(folder, 'writer.mjs');
+    await build({
+      stdin: { contents: WRITER, resolveDir: import.meta.dirname, loader: 'ts' },
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      outfile: script,
+      logLevel: 'error',
+    });
+    const { writePrivateKey, formatPem } = await import('../../src/identity/index.ts');
+    const material = pairs.map(({ identity, key }) => ({
+      key: writePrivateKey(key),
+      chain: identity.chain.map((certificate) => formatPem('CERTIFICATE', certificate)),
+    }));
+    const possible = new Set([
+      ...pairs.map(({ identity }) => identity.keyId),
+      (await store.get('alice@example.org'))!.keyId,
+    ]);
+    for (let round = 0; round < 6; round++) {
+      const writer = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
+      writer.stdin.end(JSON.stringify({ folder: store.folder, material }));
+      await new Promise((resolve) => writer.stdout.once('data', resolve));
+      await sleep(round * 7);
+      const gone = new Promise((resolve) => writer.once('exit', resolve));
+      writer.kill('SIGKILL');
+      await gone;
+      const found = await store.get('alice@example.org');
+      expect(possible.has(found!.keyId)).toBe(true);
+      expect(await store.list()).toEqual(['alice@example.org']);
+    }
+  });
+
+  test('is shared by writers at once: each file is one of theirs, whole', async () => {
+    const stores = await Promise.all([open(), open(), open()]);
+    const pairs = stores.map(() => user('alice'));
+    await Promise.all(stores.map((store, i) => store.put(pairs[i]!.identity, pairs[i]!.key)));
+    const found = await stores[0]!.get('alice@example.org');
+    expect(pairs.map(({ identity }) => identity.keyId)).toContain(found!.keyId);
+  });
+});
+
+/** Writes two identities of one name in turn until it is killed. */
+const WRITER = `
+import { text } from 'node:stream/consumers';
+import { provider } from '../../src/crypto/node.node.ts';
+import { identityFromChain, parsePem, readPrivateKey } from '../../src/identity/index.ts';
+import { DirectoryIdentityStore } from '../../src/identity/store.node.ts';
+const { folder, material } = JSON.parse(await text(process.stdin));
+const store = await DirectoryIdentityStore.open(folder, provider);
+const pairs = material.map(({ key, chain }) => {
+  const signer = readPrivateKey(provider, key);
+  return { signer, identity: identityFromChain(chain.map((pem) => parsePem(pem)[0].der), signer) };
+});
+process.stdout.write('ready');
+for (let i = 0; ; i++) await store.put(pairs[i % 2].identity, pairs[i % 2].signer);
+`;
