@@ -36,7 +36,7 @@ const X25519_PKCS8: Bytes = fromHex('302e020100300506032b656e04220420');
 /**
  * Raw keys cross into OpenSSL as JWK: 5 µs, where its DER decoder takes 75. The pair is made of 32 random bytes, never by
  * generateKeyPairSync: in Node 20 the finalizer of a generated pair takes the pair's lock, and so does its export as JWK,
- * which allocates: a garbage collection at that moment waits for itself for ever (compare nodejs/node#64851).
+ * which allocates. A garbage collection at that moment waits for itself for ever.
  */
 class X25519Exchange implements KeyExchange {
   readonly group = 'x25519';
