@@ -5,7 +5,7 @@
  *     0x01 file <size> <name>      and then exactly <size> bytes
  *     0x01 got <SHA-256 in hex>    the receipt for them
  */
-import type { Channel, CryptoProvider } from '../../src/index.ts';
+import type { CryptoProvider, Link } from '../../src/index.ts';
 
 export const PROTOCOL = 'chat/1';
 
@@ -46,7 +46,7 @@ interface Receipt {
 }
 
 export class Chat {
-  readonly #channel: Channel;
+  readonly #channel: Link;
   readonly #provider: CryptoProvider;
   readonly #handler: ChatHandler;
   #line: Uint8Array[] = [];
@@ -58,7 +58,7 @@ export class Chat {
   #failure: Error | undefined;
   #isOver = false;
 
-  constructor(channel: Channel, provider: CryptoProvider, handler: ChatHandler) {
+  constructor(channel: Link, provider: CryptoProvider, handler: ChatHandler) {
     this.#channel = channel;
     this.#provider = provider;
     this.#handler = handler;
