@@ -16,6 +16,7 @@ const run: Run = async (command, work) => {
   const flags: GlobalOptions & { readonly json?: boolean } = command.optsWithGlobals();
   out = plainOutput(flags);
   const interruption = onInterrupt();
+  const awake = setInterval(() => {}, 2 ** 30); // the library's timers keep no process alive; this one does
   try {
     exitCode = (await work(makeContext(flags, interruption.signal))) ?? EXIT.ok;
   } catch (error) {
@@ -23,6 +24,7 @@ const run: Run = async (command, work) => {
     if (flags.json === true) out.json(errorRecord(shown));
     exitCode = report(shown);
   } finally {
+    clearInterval(awake);
     interruption.dispose();
   }
 };

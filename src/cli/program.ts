@@ -1,7 +1,12 @@
 /** The command table: global options, help and the grammar's errors. Each verb lives in commands/. */
 import { Command, Option } from 'commander';
 import { addCert } from './commands/cert.ts';
+import { addDial } from './commands/dial.ts';
+import { addEnroll } from './commands/enroll.ts';
+import { addForward } from './commands/forward.ts';
 import { addId } from './commands/id.ts';
+import { addInvite } from './commands/invite.ts';
+import { addListen } from './commands/listen.ts';
 import { addTls } from './commands/tls.ts';
 import type { Run } from './context.ts';
 import { EXIT_HELP } from './exitCodes.ts';
@@ -30,7 +35,7 @@ export function buildProgram(run: Run, output: GrammarOutput): Command {
     .configureOutput({ ...output, outputError: () => {} }) // main prints the grammar's errors in our own voice
     .showSuggestionAfterError(true)
     .exitOverride();
-  addId(program, run);
+  for (const add of [addInvite, addEnroll, addId, addListen, addDial, addForward]) add(program, run);
   addCert(program, run);
   addTls(program, run);
   program.addHelpText('after', `\n${EXIT_HELP}`);

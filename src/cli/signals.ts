@@ -35,3 +35,11 @@ export function exitAfterStop(signal: AbortSignal): ExitCode {
   const { reason } = signal;
   return reason instanceof CliError && reason.message.endsWith('SIGTERM') ? EXIT.ok : EXIT.interrupted;
 }
+
+/** For servers: resolves when somebody wants us to stop. */
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

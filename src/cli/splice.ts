@@ -1,4 +1,5 @@
 /** Two links joined: what one delivers the other sends, each direction held back and ended on its own. */
+import type { Writable } from 'node:stream';
 import type { Q2qError } from '../base/errors.ts';
 import type { Link, LinkHandler } from '../transport/link.ts';
 
@@ -6,6 +7,8 @@ export interface SpliceOptions {
   /** Called with the size of each chunk: from `a` to `b`, and from `b` to `a`. */
   readonly onForward?: (bytes: number) => void;
   readonly onBackward?: (bytes: number) => void;
+  /** When `b` ends its direction, so do we: `a` is a person at a terminal, who would have to guess it. */
+  readonly endWithB?: boolean;
 }
 
 /** How both links ended: the first failure, if any. */
@@ -24,8 +27,19 @@ export function splice(a: Link, b: Link, options: SpliceOptions = {}): Promise<S
       if (--open === 0) resolve(first);
     };
     a.start(half(a, b, options.onForward, (error) => ended('a', error)));
-    b.start(half(b, a, options.onBackward, (error) => ended('b', error)));
+    const backward = half(b, a, options.onBackward, (error) => ended('b', error));
+    b.start(options.endWithB === true ? endingBoth(backward, b) : backward);
   });
+}
+
+function endingBoth(handler: LinkHandler, link: Link): LinkHandler {
+  return {
+    ...handler,
+    end() {
+      handler.end();
+      link.closeWrite();
+    },
+  };
 }
 
 function half(
@@ -59,6 +73,30 @@ export function echo(link: Link): Promise<Q2qError | undefined> {
       drain: () => link.resume(),
       end: () => link.closeWrite(),
       closed: resolve,
+    });
+  });
+}
+
+/** Writes what comes to a stream that goes on afterwards; ends our direction when everything has left for it. */
+export function pour(
+  link: Link,
+  into: Writable,
+  onBytes?: (bytes: number) => void,
+): Promise<Q2qError | undefined> {
+  return new Promise((resolve) => {
+    const resume = (): void => link.resume();
+    into.on('drain', resume);
+    link.start({
+      data(chunk) {
+        onBytes?.(chunk.length);
+        if (!into.write(chunk)) link.pause();
+      },
+      drain: () => {},
+      end: () => into.write('', () => link.closeWrite()),
+      closed(error) {
+        into.off('drain', resume);
+        resolve(error);
+      },
     });
   });
 }

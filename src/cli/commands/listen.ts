@@ -1,0 +1,186 @@
+/** `q2q listen`: answers a protocol, for those who are allowed, with stdout, a command or a TCP service. */
+import { spawn } from 'node:child_process';
+import { type Command, Option } from 'commander';
+import { deferred } from '../../base/deferred.ts';
+import { type PeerIdentity, parseProtocol } from '../../identity/index.ts';
+import type { Channel } from '../../peer/channel.ts';
+import { CLOSE_CODES } from '../../peer/codes.ts';
+import type { Authorize } from '../../peer/types.ts';
+import { processLink, processStdioLink } from '../../transport/stdio.node.ts';
+import { connectTcp } from '../../transport/tcp.node.ts';
+import { type HostPort, parseHostPort, parseList } from '../arguments.ts';
+import { ChannelReport } from '../channelReport.ts';
+import type { Context, Run } from '../context.ts';
+import { addEndpointOptions, type EndpointOptions, openEndpoint } from '../endpoint.ts';
+import { usage } from '../errors.ts';
+import type { ExitCode } from '../exitCodes.ts';
+import { addExamples } from '../help.ts';
+import { labelOf } from '../identities.ts';
+import { errorRecord } from '../output.ts';
+import { exitAfterStop, untilAborted } from '../signals.ts';
+import { pour, splice } from '../splice.ts';
+
+interface ListenOptions extends EndpointOptions {
+  readonly description?: string;
+  readonly allow?: string;
+  readonly allowAnyEnrolled?: boolean;
+  readonly stdout?: boolean;
+  readonly stdio?: boolean;
+  readonly exec?: string;
+  readonly tcp?: string;
+  readonly once?: boolean;
+  readonly json?: boolean;
+}
+
+/** Serves one channel to its end; resolves with what went wrong, if anything. */
+type Service = (channel: Channel) => Promise<Error | undefined>;
+
+export function addListen(program: Command, run: Run): void {
+  const listen = program
+    .command('listen')
+    .description('answer a protocol for those who are allowed; nobody is unless you say who')
+    .argument('<protocol>', 'what for, such as chat/1')
+    .option('--allow <who,who>', 'names (user@domain) and keys (key:…) that may come in')
+    .option('--allow-any-enrolled', 'let in everybody who is enrolled in a domain we know')
+    .option('--description <text>', 'shown to allowed callers who choose among several devices');
+  addEndpointOptions(listen, '--as')
+    .addOption(new Option('--stdout', 'write what comes to stdout').conflicts(['stdio', 'exec', 'tcp']))
+    .addOption(
+      new Option('--stdio', 'pipe stdin and stdout through the first channel, then end').conflicts([
+        'exec',
+        'tcp',
+      ]),
+    )
+    .addOption(
+      new Option(
+        '--exec <command>',
+        'run a shell command for each channel, on its stdin and stdout',
+      ).conflicts('tcp'),
+    )
+    .option('--tcp <host:port>', 'connect each channel to a TCP service')
+    .option('--once', 'end after the first channel')
+    .option('--json', 'report as JSON, one object a line, on stdout (with --exec and --tcp)')
+    .action((protocol: string, options: ListenOptions, command: Command) =>
+      run(command, (context) => listenFor(protocol, options, context)),
+    );
+  addExamples(listen, [
+    'q2q listen file/1 --allow alice@example.org --stdout --once > holiday.mp4',
+    'q2q listen ssh/1 --allow alice@example.org --tcp 127.0.0.1:22',
+    "q2q listen date/1 --allow-any-enrolled --exec 'date'",
+  ]);
+}
+
+async function listenFor(
+  text: string,
+  options: ListenOptions,
+  context: Context,
+): Promise<ExitCode | undefined> {
+  const { out, signal } = context;
+  const protocol = parseProtocol(text);
+  const authorize = authorizer(options);
+  const service = serviceOf(options, context);
+  const once = options.once === true || options.stdio === true;
+  const { peer } = await openEndpoint(options, context);
+  const first = deferred<void>();
+  let taken = 0;
+  try {
+    const listener = await peer.listen(
+      protocol,
+      { authorize, ...(options.description !== undefined && { description: options.description }) },
+      async (channel) => {
+        if (once && taken++ > 0) return channel.reset(CLOSE_CODES.busy);
+        const report = new ChannelReport(channel, 'accepted');
+        report.opened(out);
+        const error = await service(channel);
+        report.ended(out, options.report, error);
+        if (error !== undefined && options.json === true) out.json(errorRecord(error));
+        if (once && error === undefined) first.resolve();
+        else if (once) first.reject(error);
+        else if (error !== undefined)
+          out.say(`channel with ${channel.peer.name ?? 'a key peer'} failed: ${error.message}`);
+      },
+    );
+    if (options.json === true) out.json({ event: 'ready', address: listener.address });
+    else out.say(`listening as ${listener.address}`);
+    await Promise.race([first.promise, untilAborted(signal)]);
+    await listener.close();
+  } finally {
+    await peer.close();
+  }
+  return signal.aborted ? exitAfterStop(signal) : undefined;
+}
+
+/** Default deny: without a rule there is nothing to listen for. */
+function authorizer(options: ListenOptions): Authorize {
+  const labels = options.allow === undefined ? [] : parseList(options.allow, '--allow').map(labelOf);
+  if (labels.length === 0 && options.allowAnyEnrolled !== true) {
+    throw usage(
+      'nobody is allowed',
+      'say who may come in: --allow alice@example.org,key:…, or --allow-any-enrolled',
+    );
+  }
+  const allowed = new Set(labels);
+  const isAllowed = ({ name, keyId }: PeerIdentity): boolean =>
+    (name !== undefined && (allowed.has(name) || options.allowAnyEnrolled === true)) ||
+    allowed.has(`key:${keyId}`);
+  return ({ from }) => isAllowed(from);
+}
+
+function serviceOf(options: ListenOptions, context: Context): Service {
+  if (options.exec !== undefined) return commandService(options.exec);
+  if (options.tcp !== undefined) return tcpService(parseHostPort(options.tcp, '--tcp'), context);
+  if (options.json === true) throw usage('--json needs --exec or --tcp: without them stdout carries data');
+  if (options.stdout === true) return stdoutService(context);
+  if (options.stdio === true) return async (channel) => (await splice(processStdioLink(), channel)).error;
+  throw usage(
+    'nothing to do with a channel',
+    'say what to do: --stdout, --stdio, --exec CMD or --tcp HOST:PORT',
+  );
+}
+
+/** One at a time: two channels at once would mix their bytes. */
+function stdoutService({ out }: Context): Service {
+  let busy = false;
+  return async (channel) => {
+    if (busy) {
+      channel.reset(CLOSE_CODES.busy);
+      return undefined;
+    }
+    busy = true;
+    try {
+      return await pour(channel, out.stdout);
+    } finally {
+      busy = false;
+    }
+  };
+}
+
+/** The command is the person's own; what the network says reaches it as environment variables only, never as words. */
+function commandService(command: string): Service {
+  return async (channel) => {
+    const { peer, protocol } = channel;
+    const child = spawn(command, {
+      shell: true,
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: {
+        ...process.env,
+        Q2Q_PEER: peer.name ?? `key:${peer.keyId}`,
+        Q2Q_PEER_KEY: peer.keyId,
+        Q2Q_PROTOCOL: protocol,
+      },
+    });
+    return (await splice(processLink(child, { name: 'command' }), channel)).error;
+  };
+}
+
+function tcpService(address: HostPort, { signal }: Context): Service {
+  return async (channel) => {
+    try {
+      const link = await connectTcp({ ...address, signal });
+      return (await splice(link, channel)).error;
+    } catch (error) {
+      channel.reset(CLOSE_CODES.handlerFailed);
+      return error as Error;
+    }
+  };
+}

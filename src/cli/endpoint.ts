@@ -1,0 +1,97 @@
+/** Our peer for one command: an identity, whom it believes and its relay. */
+import type { Command } from 'commander';
+import type { PrivateKey } from '../crypto/provider.ts';
+import { type Identity, identityLabel, parseAddress } from '../identity/index.ts';
+import type { DirectoryIdentityStore } from '../identity/store.node.ts';
+import { Peer } from '../peer/peer.ts';
+import { connectAny } from '../transport/connectAny.node.ts';
+import type { Context } from './context.ts';
+import { CliError, usage } from './errors.ts';
+import { chosenIdentity, existingStore } from './identities.ts';
+import { keyLogTo } from './keyLog.ts';
+import { describe } from './output.ts';
+import { allRelays } from './relays.ts';
+
+export interface EndpointOptions {
+  /** Which identity speaks: `--from` of those who call, `--as` of those who listen. */
+  readonly from?: string;
+  readonly as?: string;
+  readonly relay?: string;
+  readonly keylog?: string;
+  readonly report?: string;
+}
+
+export function addEndpointOptions(command: Command, identityFlag: '--from' | '--as'): Command {
+  return command
+    .option(`${identityFlag} <identity>`, 'which of our identities speaks: user@domain or key:…')
+    .option(
+      '--relay <url>',
+      'the relay to use, ws://, wss:// or tcp:// (or $Q2Q_RELAY); default: the domain’s',
+    )
+    .option('--keylog <file>', 'append NSS key log lines of the channels: whoever has them can decrypt')
+    .option('--report <file>', 'append a line of JSON about each channel when it ends');
+}
+
+export interface Endpoint {
+  readonly peer: Peer;
+  readonly identity: Identity;
+}
+
+export async function openEndpoint(options: EndpointOptions, context: Context): Promise<Endpoint> {
+  const { provider, out } = context;
+  const store = await existingStore(context);
+  const identity = await chosenIdentity(context, store, options.from ?? options.as);
+  const trust = await store!.trust();
+  const relay = await chooseRelay(options.relay, identity, context);
+  const keyLog = options.keylog === undefined ? undefined : keyLogTo(options.keylog);
+  const peer = await Peer.create({
+    identity,
+    trust,
+    relays: [relay],
+    connect: connectAny,
+    provider,
+    ...(keyLog && { keyLog }),
+  });
+  peer.on('renewed', ({ identity: renewed }) => void storeRenewed(renewed, store!, context));
+  peer.on('relay', ({ url, state, error }) => {
+    out.detail(`relay ${url} is ${state}${error === undefined ? '' : `: ${describe(error).message}`}`);
+  });
+  return { peer, identity };
+}
+
+/** The relay named, that of the identity's domain, or, for a key, the only one we know. */
+async function chooseRelay(
+  flag: string | undefined,
+  identity: Identity,
+  context: Context,
+): Promise<{ url: string; domain?: string }> {
+  const known = await allRelays(context);
+  const own = identity.name === undefined ? undefined : parseAddress(identity.name);
+  const domain = own?.kind === 'name' ? own.domain : undefined;
+  const named = flag ?? context.settings().relay;
+  if (named !== undefined) {
+    if (!/^(wss?|tcp):\/\//.test(named)) throw usage(`--relay is "${named}", wanted ws://, wss:// or tcp://`);
+    const of = domain ?? known.find(([, url]) => url === named)?.[0];
+    return { url: named, ...(of !== undefined && { domain: of }) };
+  }
+  const row = domain === undefined ? known[0] : known.find(([name]) => name === domain);
+  if (row !== undefined && (domain !== undefined || known.length === 1))
+    return { url: row[1], domain: row[0] };
+  throw new CliError('ERR_CLI_CONFIG', `no relay is known for ${identityLabel(identity)}`, {
+    hint: 'name one with --relay or $Q2Q_RELAY',
+  });
+}
+
+/** A new certificate for the same key. Failing to store it is no reason to stop: the old one is good for a third of its life. */
+async function storeRenewed(
+  identity: Identity,
+  store: DirectoryIdentityStore,
+  { out }: Context,
+): Promise<void> {
+  try {
+    await store.put(identity, identity.signer as PrivateKey);
+    out.detail(`certificate renewed until ${new Date(identity.notAfter).toISOString()}`);
+  } catch (error) {
+    out.warn(`the renewed certificate could not be stored: ${describe(error).message}`);
+  }
+}
