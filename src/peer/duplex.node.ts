@@ -47,9 +47,9 @@ class LinkDuplex extends Duplex {
   }
 
   #send(bytes: Uint8Array | readonly Uint8Array[], done: (error?: Error) => void): void {
-    if (this.#link.send(bytes)) return done();
-    if (this.#gone) return done(new Error('link is closed'));
-    this.#onRoom = done;
+    if (this.#link.send(bytes)) done();
+    else if (this.#gone) done(new Error('link is closed'));
+    else this.#onRoom = done;
   }
 
   #roomAgain(error?: Error): void {
