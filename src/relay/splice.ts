@@ -14,7 +14,7 @@ import type { Link, LinkHandler } from '../transport/link.ts';
 export type Observe = (chunk: Uint8Array) => void;
 
 export class PathEnd implements LinkHandler {
-  readonly #link: Link;
+  readonly link: Link;
   #onClosed: () => void;
   #other: PathEnd | undefined;
   #observe: Observe | undefined;
@@ -24,7 +24,7 @@ export class PathEnd implements LinkHandler {
 
   /** Waits, paused: what the peer sends early stays in its channel's window. */
   constructor(link: Link, onClosed: () => void) {
-    this.#link = link;
+    this.link = link;
     this.#onClosed = onClosed;
     link.pause();
     link.start(this);
@@ -44,32 +44,32 @@ export class PathEnd implements LinkHandler {
     this.#other = other;
     this.#onClosed = onClosed;
     this.#observe = observe;
-    if (this.#ended) other.#link.closeWrite();
-    this.#link.resume();
+    if (this.#ended) other.link.closeWrite();
+    this.link.resume();
   }
 
   refuse(code: CloseCodeName): void {
-    this.#link.reset(CLOSE_CODES[code]);
+    this.link.reset(CLOSE_CODES[code]);
   }
 
   data(chunk: Uint8Array): void {
     this.#bytes += chunk.length;
     this.#observe?.(chunk);
-    if (!this.#other!.#link.send(chunk)) this.#link.pause();
+    if (!this.#other!.link.send(chunk)) this.link.pause();
   }
 
   drain(): void {
-    this.#other?.#link.resume();
+    this.#other?.link.resume();
   }
 
   end(): void {
     this.#ended = true;
-    this.#other?.#link.closeWrite();
+    this.#other?.link.closeWrite();
   }
 
   closed(error: Q2qError | undefined): void {
     this.#closed = true;
-    if (error !== undefined) this.#other?.#link.reset(resetCodeOf(error) ?? CLOSE_CODES.goingAway);
+    if (error !== undefined) this.#other?.link.reset(resetCodeOf(error) ?? CLOSE_CODES.goingAway);
     this.#onClosed();
   }
 }

@@ -1,0 +1,31 @@
+/** `q2q/node`: everything of `q2q`, and what Node adds: TCP and unix sockets, processes, files. */
+import { provider } from '#provider';
+import { Peer as PeerOver } from './peer/endpoint.ts';
+import { type Enrolled, type EnrolOptions, enrolOver } from './peer/enrol.ts';
+import type { PeerOptions } from './peer/types.ts';
+import { connectAny } from './transport/connectAny.node.ts';
+
+/** As the portable one; relays are reached by `tcp://` and `unix:` too, and a listening peer keeps the process alive. */
+export class Peer extends PeerOver {
+  static override async create(options: PeerOptions): Promise<Peer> {
+    return new Peer({ provider, connect: connectAny, hold: holdProcess, ...options });
+  }
+}
+
+export function enroll(invite: string, options: EnrolOptions): Promise<Enrolled> {
+  return enrolOver(invite, { provider, connect: connectAny, ...options });
+}
+
+/** The library's own timers do not keep a process alive; a listener that waits for its relay to come back must. */
+function holdProcess(): () => void {
+  const timer = setInterval(() => {}, 2 ** 30);
+  return () => clearInterval(timer);
+}
+
+export { DirectoryIdentityStore } from './identity/store.node.ts';
+export * from './index.ts';
+export { toDuplex } from './peer/duplex.node.ts';
+export { connectAny } from './transport/connectAny.node.ts';
+export { processLink, processStdioLink, type StdioOptions, stdioLink } from './transport/stdio.node.ts';
+export { connectTcp, listenTcp, socketLink } from './transport/tcp.node.ts';
+export { connectWs, listenWebSocket } from './transport/ws.node.ts';

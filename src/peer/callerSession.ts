@@ -1,0 +1,98 @@
+/** The caller's end of an A⇄B session: opens channels, each with TLS of its own, until the path ends or nobody needs it. */
+import { type Expected, type Identity, identityLabel } from '../identity/index.ts';
+import { Channel, type ChannelPath } from './channel.ts';
+import { type ContextParts, callerContext } from './contexts.ts';
+import { channelFailure } from './failures.ts';
+import { awaitGreeting } from './greeting.ts';
+import { CHANNEL_TIMEOUT, SESSION_IDLE } from './limits.ts';
+import { PEER_CHANNEL } from './names.ts';
+import { secure } from './secure.ts';
+import type { Session } from './session.ts';
+
+export interface OpenRequest {
+  readonly identity: Identity;
+  readonly expected: Expected;
+  /** `bob@example.org` or `key:…`, for messages. */
+  readonly to: string;
+  readonly protocol: string;
+  readonly signal: AbortSignal;
+}
+
+export class CallerSession {
+  readonly #session: Session;
+  readonly #parts: ContextParts;
+  readonly #path: ChannelPath;
+  #channels = 0;
+  #alive = true;
+  #cancelIdle: () => void = () => {};
+
+  constructor(session: Session, path: ChannelPath, parts: ContextParts) {
+    this.#session = session;
+    this.#path = path;
+    this.#parts = parts;
+    session.onIncoming((incoming) => incoming.refuse()); // the listener's end opens nothing
+    session.onGoaway(() => (this.#alive = false));
+    void session.closed.then(() => {
+      this.#alive = false;
+      this.#cancelIdle();
+    });
+  }
+
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  get closed(): Promise<unknown> {
+    return this.#session.closed;
+  }
+
+  /** Resolves when the other end is proven to be who was dialled, and has let us in. */
+  async open(request: OpenRequest): Promise<Channel> {
+    const { identity, expected, to, protocol, signal } = request;
+    this.#cancelIdle();
+    this.#channels++;
+    try {
+      const link = await secure(
+        this.#session.open(PEER_CHANNEL),
+        callerContext(identity, expected, protocol, this.#parts),
+        {
+          signal,
+          timeout: CHANNEL_TIMEOUT,
+          clock: this.#parts.clock,
+          ...(expected.kind === 'name' && { serverName: domainOf(expected.name) }),
+        },
+      );
+      const carrier = await awaitGreeting(link, signal);
+      const channel = new Channel(carrier, {
+        peer: link.negotiated.peer!.identity,
+        local: identity,
+        protocol,
+        path: this.#path,
+      });
+      channel.closed.then(this.#released, this.#released);
+      return channel;
+    } catch (error) {
+      this.#released();
+      if (signal.aborted) throw signal.reason;
+      throw channelFailure(error, `${to}/${protocol} (as ${identityLabel(identity)})`);
+    }
+  }
+
+  readonly #released = (): void => {
+    if (--this.#channels > 0 || !this.#alive) return;
+    this.#cancelIdle = this.#parts.clock.after(SESSION_IDLE, () => {
+      this.#alive = false;
+      void this.#session.close();
+    });
+  };
+
+  /** Open channels end with an error. */
+  destroy(cause: Error): void {
+    this.#alive = false;
+    this.#session.destroy(cause);
+  }
+}
+
+function domainOf(name: string): string {
+  return name.slice(name.indexOf('@') + 1);
+}

@@ -1,0 +1,72 @@
+/** The TLS contexts of a peer, and whom each of them takes for the other end. */
+import type { Clock } from '../base/clock.ts';
+import type { CryptoProvider } from '../crypto/provider.ts';
+import { type Expected, type Identity, type Trust, verifyPeer } from '../identity/index.ts';
+import { ClientContext, type PeerVerifier, ServerContext } from '../tls/index.ts';
+import { CONTROL_ALPN } from './names.ts';
+
+export interface ContextParts {
+  readonly trust: Trust;
+  readonly provider: CryptoProvider;
+  readonly clock: Clock;
+  readonly keyLog?: (line: string) => void;
+}
+
+export function expecting(expected: Expected, { trust, provider, clock }: ContextParts): PeerVerifier {
+  return { verify: ({ chain, role }) => verifyPeer(chain, expected, trust, role, clock.now(), provider) };
+}
+
+/** Towards a domain's server. */
+export function controlContext(identity: Identity, domain: string, parts: ContextParts): ClientContext {
+  return new ClientContext(
+    {
+      credentials: [identity],
+      alpn: [CONTROL_ALPN],
+      verifier: expecting({ kind: 'domain', domain }, parts),
+    },
+    parts.provider,
+  );
+}
+
+/** Towards whom we dial. */
+export function callerContext(
+  identity: Identity,
+  expected: Expected,
+  protocol: string,
+  parts: ContextParts,
+): ClientContext {
+  return new ClientContext(
+    {
+      credentials: [identity],
+      alpn: [protocol],
+      verifier: expecting(expected, parts),
+      ...(parts.keyLog && { keyLog: parts.keyLog }),
+    },
+    parts.provider,
+  );
+}
+
+/** An ALPN name that no client may offer: a hello without exactly one protocol ends in no_application_protocol. */
+const NO_PROTOCOL = 'q2q-none';
+
+/**
+ * For channels that others open. Whatever one protocol is asked for is agreed on: whether somebody listens on it, and for
+ * whom, is said after the handshake, to a caller that is proven, and in one way (docs/protocol.md §5.3).
+ */
+export function listenerContext(identity: Identity, parts: ContextParts): ServerContext {
+  const init = {
+    credentials: [identity],
+    clientCertificate: 'require',
+    verifier: expecting({ kind: 'anyPeer' }, parts),
+    ...(parts.keyLog && { keyLog: parts.keyLog }),
+  } as const;
+  const speaking = (protocol: string): ServerContext =>
+    new ServerContext({ ...init, alpn: [protocol] }, parts.provider);
+  return new ServerContext({ ...init, alpn: [NO_PROTOCOL] }, parts.provider, {
+    choose: ({ alpn }) => speaking(alpn.length === 1 && isPrintable(alpn[0]!) ? alpn[0]! : NO_PROTOCOL),
+  });
+}
+
+function isPrintable(name: string): boolean {
+  return /^[\x21-\x7e]{1,255}$/.test(name);
+}

@@ -1,0 +1,211 @@
+/** Dialling: from an address to one channel, over a living session to that peer where there is one. */
+import type { Logger } from '../base/log.ts';
+import {
+  type Address,
+  type Expected,
+  formatAddress,
+  type Identity,
+  identityLabel,
+  parseAddress,
+} from '../identity/index.ts';
+import { abortable, withDeadline } from './abort.ts';
+import { CallerSession } from './callerSession.ts';
+import type { Channel } from './channel.ts';
+import type { ContextParts } from './contexts.ts';
+import type { ControlClient } from './controlClient.ts';
+import { PeerError } from './errors.ts';
+import { channelFailure, notFound } from './failures.ts';
+import { DIAL_TIMEOUT } from './limits.ts';
+import type { OfferRow } from './messages.ts';
+import type { RelayLink } from './relayLink.ts';
+import { Session } from './session.ts';
+import type { Choose, DialOptions } from './types.ts';
+
+export interface DiallerOptions {
+  readonly relays: readonly RelayLink[];
+  readonly parts: ContextParts;
+  readonly logger: Logger;
+}
+
+interface Dial {
+  readonly identity: Identity;
+  /** Label of the identity that calls. */
+  readonly from: string;
+  /** `bob@example.org` or `key:…`. */
+  readonly to: string;
+  readonly protocol: string;
+  readonly expected: Expected;
+  readonly choose: Choose | undefined;
+  readonly signal: AbortSignal;
+}
+
+export class Dialler {
+  readonly #options: DiallerOptions;
+  /** By caller, relay and the relay's number of the listener: one path for all channels to one device. */
+  readonly #sessions = new Map<string, Promise<CallerSession>>();
+  /** By caller and callee: the session last used, for dials that do not choose. */
+  readonly #latest = new Map<string, CallerSession>();
+  /** By caller and callee: the dial that is making a session now; others wait for it instead of making more. */
+  readonly #first = new Map<string, Promise<unknown>>();
+
+  constructor(options: DiallerOptions) {
+    this.#options = options;
+  }
+
+  async dial(text: string, identity: Identity, options: DialOptions, closing: AbortSignal): Promise<Channel> {
+    const address = parseAddress(text);
+    if (address.protocol === undefined)
+      throw new PeerError('ERR_PEER_ADDRESS', `"${text}" names nobody's protocol`);
+    const { protocol, ...who } = address;
+    const to = formatAddress(who as Address);
+    const { timeout = DIAL_TIMEOUT, signal: outer, choose } = options;
+    const reason = (): Error =>
+      new PeerError('ERR_PEER_TIMEOUT', `${to}/${protocol} did not answer within ${timeout} ms`);
+    const { clock } = this.#options.parts;
+    return withDeadline({ clock, delay: timeout, reason, outer: [outer, closing] }, (signal) => {
+      signal.throwIfAborted();
+      const dial: Dial = {
+        ...{ identity, to, protocol, choose, signal },
+        from: identityLabel(identity),
+        expected: address.kind === 'name' ? { kind: 'name', name: to } : { kind: 'key', id: address.id },
+      };
+      return choose === undefined ? this.#dialAny(dial, address) : this.#dialFresh(dial, address);
+    });
+  }
+
+  /** No choice to make: a living session to that peer will do. */
+  async #dialAny(dial: Dial, address: Address): Promise<Channel> {
+    const pair = `${dial.from} ${dial.to}`;
+    const first = this.#first.get(pair);
+    if (first !== undefined) await abortable(first, dial.signal);
+    const session = this.#latest.get(pair);
+    if (session?.alive) {
+      const channel = await this.#tryLiving(session, dial);
+      if (channel !== undefined) return channel;
+    }
+    const fresh = this.#dialFresh(dial, address);
+    const settled = fresh.catch(() => {});
+    if (this.#first.has(pair)) return fresh;
+    this.#first.set(pair, settled);
+    void settled.then(() => this.#first.delete(pair));
+    return fresh;
+  }
+
+  /** Undefined when another device, or another path, may do better. */
+  async #tryLiving(session: CallerSession, dial: Dial): Promise<Channel | undefined> {
+    try {
+      return await session.open(dial);
+    } catch (error) {
+      const again = error instanceof PeerError && AGAIN.has(error.code);
+      if (!again || dial.signal.aborted) throw error;
+      return undefined;
+    }
+  }
+
+  /** Asks the relays, in order, until one knows the peer. */
+  async #dialFresh(dial: Dial, address: Address): Promise<Channel> {
+    const relays = this.#relaysFor(address);
+    let failure: unknown;
+    for (const relay of relays) {
+      try {
+        return await this.#dialAt(relay, dial);
+      } catch (error) {
+        dial.signal.throwIfAborted();
+        const elsewhere = error instanceof PeerError && AGAIN.has(error.code);
+        if (!elsewhere) throw error;
+        failure = error;
+      }
+    }
+    throw failure;
+  }
+
+  /** A name is looked up at its own domain; a key can be anywhere. */
+  #relaysFor(address: Address): readonly RelayLink[] {
+    const { relays } = this.#options;
+    if (address.kind === 'key') return relays;
+    const home = relays.filter(({ domain }) => domain === address.domain);
+    if (home.length === 0)
+      throw new PeerError('ERR_PEER_NO_RELAY', `no relay of the domain ${address.domain} is configured`);
+    return home;
+  }
+
+  async #dialAt(relay: RelayLink, dial: Dial): Promise<Channel> {
+    const { from, to, protocol, choose, signal } = dial;
+    const control = await relay.control(from, signal);
+    const offers = await control.dial(to, protocol, { first: choose === undefined, signal });
+    const chosen = await pick(offers, choose, signal);
+    if (chosen === undefined) throw notFound(`${to}/${protocol}`);
+    const session = await this.#sessionTo(relay, control, chosen, dial);
+    const channel = await session.open(dial);
+    this.#latest.set(`${from} ${to}`, session);
+    return channel;
+  }
+
+  /** One session per caller and device: concurrent dials share it. */
+  async #sessionTo(
+    relay: RelayLink,
+    control: ControlClient,
+    { offer, node }: OfferRow,
+    dial: Dial,
+  ): Promise<CallerSession> {
+    const key = `${dial.from} ${relay.url} ${node}`;
+    const existing = await this.#sessions.get(key)?.catch(() => undefined);
+    if (existing?.alive) return existing;
+    const making = this.#makeSession(relay, control, offer, dial);
+    this.#sessions.set(key, making);
+    const forget = (): void => {
+      if (this.#sessions.get(key) === making) this.#sessions.delete(key);
+    };
+    making.then((session) => void session.closed.then(forget), forget);
+    return making;
+  }
+
+  async #makeSession(
+    relay: RelayLink,
+    control: ControlClient,
+    offer: number,
+    dial: Dial,
+  ): Promise<CallerSession> {
+    const { parts, logger } = this.#options;
+    const token = await control.connect(offer, `${dial.to}/${dial.protocol}`, dial.signal);
+    try {
+      const session = new Session(control.openPath(token), {
+        clock: parts.clock,
+        random: (length) => parts.provider.random(length),
+        logger,
+      });
+      return new CallerSession(session, { kind: 'relayed', via: relay.url }, parts);
+    } catch (error) {
+      throw channelFailure(error, dial.to);
+    }
+  }
+
+  destroy(cause: Error): void {
+    for (const session of this.#sessions.values())
+      session.then(
+        (open) => open.destroy(cause),
+        () => {},
+      );
+    this.#sessions.clear();
+    this.#latest.clear();
+  }
+}
+
+/** Failures after which another relay, or a fresh look-up, may still succeed. */
+const AGAIN: ReadonlySet<string> = new Set([
+  'ERR_PEER_NOT_FOUND',
+  'ERR_PEER_UNREACHABLE',
+  'ERR_PEER_TIMEOUT',
+]);
+
+/** The offer that the application picks. What it is shown are copies; what it gives back must be one of them. */
+async function pick(
+  offers: readonly OfferRow[],
+  choose: Choose | undefined,
+  signal: AbortSignal,
+): Promise<OfferRow | undefined> {
+  if (choose === undefined) return offers[0];
+  const shown = offers.map(({ description, keyId }) => Object.freeze({ description, keyId }));
+  const chosen = await abortable(Promise.resolve(choose(shown)), signal);
+  return chosen === undefined ? undefined : offers[shown.indexOf(chosen)];
+}

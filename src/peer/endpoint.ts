@@ -1,0 +1,279 @@
+/**
+ * A peer: one or several identities, the relays where they are reached, what they listen to, whom they dial.
+ *
+ *     listen ─► RelayLink.register … incoming ─► authorize ─► path ─► ListenerSession ─► TLS ─► handler(channel)
+ *     dial   ─► RelayLink.control.dial ─► choose ─► path ─► CallerSession ─► TLS ─► channel
+ */
+import { systemClock } from '../base/clock.ts';
+import { type Listener as EventListener, Events } from '../base/events.ts';
+import { type Logger, silent } from '../base/log.ts';
+import type { CryptoProvider } from '../crypto/provider.ts';
+import { type Identity, identityLabel, parseDomain, parseProtocol } from '../identity/index.ts';
+import type { Link } from '../transport/link.ts';
+import { withDeadline } from './abort.ts';
+import type { Channel } from './channel.ts';
+import type { ContextParts } from './contexts.ts';
+import type { ControlClient } from './controlClient.ts';
+import { Dialler } from './dialler.ts';
+import { PeerError } from './errors.ts';
+import { CONTROL_TIMEOUT, MAX_DESCRIPTION } from './limits.ts';
+import { type Claim, ListenerSession } from './listenerSession.ts';
+import { type ListenerEntry, Listeners } from './listeners.ts';
+import { INSTANCE_LENGTH } from './messages.ts';
+import { RelayLink } from './relayLink.ts';
+import { Renewal } from './renewal.ts';
+import { Session } from './session.ts';
+import type {
+  ChannelHandler,
+  Connect,
+  DialOptions,
+  Listener,
+  ListenOptions,
+  PeerEvents,
+  PeerOptions,
+  RelayConfig,
+} from './types.ts';
+
+/** Everything that the package's entries fill in. */
+export interface CompletePeerOptions extends PeerOptions {
+  readonly connect: Connect;
+  readonly provider: CryptoProvider;
+  /** Keeps the process alive until the returned function is called: while somebody listens, between two links. */
+  readonly hold?: () => () => void;
+}
+
+export class Peer implements AsyncDisposable {
+  readonly #options: CompletePeerOptions;
+  readonly #logger: Logger;
+  readonly #parts: ContextParts;
+  readonly #events = new Events<PeerEvents>();
+  /** By label; the first is the default. */
+  readonly #identities: Map<string, Identity>;
+  readonly #renewals = new Map<string, Renewal>();
+  readonly #listeners = new Listeners();
+  readonly #relays: readonly RelayLink[];
+  readonly #dialler: Dialler;
+  readonly #incoming = new Set<ListenerSession>();
+  readonly #closing = new AbortController();
+  #release: (() => void) | undefined;
+
+  protected constructor(options: CompletePeerOptions) {
+    this.#options = options;
+    this.#logger = options.logger ?? silent;
+    this.#parts = {
+      trust: options.trust,
+      provider: options.provider,
+      clock: options.clock ?? systemClock,
+      ...(options.keyLog && { keyLog: options.keyLog }),
+    };
+    this.#identities = identitiesOf(options);
+    const instance = options.provider.random(INSTANCE_LENGTH);
+    this.#relays = relaysOf(options, [...this.#identities.values()]).map(
+      ({ url, domain }) =>
+        new RelayLink({
+          ...{ url, domain, instance, connect: options.connect, parts: this.#parts },
+          logger: this.#logger,
+          listeners: this.#listeners,
+          identityOf: (label) => this.#identities.get(label)!,
+          onPath: (as, path, claim) => this.#arrive(as, path, claim, url),
+          onControl: (as, control) => this.#keepFresh(as, domain, control),
+          onState: (state) => this.#events.emit('relay', state),
+        }),
+    );
+    this.#dialler = new Dialler({ relays: this.#relays, parts: this.#parts, logger: this.#logger });
+  }
+
+  /** Checks the options; links are opened when they are needed. */
+  static async create(options: CompletePeerOptions): Promise<Peer> {
+    return new Peer(options);
+  }
+
+  get identities(): readonly Identity[] {
+    return [...this.#identities.values()];
+  }
+
+  on<K extends keyof PeerEvents>(name: K, listener: EventListener<PeerEvents[K]>): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  /**
+   * Answers `protocol`. Resolves when a relay knows; from then on the registration is repeated after every reconnect.
+   * Each channel that `authorize` allows goes to `handler` with its caller proven; the channel is the handler's to close.
+   */
+  async listen(protocol: string, options: ListenOptions, handler: ChannelHandler): Promise<Listener> {
+    this.#closing.signal.throwIfAborted();
+    const identity = this.#identity(options.as);
+    const entry: ListenerEntry = {
+      as: identityLabel(identity),
+      protocol: parseProtocol(protocol),
+      description: checkDescription(options.description ?? ''),
+      authorize: checkFunction(options.authorize, 'authorize'),
+      handler: checkFunction(handler, 'handler'),
+    };
+    const relays = this.#relaysFor(identity);
+    if (!this.#listeners.add(entry))
+      throw new PeerError('ERR_PEER_LISTENING', `${entry.as} answers ${protocol} already`);
+    this.#release ??= this.#options.hold?.();
+    try {
+      await this.#registerAt(relays, entry, options.signal);
+    } catch (error) {
+      await this.#stopListening(entry, relays);
+      throw error;
+    }
+    const close = (): Promise<void> => this.#stopListening(entry, relays);
+    options.signal?.addEventListener('abort', () => void close(), { once: true });
+    const address = `${entry.as}/${entry.protocol}`;
+    return { protocol: entry.protocol, address, close, [Symbol.asyncDispose]: close };
+  }
+
+  /** One authenticated channel to `bob@example.org/chat/1` or `key:…/chat/1`; rejects with a PeerError that says why not. */
+  dial(address: string, options: DialOptions = {}): Promise<Channel> {
+    if (this.#closing.signal.aborted) return Promise.reject(this.#closing.signal.reason);
+    return this.#dialler.dial(address, this.#identity(options.from), options, this.#closing.signal);
+  }
+
+  /** Ends everything; open channels end with an error if their users have not closed them. */
+  async close(): Promise<void> {
+    if (this.#closing.signal.aborted) return;
+    const closed = new PeerError('ERR_PEER_CLOSED', 'the peer was closed');
+    this.#closing.abort(closed);
+    for (const renewal of this.#renewals.values()) renewal.stop();
+    await Promise.all(this.#relays.map((relay) => relay.close()));
+    this.#dialler.destroy(closed);
+    for (const session of this.#incoming) session.destroy(closed);
+    this.#release?.();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #identity(label: string | undefined): Identity {
+    const identity =
+      label === undefined
+        ? this.#identities.values().next().value
+        : (this.#identities.get(label) ??
+          [...this.#identities.values()].find(({ keyId }) => keyId === label.replace(/^key:/, '')));
+    if (identity === undefined)
+      throw new PeerError('ERR_PEER_NO_IDENTITY', `this peer has no identity "${label ?? ''}"`);
+    return identity;
+  }
+
+  /** An enrolled identity is reached at its own domain's relays, a key peer wherever it is let in. */
+  #relaysFor(identity: Identity): readonly RelayLink[] {
+    const domain = identity.name?.split('@')[1];
+    const relays = this.#relays.filter((relay) => domain === undefined || relay.domain === domain);
+    if (relays.length > 0) return relays;
+    throw new PeerError('ERR_PEER_NO_RELAY', `no relay of ${domain ?? 'any domain'} is configured`);
+  }
+
+  /** One relay that takes us is enough; the others are tried again in the background. */
+  async #registerAt(
+    relays: readonly RelayLink[],
+    entry: ListenerEntry,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const results = await withDeadline(
+      {
+        clock: this.#parts.clock,
+        delay: 2 * CONTROL_TIMEOUT,
+        reason: () => new PeerError('ERR_PEER_TIMEOUT', 'no relay answered in time'),
+        outer: [signal, this.#closing.signal],
+      },
+      (limit) => Promise.allSettled(relays.map((relay) => relay.register(entry, limit))),
+    );
+    if (results.some(({ status }) => status === 'fulfilled')) return;
+    throw (results[0] as PromiseRejectedResult).reason;
+  }
+
+  async #stopListening(entry: ListenerEntry, relays: readonly RelayLink[]): Promise<void> {
+    this.#listeners.remove(entry);
+    if (this.#listeners.size === 0) {
+      this.#release?.();
+      this.#release = undefined;
+    }
+    if (!this.#closing.signal.aborted) await Promise.all(relays.map((relay) => relay.withdraw(entry)));
+  }
+
+  /** A caller's path. */
+  #arrive(as: string, link: Link, claim: Claim, via: string): void {
+    const session = new Session(link, {
+      clock: this.#parts.clock,
+      random: (length) => this.#parts.provider.random(length),
+      logger: this.#logger,
+    });
+    const incoming = new ListenerSession(session, {
+      identity: this.#identities.get(as)!,
+      claim,
+      listeners: this.#listeners,
+      path: { kind: 'relayed', via },
+      parts: this.#parts,
+      logger: this.#logger,
+      onHandlerError: (protocol, error) => this.#events.emit('handlerError', { protocol, error }),
+    });
+    this.#incoming.add(incoming);
+    void incoming.closed.then(() => this.#incoming.delete(incoming));
+  }
+
+  #keepFresh(as: string, domain: string, control: ControlClient): void {
+    const identity = this.#identities.get(as)!;
+    if (identity.name?.split('@')[1] !== domain) return; // key peers sign for themselves
+    let renewal = this.#renewals.get(as);
+    if (renewal === undefined) {
+      const onRenewed = (renewed: Identity): void => {
+        this.#identities.set(as, renewed);
+        this.#events.emit('renewed', { identity: renewed });
+      };
+      this.#renewals.set(
+        as,
+        (renewal = new Renewal({ parts: this.#parts, logger: this.#logger, onRenewed })),
+      );
+    }
+    renewal.watch(identity, control);
+  }
+}
+
+function identitiesOf({ identity, identities = [] }: PeerOptions): Map<string, Identity> {
+  const all = identity === undefined ? identities : [identity, ...identities];
+  if (all.length === 0) throw new PeerError('ERR_PEER_NO_IDENTITY', 'a peer needs an identity');
+  return new Map(all.map((one) => [identityLabel(one), one]));
+}
+
+function relaysOf(
+  { relays }: PeerOptions,
+  identities: readonly Identity[],
+): readonly { url: string; domain: string }[] {
+  if (relays.length === 0) throw new PeerError('ERR_PEER_NO_RELAY', 'a peer needs a relay');
+  const home = identities.find(({ name }) => name !== undefined)?.name?.split('@')[1];
+  return relays.map((relay) => {
+    const { url, domain }: RelayConfig = typeof relay === 'string' ? { url: relay } : relay;
+    return { url, domain: parseDomain(domain ?? home ?? hostOf(url)) };
+  });
+}
+
+function hostOf(url: string): string {
+  try {
+    return new URL(url).hostname;
+  } catch (cause) {
+    throw new PeerError('ERR_PEER_NO_RELAY', `"${url}" is no address of a relay`, { cause });
+  }
+}
+
+function checkDescription(description: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they would forge lines in other people's terminals
+  if (description.length > MAX_DESCRIPTION || /[\x00-\x1f\x7f-\x9f\u2028\u2029]/.test(description))
+    throw new PeerError(
+      'ERR_PEER_ADDRESS',
+      `a description has up to ${MAX_DESCRIPTION} printable characters`,
+      {
+        hint: 'shorten it, and leave line breaks out',
+      },
+    );
+  return description;
+}
+
+/** JavaScript callers too: a missing `authorize` must not mean anything but an error. */
+function checkFunction<T>(value: T, name: string): T {
+  if (typeof value !== 'function') throw new TypeError(`${name} is not a function`);
+  return value;
+}

@@ -1,0 +1,137 @@
+/**
+ * The listener's end of an A⇄B session. The application sees a channel only when TLS has proved who calls, that is who
+ * the relay said, and `authorize` has said yes: to the relay's question for the first channel, to the proven caller for
+ * every other.
+ */
+import { isQ2qError, toError } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import { type Identity, identityLabel, type VerifiedPeer } from '../identity/index.ts';
+import type { ServerContext } from '../tls/index.ts';
+import { accessRequest, mayEnter } from './access.ts';
+import { Channel, type ChannelPath } from './channel.ts';
+import { CLOSE_CODES } from './codes.ts';
+import { type ContextParts, listenerContext } from './contexts.ts';
+import { CHANNEL_TIMEOUT, MAX_PENDING_HANDSHAKES } from './limits.ts';
+import type { ListenerEntry, Listeners } from './listeners.ts';
+import { GREETING, PEER_CHANNEL } from './names.ts';
+import { secure } from './secure.ts';
+import type { SecureLink } from './secureLink.ts';
+import type { IncomingChannel, Session } from './session.ts';
+
+/** Whom the relay announced, checked by us as far as a chain without proof of possession can be. */
+export interface Claim {
+  readonly peer: VerifiedPeer;
+  /** The protocol that `authorize` allowed. */
+  readonly protocol: string;
+}
+
+export interface ListenerSessionOptions {
+  readonly identity: Identity;
+  readonly claim: Claim;
+  readonly listeners: Listeners;
+  readonly path: ChannelPath;
+  readonly parts: ContextParts;
+  readonly logger: Logger;
+  readonly onHandlerError: (protocol: string, error: Error) => void;
+}
+
+export class ListenerSession {
+  readonly #session: Session;
+  readonly #options: ListenerSessionOptions;
+  readonly #context: ServerContext;
+  /** The yes that was given before the path existed; used once. */
+  #granted: string | undefined;
+  #handshakes = 0;
+
+  constructor(session: Session, options: ListenerSessionOptions) {
+    this.#session = session;
+    this.#options = options;
+    this.#context = listenerContext(options.identity, options.parts);
+    this.#granted = options.claim.protocol;
+    session.onIncoming((incoming) => this.#incoming(incoming));
+  }
+
+  get closed(): Promise<unknown> {
+    return this.#session.closed;
+  }
+
+  destroy(cause: Error): void {
+    this.#session.destroy(cause);
+  }
+
+  /** The returned promise ends with the handler: until then the channel counts against the caller's limit. */
+  async #incoming(incoming: IncomingChannel): Promise<void> {
+    if (incoming.name !== PEER_CHANNEL || this.#handshakes >= MAX_PENDING_HANDSHAKES) {
+      incoming.refuse(incoming.name === PEER_CHANNEL ? CLOSE_CODES.busy : CLOSE_CODES.protocol);
+      return;
+    }
+    const admitted = await this.#handshake(incoming);
+    if (admitted === undefined) return;
+    const { link, entry, peer } = admitted;
+    link.send(Uint8Array.of(GREETING));
+    const channel = new Channel(link, {
+      peer: peer.identity,
+      local: this.#options.identity,
+      protocol: entry.protocol,
+      path: this.#options.path,
+    });
+    await this.#handle(channel, entry);
+  }
+
+  async #handshake(
+    incoming: IncomingChannel,
+  ): Promise<{ link: SecureLink; entry: ListenerEntry; peer: VerifiedPeer } | undefined> {
+    const { logger, parts } = this.#options;
+    this.#handshakes++;
+    try {
+      const link = await secure(incoming.accept(), this.#context, {
+        timeout: CHANNEL_TIMEOUT,
+        clock: parts.clock,
+      });
+      const peer = link.negotiated.peer!;
+      if (!this.#isClaimed(peer)) {
+        logger.log('warn', 'the caller is not who the relay said', { keyId: peer.identity.keyId });
+        link.reset(CLOSE_CODES.wrongIdentity);
+        return undefined;
+      }
+      const entry = await this.#admit(peer, link.negotiated.alpn!);
+      if (entry === undefined) link.reset(CLOSE_CODES.notFound);
+      return entry && { link, entry, peer };
+    } catch (error) {
+      const { message } = toError(error);
+      logger.log('info', 'no secure channel', { code: isQ2qError(error) ? error.code : undefined, message });
+      return undefined;
+    } finally {
+      this.#handshakes--;
+    }
+  }
+
+  #isClaimed({ identity }: VerifiedPeer): boolean {
+    const claimed = this.#options.claim.peer.identity;
+    return identity.keyId === claimed.keyId && identity.name === claimed.name;
+  }
+
+  async #admit(peer: VerifiedPeer, protocol: string): Promise<ListenerEntry | undefined> {
+    const { identity, listeners, parts, logger } = this.#options;
+    const label = identityLabel(identity);
+    const entry = listeners.find(label, protocol);
+    if (entry === undefined) return undefined;
+    if (this.#granted === protocol) {
+      this.#granted = undefined;
+      return entry;
+    }
+    const request = accessRequest(peer, { to: label, protocol, proven: true });
+    const allowed = await mayEnter(entry.authorize, request, { clock: parts.clock, logger });
+    return allowed && listeners.find(label, protocol) === entry ? entry : undefined;
+  }
+
+  /** What a handler throws costs its own channel, nothing else. */
+  async #handle(channel: Channel, entry: ListenerEntry): Promise<void> {
+    try {
+      await entry.handler(channel);
+    } catch (thrown) {
+      channel.reset(CLOSE_CODES.handlerFailed);
+      this.#options.onHandlerError(entry.protocol, toError(thrown));
+    }
+  }
+}
