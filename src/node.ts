@@ -22,6 +22,8 @@ function holdProcess(): () => void {
   return () => clearInterval(timer);
 }
 
+export { nobleProvider } from './crypto/noble.ts';
+export { nodeProvider } from './crypto/node.node.ts';
 export { DirectoryIdentityStore } from './identity/store.node.ts';
 export * from './index.ts';
 export { toDuplex } from './peer/duplex.node.ts';
