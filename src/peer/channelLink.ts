@@ -120,7 +120,7 @@ export class ChannelLink implements Link {
   /** Resolves with the meta data of the peer's ACCEPT; rejects when the channel is refused or fails before. */
   whenAccepted(): Promise<ControlValue> {
     if (this.#acceptedWith !== undefined) return Promise.resolve(this.#acceptedWith.meta);
-    if (this.#over) return Promise.reject(this.#error ?? new MuxError('ERR_MUX_CLOSED', 'channel is closed'));
+    if (this.#over) return Promise.reject(this.#error ?? neverAccepted());
     return new Promise((resolve, reject) => this.#accepted.push({ resolve, reject }));
   }
 
@@ -238,8 +238,7 @@ export class ChannelLink implements Link {
     if (this.#over) return;
     this.#over = true;
     this.#discard();
-    const error = this.#error ?? new MuxError('ERR_MUX_CLOSED', 'channel closed before it was accepted');
-    for (const waiter of this.#accepted.splice(0)) waiter.reject(error);
+    for (const waiter of this.#accepted.splice(0)) waiter.reject(this.#error ?? neverAccepted());
     this.#host.channelOver(this);
     this.#pumpSoon();
   }
@@ -255,4 +254,8 @@ export class ChannelLink implements Link {
     this.#told = true;
     this.#guard(() => this.#handler!.closed(this.#error));
   }
+}
+
+function neverAccepted(): MuxError {
+  return new MuxError('ERR_MUX_CLOSED', 'channel closed before it was accepted');
 }

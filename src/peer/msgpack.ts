@@ -69,6 +69,8 @@ function measure(bytes: Uint8Array, limits: PackLimits): number {
     else if (head === 0xc4 || head === 0xd9) need(size(1));
     else if (head === 0xc5 || head === 0xda) need(size(2));
     else if (head === 0xc6 || head === 0xdb) need(size(4));
+    else if (head === 0xcb)
+      need(8); // float 64: msgpackr's form of an integer above 2^32
     else if (head >= 0xcc && head <= 0xcf) need(1 << (head - 0xcc));
     else if (head >= 0xd0 && head <= 0xd3) need(1 << (head - 0xd0));
     else if (head === 0xdc) array(size(2));
