@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import type { PrivateKey } from '../crypto/provider.ts';
 import { type Identity, identityLabel, parseAddress } from '../identity/index.ts';
 import type { DirectoryIdentityStore } from '../identity/store.node.ts';
-import { Peer } from '../peer/peer.ts';
+import { Peer } from '../peer/endpoint.ts';
 import { connectAny } from '../transport/connectAny.node.ts';
 import type { Context } from './context.ts';
 import { CliError, usage } from './errors.ts';

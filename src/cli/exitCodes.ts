@@ -43,6 +43,7 @@ const BY_CODE: Readonly<Record<string, ExitCode>> = {
   ERR_CLI_TIMEOUT: EXIT.timeout,
   ERR_CLI_INTERRUPTED: EXIT.interrupted,
   ERR_LINK_TIMEOUT: EXIT.timeout,
+  ERR_RELAY_DATA: EXIT.config,
   ERR_TLS_PEER_REFUSED: EXIT.refused,
   ERR_TLS_CERTIFICATE: EXIT.refused,
   ERR_TLS_CERTIFICATE_REQUIRED: EXIT.refused,
@@ -73,8 +74,8 @@ export function exitCodeOf(error: unknown): ExitCode {
   if (!isQ2qError(error)) return EXIT.other;
   const exact = BY_CODE[error.code];
   if (exact !== undefined) return exact;
-  // A chain that proves nothing, ours read from a file excepted: that one is wrapped as ERR_CLI_FILE.
-  if (error.code.startsWith('ERR_IDENTITY_') && error.fault === 'remote') return EXIT.refused;
+  // A chain that proves nothing is somebody else's, for what we read from files is wrapped as ERR_CLI_FILE.
+  if (error.code.startsWith('ERR_IDENTITY_')) return error.fault === 'remote' ? EXIT.refused : EXIT.config;
   if (error instanceof TlsError && error.alert !== undefined && REFUSING_ALERTS.has(error.alert)) {
     return EXIT.refused;
   }

@@ -7,6 +7,7 @@ import { addForward } from './commands/forward.ts';
 import { addId } from './commands/id.ts';
 import { addInvite } from './commands/invite.ts';
 import { addListen } from './commands/listen.ts';
+import { addRelay } from './commands/relay.ts';
 import { addTls } from './commands/tls.ts';
 import type { Run } from './context.ts';
 import { EXIT_HELP } from './exitCodes.ts';
@@ -35,7 +36,8 @@ export function buildProgram(run: Run, output: GrammarOutput): Command {
     .configureOutput({ ...output, outputError: () => {} }) // main prints the grammar's errors in our own voice
     .showSuggestionAfterError(true)
     .exitOverride();
-  for (const add of [addInvite, addEnroll, addId, addListen, addDial, addForward]) add(program, run);
+  for (const add of [addRelay, addInvite, addEnroll, addId, addListen, addDial, addForward])
+    add(program, run);
   addCert(program, run);
   addTls(program, run);
   program.addHelpText('after', `\n${EXIT_HELP}`);

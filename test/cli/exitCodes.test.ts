@@ -12,6 +12,7 @@ describe('the exit code', () => {
     [new CliError('ERR_CLI_USAGE', 'x'), EXIT.usage],
     [new CliError('ERR_CLI_FILE', 'x'), EXIT.config],
     [new IdentityError('ERR_IDENTITY_STORE_MODE', 'x'), EXIT.config],
+    [new IdentityError('ERR_IDENTITY_STORE', 'x'), EXIT.config],
     [new PeerError('ERR_PEER_INVITE_MALFORMED', 'x'), EXIT.config],
     [new RelayError('ERR_RELAY_LOCKED', 'x'), EXIT.config],
     [new LinkError('ERR_LINK_ADDRESS_IN_USE', 'x'), EXIT.config],

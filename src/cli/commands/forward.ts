@@ -1,7 +1,7 @@
 /** `q2q forward`: a local TCP port whose every connection becomes a channel to a peer's service. */
 import type { Command } from 'commander';
 import { toError } from '../../base/errors.ts';
-import type { Peer } from '../../peer/peer.ts';
+import type { Peer } from '../../peer/endpoint.ts';
 import type { Link } from '../../transport/link.ts';
 import { listenTcp } from '../../transport/tcp.node.ts';
 import { formatHostPort, parseDuration, parseHostPort } from '../arguments.ts';
