@@ -34,8 +34,8 @@ export { type Invite, parseInvite } from './peer/invite.ts';
 export { type SecureOptions, secure } from './peer/secure.ts';
 export type { SecureLink, SecureStats } from './peer/secureLink.ts';
 export { type IncomingChannel, Session, type SessionOptions, type SessionStats } from './peer/session.ts';
-export { startTls } from './peer/startTls.ts';
-export { linkReadable, linkWritable } from './peer/streams.ts';
+export { Plaintext, type StartTlsOptions, startTls } from './peer/startTls.ts';
+export { type LinkStreams, linkChunks, linkReadable, linkStreams, linkWritable } from './peer/streams.ts';
 export type {
   AccessRequest,
   Authorize,

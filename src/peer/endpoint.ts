@@ -138,9 +138,9 @@ export class Peer implements AsyncDisposable {
     const closed = new PeerError('ERR_PEER_CLOSED', 'the peer was closed');
     this.#closing.abort(closed);
     for (const renewal of this.#renewals.values()) renewal.stop();
-    await Promise.all(this.#relays.map((relay) => relay.close()));
     this.#dialler.destroy(closed);
     for (const session of this.#incoming) session.destroy(closed);
+    await Promise.all(this.#relays.map((relay) => relay.close()));
     this.#release?.();
   }
 

@@ -67,7 +67,7 @@ export class DirectoryDomainStore implements DomainStore {
     const root = await readTextFile(this.#path('root.pem'), MAX_RECORD);
     if (rootKey === undefined || root === undefined)
       throw new RelayError('ERR_RELAY_DATA', `root.key or root.pem is missing in "${this.#folder}"`);
-    return { domain, urls, rootKey, rootCertificate: parsePemAs('CERTIFICATE', root) };
+    return { domain, urls, rootKey, rootCertificate: parsePemAs('CERTIFICATE', root)[0]! };
   }
 
   /** `domain.json` comes last: until it is there, there is no domain. */
