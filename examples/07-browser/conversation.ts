@@ -15,7 +15,7 @@ export class Conversation {
 
   constructor(channel: Channel, identity: Identity) {
     const template = document.querySelector<HTMLTemplateElement>('#conversation')!;
-    this.element = template.content.cloneNode(true).firstElementChild as HTMLElement;
+    this.element = template.content.firstElementChild!.cloneNode(true) as HTMLElement;
     this.#log = this.#find('[role=log]');
     this.#status = this.#find('.status');
     this.#describe(channel, identity);
