@@ -32,6 +32,8 @@ export function context(number: number, constructed = false): number {
 
 /** X.509 nests about 12 deep; the limit only stops inputs made to exhaust the stack. */
 const MAX_DEPTH = 32;
+/** KeyUsage has 9 named bits; no list we read has more than 32. */
+const MAX_NAMED_BITS = 32;
 
 export interface Tlv {
   readonly tag: number;
@@ -159,6 +161,7 @@ export class DerReader {
   /** A named bit list as the set of its bit numbers: X.690 §11.2.2 wants trailing zero bits removed. */
   namedBits(what: string): number[] {
     const { bits, unused } = readBitString(this.expect(TAG.bitString, what).value, what);
+    if (bits.length > MAX_NAMED_BITS / 8) throw malformed(`${what} has more than ${MAX_NAMED_BITS} bits`);
     const last = bits.at(-1);
     if (last !== undefined && ((last >> unused) & 1) === 0) throw malformed(`${what} has trailing zero bits`);
     const set: number[] = [];

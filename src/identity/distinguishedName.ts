@@ -1,5 +1,5 @@
 /** Distinguished names (RFC 5280 §4.1.2.4): structure checked, compared as bytes, decoded only to be shown. */
-import { type Bytes, compareBytes, concat, fromUtf8 } from '../base/bytes.ts';
+import { type Bytes, compareBytes, equalBytes, fromUtf8 } from '../base/bytes.ts';
 import { DerReader, der, malformed, oid, sequence, setOf, TAG, utf8String } from './der.ts';
 import { OID, OID_NAMES } from './oid.ts';
 
@@ -54,17 +54,14 @@ export function isEmptyName(name: Uint8Array): boolean {
   return name.length === 2;
 }
 
-/** True when `base` is `name` or one of its superiors: a prefix of its RDNs (§4.2.1.10), byte for byte. */
+/**
+ * True when `base` is `name` or one of its superiors: its RDNs are the first of the name's (§4.2.1.10). Both contents
+ * are elements that carry their own length, so a prefix of bytes is a prefix of whole RDNs.
+ */
 export function isWithinSubtree(name: Bytes, base: Bytes): boolean {
-  const parts = parseDistinguishedName(name, 'name');
-  const wanted = parseDistinguishedName(base, 'constraint');
-  return (
-    wanted.length <= parts.length &&
-    compareBytes(
-      concat(wanted.map((rdn) => rdn.der)),
-      concat(parts.slice(0, wanted.length).map((rdn) => rdn.der)),
-    ) === 0
-  );
+  const held = new DerReader(name).any('name').value;
+  const wanted = new DerReader(base).any('constraint').value;
+  return wanted.length <= held.length && equalBytes(wanted, held.subarray(0, wanted.length));
 }
 
 /** Values of emailAddress attributes: constraints on mail apply to them too (§4.2.1.10). */

@@ -95,17 +95,18 @@ function readSubtrees(reader: DerReader, what: string): Subtrees {
     // minimum is 0 by DEFAULT, so DER leaves it out, and maximum must be absent (§4.2.1.10).
     subtree.end(what);
   }
-  for (const host of bases.dns) if (!isHostBase(host)) throw malformed(`${what} have the DNS base "${host}"`);
+  for (const host of bases.dns)
+    if (!isHostBase(host)) throw malformed(`${what} have the DNS base ${JSON.stringify(host)}`);
   for (const base of bases.email) checkMailBase(base, what);
   for (const base of bases.uri)
     if (base.replace(/^\./, '') === '' || !isHostBase(base.replace(/^\./, '')))
-      throw malformed(`${what} have the URI base "${base}"`);
+      throw malformed(`${what} have the URI base ${JSON.stringify(base)}`);
   return freeze({ ...bases, ip: bases.ip.map((bytes) => readRange(bytes, what)) });
 }
 
 /** "" (every name) or a host name; a leading dot is not a DNS form (it is one of mail and URI). */
 function isHostBase(base: string): boolean {
-  return base === '' || /^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$/i.test(base);
+  return base === '' || (base.length <= 253 && /^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$/i.test(base));
 }
 
 /** A mailbox, a host, or a domain with a leading dot. */
@@ -114,7 +115,7 @@ function checkMailBase(base: string, what: string): void {
   const fits = base.includes('@')
     ? base.indexOf('@') > 0 && host !== '' && isHostBase(host)
     : base !== '' && isHostBase(host.replace(/^\./, ''));
-  if (!fits) throw malformed(`${what} have the mail base "${base}"`);
+  if (!fits) throw malformed(`${what} have the mail base ${JSON.stringify(base)}`);
 }
 
 /** Address and mask, CIDR style (RFC 4632): ones, then zeros. */

@@ -3,8 +3,8 @@
  * proof or a refusal, never with a boolean.
  *
  * Read in this order: `der`, `oid`, `pem` (formats); `certificate`, `x509` (what a certificate says); `peerId`,
- * `address` (what people call each other); `names` (what a name matches); `path` (RFC 5280 §6); `proofs`, `trust`,
- * `verify` (who may speak for whom); `issue`, `csr`, `authority` (making certificates); `store` (keeping them).
+ * `address` (what people call each other); `names` (what a name matches); `rules`, `path` (RFC 5280 §6);
+ * `proofs`, `trust`, `verify` (who may speak for whom); `issue`, `csr`, `authority` (making certificates); `store` (keeping them).
  *
  * Three kinds of peer: a user device `alice@example.org` (rfc822Name, signed by its domain's root), a domain's server
  * or relay (dNSName, same root), and a key peer (self-signed, named by the hash of its key). Anchors are chosen by the
@@ -41,6 +41,7 @@ export type { Identity } from './identity.ts';
 export { identityLabel } from './identity.ts';
 export { identityFromChain, selfSignedIdentity } from './issue.ts';
 export { readPrivateKey, writePrivateKey } from './keys.ts';
+export { formatIp, parseIp } from './names.ts';
 export { groupPeerId, parsePeerId, peerId } from './peerId.ts';
 export type { PemBlock } from './pem.ts';
 export { formatPem, parsePem, parsePemAs } from './pem.ts';

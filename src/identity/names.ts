@@ -105,15 +105,11 @@ export function constraintViolation(
   const directory = isEmptyName(subject) ? names.directory : [subject, ...names.directory];
   const limit = { permitted, excluded, spend };
   return (
-    broken('dns', names.dns, limit, {
-      valid: isConstrainableDns,
-      permits: dnsWithin,
-      excludes: dnsTouches,
-    }) ??
-    broken('email', mail, limit, { valid: isMailbox, permits: mailWithin }) ??
-    broken('uri', names.uri, limit, { valid: (uri) => uriHost(uri) !== undefined, permits: uriWithin }) ??
-    broken('ip', names.ip, limit, { valid: () => true, permits: ipWithin }) ??
-    broken('directory', directory, limit, { valid: () => true, permits: isWithinSubtree }) ??
+    broken('dns', names.dns, limit, { read: readDns, permits: dnsWithin, excludes: dnsTouches }) ??
+    broken('email', mail, limit, { read: readMailbox, permits: mailWithin }) ??
+    broken('uri', names.uri, limit, { read: uriHost, permits: hostWithin }) ??
+    broken('ip', names.ip, limit, { read: asIs<Bytes>, permits: ipWithin }) ??
+    broken('directory', directory, limit, { read: asIs<Bytes>, permits: isWithinSubtree }) ??
     unjudged(names, permitted, excluded)
   );
 }
@@ -127,35 +123,45 @@ interface Limit {
   readonly spend: () => void;
 }
 
-interface Rules<Name, B> {
-  readonly valid: (name: Name) => boolean;
+interface Rules<Name, Read, B> {
+  /** Takes the name apart, once; undefined when it is malformed. */
+  readonly read: (name: Name) => Read | undefined;
   /** Every host the name stands for lies within the base. */
-  readonly permits: (name: Name, base: B) => boolean;
+  readonly permits: (name: Read, base: B) => boolean;
   /** Some host the name stands for lies within the base; the same as `permits` for names without wildcards. */
-  readonly excludes?: (name: Name, base: B) => boolean;
+  readonly excludes?: (name: Read, base: B) => boolean;
 }
 
-function broken<K extends Kind, Name>(
+function broken<K extends Kind, Name, Read>(
   kind: K,
   presented: readonly Name[],
   { permitted, excluded, spend }: Limit,
-  { valid, permits, excludes = permits }: Rules<Name, Base<K>>,
+  { read, permits, excludes = permits }: Rules<Name, Read, Base<K>>,
 ): string | undefined {
   const allowed = permitted[kind] as readonly Base<K>[];
   const refused = excluded[kind] as readonly Base<K>[];
   if (allowed.length === 0 && refused.length === 0) return undefined;
-  const matches = (name: Name, bases: readonly Base<K>[], rule: (name: Name, base: Base<K>) => boolean) =>
+  const matches = (
+    name: Read,
+    bases: readonly Base<K>[],
+    rule: (name: Read, base: Base<K>) => boolean,
+  ): boolean =>
     bases.some((base) => {
       spend();
       return rule(name, base);
     });
   for (const name of presented) {
-    if (!valid(name)) return `${kind} name ${show(name)} is malformed under a constraint`;
-    if (matches(name, refused, excludes)) return `${kind} name ${show(name)} is excluded`;
-    if (allowed.length > 0 && !matches(name, allowed, permits))
+    const known = read(name);
+    if (known === undefined) return `${kind} name ${show(name)} is malformed under a constraint`;
+    if (matches(known, refused, excludes)) return `${kind} name ${show(name)} is excluded`;
+    if (allowed.length > 0 && !matches(known, allowed, permits))
       return `${kind} name ${show(name)} is not among the permitted`;
   }
   return undefined;
+}
+
+function asIs<T>(name: T): T {
+  return name;
 }
 
 /** Kinds we do not process: refuse when a constraint and a name of the kind meet (§4.2.1.10). */
@@ -171,40 +177,40 @@ function show(name: unknown): string {
   return name instanceof Uint8Array && (name.length === 4 || name.length === 16) ? formatIp(name) : '(DER)';
 }
 
-const isConstrainableDns = (name: string): boolean => isPresentedDns(name.toLowerCase());
-
-function dnsWithin(name: string, base: string): boolean {
+function readDns(name: string): string | undefined {
   const host = name.toLowerCase();
+  return isPresentedDns(host) ? host : undefined;
+}
+
+function dnsWithin(host: string, base: string): boolean {
   const top = base.toLowerCase();
   return top === '' || host === top || host.endsWith(`.${top}`);
 }
 
 /** "*.example.com" touches the subtree "bar.example.com": one of the hosts it stands for lies there. */
-function dnsTouches(name: string, base: string): boolean {
-  if (dnsWithin(name, base)) return true;
-  if (!name.startsWith('*.')) return false;
+function dnsTouches(host: string, base: string): boolean {
+  if (dnsWithin(host, base)) return true;
   const top = base.toLowerCase();
-  return top.slice(top.indexOf('.') + 1) === name.slice(2).toLowerCase();
+  return host.startsWith('*.') && top.slice(top.indexOf('.') + 1) === host.slice(2);
 }
 
-function isMailbox(mailbox: string): boolean {
+interface Mailbox {
+  readonly local: string;
+  readonly host: string;
+}
+
+function readMailbox(mailbox: string): Mailbox | undefined {
   const at = mailbox.indexOf('@');
   const host = mailbox.slice(at + 1).toLowerCase();
-  return at > 0 && /^[\x21-\x7e]+$/.test(mailbox) && !host.startsWith('*') && isPresentedDns(host);
+  const fits = at > 0 && /^[\x21-\x7e]+$/.test(mailbox) && !host.startsWith('*') && isPresentedDns(host);
+  return fits ? { local: mailbox.slice(0, at), host } : undefined;
 }
 
 /** A mailbox, a host, or every host below ".domain". The local part is compared exactly (§7.5). */
-function mailWithin(mailbox: string, base: string): boolean {
-  const at = mailbox.indexOf('@');
-  const host = mailbox.slice(at + 1).toLowerCase();
-  const baseAt = base.lastIndexOf('@');
-  if (baseAt >= 0)
-    return mailbox.slice(0, at) === base.slice(0, baseAt) && host === base.slice(baseAt + 1).toLowerCase();
-  return hostWithin(host, base);
-}
-
-function uriWithin(uri: string, base: string): boolean {
-  return hostWithin(uriHost(uri)!, base);
+function mailWithin({ local, host }: Mailbox, base: string): boolean {
+  const at = base.lastIndexOf('@');
+  if (at < 0) return hostWithin(host, base);
+  return local === base.slice(0, at) && host === base.slice(at + 1).toLowerCase();
 }
 
 /** Unlike a DNS base, this names one host, unless a dot leads. */

@@ -190,11 +190,17 @@ function pathLengthFault(
   };
 }
 
+/** Made for every dead end but read for one, so its text is put together only then. */
 function unknownIssuer(child: Certificate, tooDeep: boolean): Fault {
-  const message = tooDeep
-    ? 'path is longer than allowed'
-    : `no certificate we hold or were sent is the issuer "${showDistinguishedName(child.issuer)}"`;
-  return { code: 'ERR_IDENTITY_UNKNOWN_ISSUER', message, certificate: child };
+  return {
+    code: 'ERR_IDENTITY_UNKNOWN_ISSUER',
+    get message() {
+      if (tooDeep) return 'path is longer than allowed';
+      const name = showDistinguishedName(child.issuer).slice(0, 200);
+      return `no certificate we hold or were sent is the issuer "${name}"`;
+    },
+    certificate: child,
+  };
 }
 
 /** One entity under one key, however often it was certified (RFC 4158 §2.4.2): going through it twice is a cycle. */

@@ -119,12 +119,13 @@ function issuerFault(ca: Certificate, rules: Rules): RuleFault | undefined {
 function commonFault(certificate: Certificate, rules: Rules): RuleFault | undefined {
   // Both ends are whole seconds and included (§4.1.2.5): 12:00:00.9 is still 12:00:00.
   const second = Math.floor(rules.now / 1000) * 1000;
-  if (second < certificate.notBefore)
+  // Written so that a time that is no number is outside.
+  if (!(second >= certificate.notBefore))
     return fault(
       'NOT_YET_VALID',
       `not valid before ${showTime(certificate.notBefore)}, now is ${showTime(second)}`,
     );
-  if (second > certificate.notAfter)
+  if (!(second <= certificate.notAfter))
     return fault('EXPIRED', `not valid after ${showTime(certificate.notAfter)}, now is ${showTime(second)}`);
   if (certificate.keyKind === undefined)
     return fault('ALGORITHM', 'public key is too weak or of an unknown kind');
@@ -159,7 +160,7 @@ function isZero(serial: Uint8Array): boolean {
 }
 
 function showTime(time: number): string {
-  return new Date(time).toISOString().replace('.000', '');
+  return Number.isFinite(time) ? new Date(time).toISOString().replace('.000', '') : 'no time at all';
 }
 
 function fault(rule: RuleName, message: string): RuleFault {

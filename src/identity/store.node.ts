@@ -140,16 +140,10 @@ export class DirectoryIdentityStore implements IdentityStore {
     const text = await readPrivateFile(path, MAX_FILE);
     if (text === undefined) return undefined;
     return located(path, () => {
-      const [key, ...chain] = parsePem(text);
-      const signer = readPrivateKey(this.#provider, formatPem(key!.label, key!.der));
-      const stray = chain.find((block) => block.label !== 'CERTIFICATE');
-      if (stray !== undefined)
-        throw new IdentityError(
-          'ERR_IDENTITY_PEM_LABEL',
-          `PEM block is a "${stray.label}", wanted a "CERTIFICATE"`,
-        );
+      const signer = readPrivateKey(this.#provider, text);
+      const chain = parsePem(text).filter(({ label }) => label === 'CERTIFICATE');
       return identityFromChain(
-        chain.map((block) => block.der),
+        chain.map(({ der }) => der),
         signer,
       );
     });

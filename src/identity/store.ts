@@ -3,6 +3,7 @@ import type { PrivateKey } from '../crypto/provider.ts';
 import { parseDomain } from './address.ts';
 import { IdentityError } from './errors.ts';
 import { type Identity, identityLabel } from './identity.ts';
+import { identityFromChain } from './issue.ts';
 import { type DomainAnchors, Trust } from './trust.ts';
 
 /**
@@ -13,7 +14,7 @@ export interface IdentityStore {
   /** Labels, sorted. */
   list(): Promise<readonly string[]>;
   get(label: string): Promise<Identity | undefined>;
-  /** Replaces what is stored under the identity's label. The first identity put becomes the default. */
+  /** Replaces what is stored under the identity's label; `ERR_IDENTITY_MISMATCH` when the key is another. The first identity put becomes the default. */
   put(identity: Identity, key: PrivateKey): Promise<void>;
   remove(label: string): Promise<void>;
   /** The label used when the person names none. */
@@ -41,8 +42,9 @@ export class MemoryIdentityStore implements IdentityStore {
   }
 
   async put(identity: Identity, key: PrivateKey): Promise<void> {
-    const label = identityLabel(identity);
-    this.#identities.set(label, Object.freeze({ ...identity, signer: key }));
+    const checked = identityFromChain(identity.chain, key);
+    const label = identityLabel(checked);
+    this.#identities.set(label, checked);
     this.#default ??= label;
   }
 

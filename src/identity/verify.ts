@@ -2,7 +2,7 @@
  * Who may speak for whom among q2q's own peers. Each function takes a chain as it came off the wire and gives a proof or a refusal;
  * that the peer also holds the leaf's key is for the handshake to show (RFC 9846 §4.5.3).
  *
- * Profile (docs/decisions): a user's leaf names one mailbox and at most one `q2q:` URI that repeats it; a server's leaf
+ * The profile: a user's leaf names one mailbox and at most one `q2q:` URI that repeats it; a server's leaf
  * names hosts and no mailbox; a key peer's leaf signs itself and its names mean nothing.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
@@ -156,24 +156,31 @@ function verifyPath(
           ? 'enrol there, or add its root to the trust store'
           : 'the domain has withdrawn all its roots',
     });
-  const denied = deniedFault(presented.leaf, anchors);
+  const denied = deniedFault(presented.leaf, anchors, 0);
   if (denied !== undefined) return denied;
   const { leaf, others } = presented;
   const answer = findPath({ leaf, intermediates: others, anchors: anchors.roots, rules, provider });
   if ('fault' in answer) return refusalOf(answer.fault, presented);
   for (const ca of answer.path.slice(1)) {
-    const withdrawn = deniedFault(ca, anchors);
+    const withdrawn = deniedFault(ca, anchors, presented.indexOf.get(ca));
     if (withdrawn !== undefined) return withdrawn;
   }
   return provePeer(identityOf(answer.path), answer.path);
 }
 
-function deniedFault(certificate: Certificate, anchors: DomainAnchors): Refusal | undefined {
+function deniedFault(
+  certificate: Certificate,
+  anchors: DomainAnchors,
+  index: number | undefined,
+): Refusal | undefined {
   if (anchors.deniedKeys === undefined || anchors.deniedKeys.length === 0) return undefined;
   const id = peerId(certificate.spki);
-  return anchors.deniedKeys.includes(id)
-    ? refused('DENIED', `the domain "${anchors.domain}" has withdrawn the key ${id}`)
-    : undefined;
+  if (!anchors.deniedKeys.includes(id)) return undefined;
+  return new Refusal(
+    'ERR_IDENTITY_DENIED',
+    `the domain "${anchors.domain}" has withdrawn the key ${id}`,
+    index,
+  );
 }
 
 /**

@@ -8,12 +8,15 @@ import type { Certificate } from './certificate.ts';
 import { readChain, refusalOf } from './chain.ts';
 import { IdentityError, Refusal } from './errors.ts';
 import { WEB_CHAIN } from './limits.ts';
-import { matchesHost, matchesIp, parseIp } from './names.ts';
+import { formatIp, matchesHost, matchesIp, parseIp } from './names.ts';
 import { findPath } from './path.ts';
 import { peerId } from './peerId.ts';
 import { provePeer, type VerifiedPeer } from './proofs.ts';
 import type { Rules } from './rules.ts';
 import { earliestEnd } from './verify.ts';
+
+/** Names shown in a refusal; certificates may hold thousands. */
+const MAX_SHOWN = 5;
 
 export interface WebOptions {
   /** Also hold the chain to the issuing rules of RFC 5280 and the CA/Browser Forum (`rules.ts`). */
@@ -37,17 +40,12 @@ export function verifyServer(
     const { names } = leaf;
     const fits = wanted.ip === undefined ? matchesHost(names, wanted.dns) : matchesIp(names, wanted.ip);
     if (fits) return undefined;
-    const held = [...names.dns, ...names.ip.map((ip) => ip.join('.'))];
+    const held = [...names.dns, ...names.ip.map(formatIp)]
+      .slice(0, MAX_SHOWN)
+      .map((name) => JSON.stringify(name));
     return new Refusal(
       'ERR_IDENTITY_NAME',
-      `certificate is for ${
-        held.length === 0
-          ? 'no host'
-          : held
-              .slice(0, 5)
-              .map((name) => JSON.stringify(name))
-              .join(', ')
-      }, wanted "${expected.dns ?? expected.ip}"`,
+      `certificate is for ${held.join(', ') || 'no host'}, wanted "${expected.dns ?? expected.ip}"`,
       0,
       { hint: 'only subjectAltName counts; the common name does not' },
     );

@@ -24,7 +24,9 @@ for (const rules of ['strict', 'web'] as const) {
     const stale = new Set(exceptions.keys());
     let slowest = { id: '', milliseconds: 0 };
     for (const one of testcases) {
-      const verdict = runLimbo(one, rules === 'strict', provider);
+      let verdict = runLimbo(one, rules === 'strict', provider);
+      // A machine that does other things too may stop us for long: only what is slow twice is slow.
+      if (verdict.milliseconds > 250) verdict = runLimbo(one, rules === 'strict', provider);
       if (verdict.milliseconds > slowest.milliseconds) slowest = verdict;
       const name = one.id.startsWith('bettertls') ? one.id.split('::').slice(0, 2).join('::') : 'core';
       const group = groups.get(name) ?? { ok: 0, badAccepted: 0, goodRefused: 0 };

@@ -109,6 +109,7 @@ describe('private keys', () => {
     const read = readPrivateKey(provider, pem);
     expect(read.kind).toBe(kind);
     expect(read.spki).toEqual(key.spki);
+    expect(readPrivateKey(provider, GOOD + pem).spki).toEqual(key.spki);
   });
 
   test.each([

@@ -204,11 +204,7 @@ describe('the directory store', () => {
       'ERR_IDENTITY_MISMATCH',
     ],
     ['without a key', (text) => text.slice(text.indexOf('-----BEGIN CERT')), 'ERR_IDENTITY_PEM_LABEL'],
-    [
-      'with two keys',
-      (text) => text.slice(0, text.indexOf('-----BEGIN CERT')) + text,
-      'ERR_IDENTITY_PEM_LABEL',
-    ],
+    ['with two keys', (text) => text.slice(0, text.indexOf('-----BEGIN CERT')) + text, 'ERR_IDENTITY_KEY'],
     ['far too large', (text) => text + '\n'.repeat(2 ** 20), 'ERR_IDENTITY_STORE'],
   ])('refuses a file that is %s, naming it and not its content', async (_, damage, code) => {
     const { store, file } = await withAlice();

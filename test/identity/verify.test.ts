@@ -274,6 +274,7 @@ describe('time', () => {
     expect(judge(alice, ALICE, { now: NOW + 7 * DAY + 1000 })).toBe('EXPIRED');
     expect(judge(alice, ALICE, { now: NOW - 60_000 })).toBe('domain');
     expect(judge(alice, ALICE, { now: NOW - 61_000 })).toBe('NOT_YET_VALID');
+    expect(judge(alice, ALICE, { now: Number.NaN })).toBe('NOT_YET_VALID');
   });
 
   test('a key peer has its own, a day of wrong clock allowed', () => {
