@@ -22,7 +22,7 @@ export interface OpenBody {
 }
 
 export function encodeOpen(open: OpenBody): Uint8Array {
-  if (utf8(open.name).length > MAX_NAME)
+  if (!fitsName(open.name))
     throw new MuxError('ERR_MUX_ARGUMENT', `channel name of more than ${MAX_NAME} bytes`);
   if (!isUrgency(open.urgency))
     throw new MuxError('ERR_MUX_ARGUMENT', `urgency ${open.urgency}, wanted 0 to ${LOWEST_URGENCY}`);
@@ -37,7 +37,7 @@ export function decodeOpen(bytes: Uint8Array): OpenBody {
   const [mode, urgency, credit, name, meta] = body as unknown[];
   if (!isCount(mode) || !isUrgency(urgency) || !isCount(credit) || typeof name !== 'string')
     throw shape('OPEN');
-  if (utf8(name).length > MAX_NAME) throw shape('OPEN');
+  if (!fitsName(name)) throw shape('OPEN');
   return { mode, urgency, credit, name, meta: meta as ControlValue };
 }
 
@@ -109,6 +109,11 @@ function readVarintSafely(bytes: Uint8Array, at: number): number | undefined {
 
 export function isCount(value: unknown): value is number {
   return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= MAX_VARINT;
+}
+
+/** UTF-8 takes at most three bytes per UTF-16 unit: only long names need to be encoded to be measured. */
+function fitsName(name: string): boolean {
+  return name.length * 3 <= MAX_NAME || utf8(name).length <= MAX_NAME;
 }
 
 function isUrgency(value: unknown): value is number {

@@ -9,7 +9,7 @@
  * Channel ids are relative: even = opened here, odd = opened by the peer (see table.ts). `open` works from the start;
  * OPEN and data leave as soon as the peer's SETTINGS have come, which both ends send unasked.
  */
-import { BYTE_MODE, DEFAULT_URGENCY, encodeAccept, encodeOpen, type GoawayBody } from './bodies.ts';
+import { BYTE_MODE, DEFAULT_URGENCY, encodeAccept, encodeOpen, type GoawayBody, isCount } from './bodies.ts';
 import type { ControlValue } from './control.ts';
 import { describeCode, MUX_ERRORS, MuxError, WireCode } from './errors.ts';
 import { EventQueue } from './eventQueue.ts';
@@ -183,15 +183,17 @@ export class MuxSession {
     this.#outbox.owe(stream, Owed.accept);
   }
 
-  /** Refuses an incoming channel: both directions end at once. */
-  refuse(id: number, code: number = WireCode.refused): void {
+  /** Refuses an incoming channel: both directions end at once. False when it is not waiting for an answer. */
+  refuse(id: number, code: number = WireCode.refused): boolean {
+    checkCode(code);
     const stream = this.#table.get(id);
-    if (stream === undefined || !stream.inBacklog) return;
+    if (stream === undefined || !stream.inBacklog) return false;
     stream.resetCode = code;
     stream.stepSend('reset');
     stream.stepReceive('stop');
     this.#outbox.owe(stream, Owed.reset);
     this.#table.settle(stream);
+    return true;
   }
 
   /**
@@ -221,6 +223,7 @@ export class MuxSession {
 
   /** Gives up our direction: what waits is dropped. */
   reset(id: number, code: number = WireCode.cancelled): void {
+    checkCode(code);
     const stream = this.#table.get(id);
     if (stream === undefined || !stream.stepSend('reset')) return;
     stream.queue.clear();
@@ -231,6 +234,7 @@ export class MuxSession {
 
   /** Reads no more: what still comes is discarded. */
   stop(id: number, code: number = WireCode.none): void {
+    checkCode(code);
     const stream = this.#table.get(id);
     if (stream === undefined || !stream.stepReceive('stop')) return;
     stream.stopCode = code;
@@ -264,6 +268,7 @@ export class MuxSession {
 
   /** Takes no new channels any more; the open ones go on. */
   goaway(code: number = WireCode.none, reason = ''): void {
+    checkCode(code);
     if (this.#over || this.#draining) return;
     this.#draining = true;
     this.#outbox.goaway({ lastAccepted: this.#table.highestThere, code, reason });
@@ -390,4 +395,8 @@ export class MuxSession {
 function asMuxError(error: unknown): MuxError {
   if (error instanceof MuxError) return error;
   return new MuxError('ERR_MUX_PROTOCOL', 'a frame could not be handled', { cause: error });
+}
+
+function checkCode(code: number): void {
+  if (!isCount(code)) throw new MuxError('ERR_MUX_ARGUMENT', `code ${code}, wanted a whole number from 0`);
 }

@@ -13,7 +13,8 @@ import { ReceiveQueue } from './receiveQueue.ts';
 /** What a channel needs of its session. */
 export interface ChannelHost {
   readonly mux: MuxSession;
-  readonly link: Link;
+  /** What all its channels say of themselves; addresses are the link's. */
+  readonly channelInfo: LinkInfo;
   /** Sends what the engine owes, and hands its events on, soon. */
   flushSoon(): void;
   /** The channel is over: nothing comes for it any more. Called once. */
@@ -50,12 +51,7 @@ export class ChannelLink implements Link {
     this.#mux = host.mux;
     this.id = id;
     this.name = name;
-    const { local, remote } = host.link.info;
-    this.info = {
-      ...{ kind: 'channel', messages: false, halfClose: true },
-      ...(local === undefined ? {} : { local }),
-      ...(remote === undefined ? {} : { remote }),
-    };
+    this.info = host.channelInfo;
   }
 
   /** The channel's number on the wire, the same at both ends; known once the session is ready. */

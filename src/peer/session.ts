@@ -11,6 +11,7 @@ import { type Q2qError, toError } from '../base/errors.ts';
 import { type Logger, silent } from '../base/log.ts';
 import {
   type ControlValue,
+  describeCode,
   MuxError,
   type MuxEvent,
   type MuxLimits,
@@ -20,7 +21,7 @@ import {
   type OpenOptions,
   WireCode,
 } from '../mux/index.ts';
-import type { Link } from '../transport/link.ts';
+import type { Link, LinkInfo } from '../transport/link.ts';
 import { type ChannelHost, ChannelLink } from './channelLink.ts';
 
 export interface SessionOptions {
@@ -57,6 +58,7 @@ const GOODBYE_TIMEOUT = 2_000;
 export class Session implements ChannelHost {
   readonly link: Link;
   readonly mux: MuxSession;
+  readonly channelInfo: LinkInfo;
   /** Settles when the session is over; with undefined when both ends had said goodbye. */
   readonly closed: Promise<Q2qError | undefined>;
   readonly #closed: Deferred<Q2qError | undefined> = deferred();
@@ -80,6 +82,7 @@ export class Session implements ChannelHost {
 
   constructor(link: Link, options: SessionOptions) {
     this.link = link;
+    this.channelInfo = Object.freeze({ ...link.info, kind: 'channel', messages: false, halfClose: true });
     this.closed = this.#closed.promise;
     this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger ?? silent;
@@ -288,14 +291,18 @@ export class Session implements ChannelHost {
     this.#channels.set(id, channel);
     this.#handling.add(id);
     const incoming: IncomingChannel = {
-      ...{ id, name, meta, urgency },
+      id,
+      name,
+      meta,
+      urgency,
       accept: (answer) => {
         this.mux.accept(id, answer);
         this.flushSoon();
         return channel;
       },
       refuse: (code = WireCode.refused) => {
-        this.mux.refuse(id, code);
+        const text = `channel was refused here with code ${describeCode(code)}`;
+        if (this.mux.refuse(id, code)) channel.abort(new MuxError('ERR_MUX_ABORTED', text), code);
         this.flushSoon();
       },
     };

@@ -296,6 +296,30 @@ describe('closing', () => {
     expect(await a.open('yes', [1, 2]).whenAccepted()).toEqual({ hello: [1, 2] });
   });
 
+  it('D2: refused channels and channels reset before an answer give their place back', async () => {
+    const { a, b } = pairOf({ limits: { maxChannels: 4 } });
+    let seen = 0;
+    b.onIncoming((incoming) => {
+      seen++;
+      if (incoming.name === 'refuse') incoming.refuse();
+    });
+    const logs = Array.from({ length: 40 }, (_, i) => {
+      const channel = a.open(i % 2 === 0 ? 'refuse' : 'ignore');
+      if (i % 2 === 1) channel.reset();
+      return exercise(channel, {});
+    });
+    await Promise.all(logs.map((log) => log.done));
+    for (let i = 0; i < 100; i++) await settleMicrotasks();
+    expect(seen).toBe(40);
+    expect(b.stats()).toMatchObject({ channels: 0, incoming: 0 });
+  });
+
+  it('refuses codes that are no whole numbers, before they reach the wire', () => {
+    const { a } = pairOf();
+    expect(() => a.open('x').reset(-1)).toThrow(/code -1/);
+    expect(() => a.goaway('', Number.NaN)).toThrow(/code NaN/);
+  });
+
   it('D2: a channel counts until the promise of its handler settles', async () => {
     const { a, b } = pairOf({ limits: { maxChannels: 4 } });
     const work: (() => void)[] = [];
