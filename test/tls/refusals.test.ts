@@ -199,20 +199,17 @@ describe('a client refuses a ServerHello', () => {
     expectRefusal(played({ serverSeam: seam }), 'client', 'ERR_TLS_PROTOCOL_VERSION', 'protocol_version');
   });
 
-  it('with an extension twice', () => {
+  it('with an extension twice (lesson 32)', () => {
     const seam = replace('server_hello', (message) => {
-      const { extensions, ...hello } = decodeServerHello(message.subarray(4));
+      const { random, sessionIdEcho, extensions } = decodeServerHello(message.subarray(4));
       const [first] = extensions.list;
-      return encodeServerHello({
-        ...hello,
-        extensions: {
-          write: (w) =>
-            w.vector(2, () =>
-              [first!, first!].forEach(({ type, data }) => {
-                w.u16(type).vector(2, () => w.bytes(data));
-              }),
-            ),
-        } as unknown as ExtensionBlock,
+      return encodeMessage('server_hello', (w) => {
+        w.u16(0x0303).bytes(random);
+        w.vector(1, () => w.bytes(sessionIdEcho));
+        w.u16(0x1301).u8(0);
+        w.vector(2, () => {
+          for (const { type, data } of [first!, first!]) w.u16(type).vector(2, () => w.bytes(data));
+        });
       });
     });
     expectRefusal(played({ serverSeam: seam }), 'client', 'ERR_TLS_ILLEGAL_PARAMETER', 'illegal_parameter');

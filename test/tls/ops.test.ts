@@ -1,0 +1,215 @@
+/** Questions to the driver: answered later, twice, wrongly, too late, or never (research rule 8, lesson 35). */
+import { describe, expect, it } from 'vitest';
+import { type Bytes, utf8 } from '../../src/base/bytes.ts';
+import { provider as node } from '../../src/crypto/node.node.ts';
+import {
+  ClientContext,
+  type ContextChooser,
+  type OpAnswer,
+  type OpEvent,
+  performOp,
+  ServerContext,
+  type TlsConnection,
+} from '../../src/tls/index.ts';
+import { DOMAIN, Pki } from '../support/pki.ts';
+import { End, fault, openPair, type Pair, pair, pump } from '../support/tls.ts';
+
+/** Pulls events up to the next op. */
+function nextOp(connection: TlsConnection): OpEvent {
+  for (let event = connection.next(); event !== undefined; event = connection.next())
+    if (event.type === 'op') return event;
+  throw new Error('no op is pending');
+}
+
+function answer({ op }: OpEvent): OpAnswer {
+  return performOp(op) as OpAnswer;
+}
+
+/** A pair whose server has read the ClientHello and waits for its signature. */
+function atSignature(): Pair & { op: OpEvent } {
+  const ends = pair();
+  ends.server.connection.feed(ends.client.take());
+  return { ...ends, op: nextOp(ends.server.connection) };
+}
+
+describe('an op', () => {
+  it('carries what its answer needs', () => {
+    const { op } = atSignature();
+    expect(op.op).toMatchObject({ kind: 'sign', scheme: 'ed25519' });
+    expect(op.op.kind === 'sign' && op.op.message.length).toBe(64 + 33 + 1 + 32);
+  });
+
+  it('holds input back: it is kept and processed behind the answer', () => {
+    const { client, server } = pair({ server: { clientCertificate: 'request' } });
+    server.connection.feed(client.take());
+    server.settleAll();
+    client.connection.feed(server.take());
+    client.settleAll();
+    client.connection.write(utf8('right behind Finished'));
+    const flight = client.take();
+    server.connection.feed(flight.slice(0, -20)); // all but the end of the data
+    const op = nextOp(server.connection);
+    expect(op.op.kind).toBe('verifyPeer');
+    expect(server.connection.wantsInput).toBe(false);
+    server.connection.feed(flight.slice(-20));
+    expect(server.connection.next()).toBeUndefined();
+    server.connection.settle(op.id, answer(op));
+    server.settleAll();
+    expect(server.story).toEqual(['op sign', 'handshake', 'data']);
+    expect(server.connection.wantsInput).toBe(true);
+  });
+
+  it('may be answered long after; the flight waits whole in between', () => {
+    const { client, server, op } = atSignature();
+    const early = server.take(); // ServerHello and what is signed can leave already
+    expect(early.length).toBeGreaterThan(100);
+    client.connection.feed(early);
+    client.settleAll();
+    expect(client.story).toEqual([]);
+    server.connection.settle(op.id, answer(op));
+    pump({ client, server });
+    expect([client.connection.phase, server.connection.phase]).toEqual(['open', 'open']);
+  });
+
+  it('answered twice, or never asked, throws and changes nothing', () => {
+    const { client, server, op } = atSignature();
+    const reply = answer(op);
+    expect(() => server.connection.settle(op.id + 1, reply)).toThrow(/not pending/);
+    expect(() => client.connection.settle(1, reply)).toThrow(/not pending/);
+    server.connection.settle(op.id, reply);
+    expect(() => server.connection.settle(op.id, reply)).toThrow(/not pending/);
+    pump({ client, server });
+    expect([client.connection.phase, server.connection.phase]).toEqual(['open', 'open']);
+  });
+
+  it('answered after the connection failed throws that failure', () => {
+    const { server, op } = atSignature();
+    server.connection.abort();
+    expect(() => server.connection.settle(op.id, answer(op))).toThrow(server.error!);
+  });
+
+  const wrong: [string, unknown][] = [
+    ['an Error', new Error('token was pulled out')],
+    ['nothing', undefined],
+    ['text', 'signature'],
+    ['no bytes', new Uint8Array(0)],
+    ['too many bytes', new Uint8Array(70_000)],
+    ['a context', {}],
+  ];
+  for (const [what, reply] of wrong)
+    it(`to sign, answered with ${what}, fails closed`, () => {
+      const { client, server, op } = atSignature();
+      server.connection.settle(op.id, reply as OpAnswer);
+      expect(fault(server.error)).toBe('ERR_TLS_OP internal_error local');
+      pump({ client, server });
+      expect(fault(client.error)).toBe('ERR_TLS_ALERT internal_error peer');
+    });
+
+  it('to sign, answered with a wrong signature, is noticed by the peer', () => {
+    const { client, server, op } = atSignature();
+    server.connection.settle(op.id, new Uint8Array(64));
+    pump({ client, server });
+    expect(fault(client.error)).toBe('ERR_TLS_SIGNATURE decrypt_error local');
+  });
+
+  it('that is never answered ends by truncation only when the driver gives up', () => {
+    const { server } = atSignature();
+    server.connection.endOfInput();
+    expect(server.connection.phase).toBe('handshake');
+    server.connection.abort();
+    expect(server.connection.phase).toBe('failed');
+  });
+
+  it('keeps an end of input until it is answered', () => {
+    const { server, op } = atSignature();
+    server.connection.endOfInput();
+    server.connection.settle(op.id, answer(op));
+    expect(fault(server.error)).toBe('ERR_TLS_TRUNCATED');
+  });
+
+  it('bounds what may be fed meanwhile', () => {
+    const { server } = atSignature();
+    for (let i = 0; i < 17; i++) server.connection.feed(new Uint8Array(65_536).fill(22));
+    expect(fault(server.error)).toBe('ERR_TLS_INPUT_LIMIT internal_error local');
+  });
+});
+
+describe('the choice of a context', () => {
+  const pki = new Pki();
+  const server = { verifier: pki.clientVerifier(), credentials: [pki.server()] };
+  const good = new ServerContext(server, node);
+
+  function outcome(choose: ContextChooser): string {
+    const front = new ServerContext({ verifier: pki.clientVerifier() }, node, { choose });
+    const client = new ClientContext(
+      { verifier: pki.serverVerifier(), credentials: [pki.user('alice')] },
+      node,
+    );
+    const ends = { client: new End(client.connect({ serverName: DOMAIN })), server: new End(front.accept()) };
+    pump(ends);
+    return ends.server.error ? fault(ends.server.error) : ends.server.connection.phase;
+  }
+
+  it('goes on with the context that is answered', () => {
+    expect(outcome(() => good)).toBe('open');
+  });
+
+  it('fails closed when it throws, or answers with something else', () => {
+    expect(
+      outcome(() => {
+        throw new Error('no such name');
+      }),
+    ).toBe('ERR_TLS_OP internal_error local');
+    expect(outcome((() => ({})) as unknown as ContextChooser)).toBe('ERR_TLS_OP internal_error local');
+    expect(outcome((() => undefined) as unknown as ContextChooser)).toBe('ERR_TLS_OP internal_error local');
+  });
+
+  it('does not ask the chosen context to choose again', () => {
+    const chooser = new ServerContext(server, node, {
+      choose: () => {
+        throw new Error('asked again');
+      },
+    });
+    expect(outcome(() => chooser)).toBe('open');
+  });
+});
+
+describe('re-entrant calls', () => {
+  it('from the key log throw inside it and fail the handshake', () => {
+    const box: { connection?: TlsConnection } = {};
+    const ends = pair({
+      client: {
+        keyLog: () => {
+          box.connection?.feed(utf8('x'));
+        },
+      },
+    });
+    box.connection = ends.client.connection;
+    pump(ends);
+    expect(ends.client.connection.phase).toBe('failed');
+    expect(ends.client.error?.message).toContain('inside its own call');
+  });
+
+  it('of settle inside the loop over next are fine', () => {
+    expect(openPair().client.connection.phase).toBe('open');
+  });
+});
+
+describe('signers that answer by promise', () => {
+  it('work like any other', async () => {
+    const pki = new Pki();
+    const { chain, signer } = pki.server();
+    const later = {
+      kind: signer.kind,
+      spki: signer.spki,
+      schemes: signer.schemes,
+      sign: async (...args: Parameters<typeof signer.sign>): Promise<Bytes> => signer.sign(...args),
+    };
+    const ends = pair({ server: { credentials: [{ chain, signer: later }] }, pki });
+    ends.server.connection.feed(ends.client.take());
+    const op = nextOp(ends.server.connection);
+    ends.server.connection.settle(op.id, await performOp(op.op));
+    pump(ends);
+    expect(ends.server.connection.phase).toBe('open');
+  });
+});
