@@ -4,8 +4,8 @@
  *     bob@example.org/chat/1      a person in a domain, and the protocol wanted
  *     key:<56 characters>/chat/1  the holder of a key
  *
- * One spelling per address: `parse` folds case and returns the canonical parts, everything else compares exactly. The
- * wire carries A-labels only; what looks like another name is refused, not guessed at.
+ * One spelling per address: `parse` folds case and returns the canonical parts, everything else compares
+ * exactly. The wire carries A-labels only; what looks like another name is refused, not guessed at.
  */
 import { IdentityError } from './errors.ts';
 import { parsePeerId } from './peerId.ts';
@@ -14,7 +14,9 @@ export type Address =
   | { readonly kind: 'name'; readonly user: string; readonly domain: string; readonly protocol?: string }
   | { readonly kind: 'key'; readonly id: string; readonly protocol?: string };
 
-/** RFC 5321 §4.5.3.1.1 allows 64 octets; the alphabet is what mail, URIs and file names all take unescaped. */
+/**
+ * RFC 5321 §4.5.3.1.1 allows 64 octets; the alphabet is what mail, URIs and file names all take unescaped.
+ */
 const USER = /^[a-z0-9._+-]{1,64}$/;
 /** RFC 1035 §2.3.4: 255 octets on the wire are 253 characters as text. */
 const MAX_DOMAIN = 253;
@@ -24,7 +26,10 @@ export const MAX_PROTOCOL = 255;
 /** No address we take is longer: 64 + 1 + 253 + 1 + 255. */
 const MAX_ADDRESS = 574;
 
-/** Throws `ERR_IDENTITY_ADDRESS`, `ERR_IDENTITY_KEY_ID` or `ERR_IDENTITY_PROTOCOL`, saying which part is wrong. */
+/**
+ * Throws `ERR_IDENTITY_ADDRESS`, `ERR_IDENTITY_KEY_ID` or `ERR_IDENTITY_PROTOCOL`, saying which part is
+ * wrong.
+ */
 export function parseAddress(text: string): Address {
   if (text.length > MAX_ADDRESS)
     throw refused(`address of ${text.length} characters, at most ${MAX_ADDRESS} are possible`);
@@ -89,7 +94,9 @@ export function parseProtocol(text: string): string {
   return text;
 }
 
-/** Names q2q speaks between its own parts (control, paths); no application may listen on them or dial them. */
+/**
+ * Names q2q speaks between its own parts (control, paths); no application may listen on them or dial them.
+ */
 export function isReservedProtocol(name: string): boolean {
   return name.startsWith('.') || name.startsWith('q2q-');
 }

@@ -18,7 +18,10 @@ const HASH_OIDS: readonly (readonly [HashName, string, number])[] = [
 
 type Family = NonNullable<SignatureAlgorithm['family']>;
 
-/** Algorithms whose identifier alone says everything. SHA-1 and older are left out: they no longer prove anything. */
+/**
+ * Algorithms whose identifier alone says everything. SHA-1 and older are left out: they no longer prove
+ * anything.
+ */
 const PLAIN: Readonly<Record<string, readonly [Family, HashName | undefined]>> = {
   [OID.ed25519]: ['ed25519', undefined],
   [OID.ecdsaWithSha256]: ['ecdsa', 'sha256'],
@@ -44,7 +47,10 @@ export function readSignatureAlgorithm(reader: DerReader): SignatureAlgorithm {
   return Object.freeze({ oid: id, family: known[0], hash: known[1] });
 }
 
-/** RFC 4055 §5: NULL for RSA (absent is tolerated by its text); RFC 5758 §3.2, RFC 8410 §3: absent for the others. */
+/**
+ * RFC 4055 §5: NULL for RSA (absent is tolerated by its text); RFC 5758 §3.2, RFC 8410 §3: absent for the
+ * others.
+ */
 function parametersFit(family: Family, parameters: Uint8Array | undefined): boolean {
   if (family !== 'rsa-pkcs1') return parameters === undefined;
   return parameters === undefined || equalBytes(parameters, NULL);
@@ -52,7 +58,10 @@ function parametersFit(family: Family, parameters: Uint8Array | undefined): bool
 
 const NULL = der(TAG.null);
 
-/** The hash of RSASSA-PSS-params that say what a TLS scheme does: MGF1 of the same hash, salt as long as the digest. */
+/**
+ * The hash of RSASSA-PSS-params that say what a TLS scheme does: MGF1 of the same hash, salt as long as the
+ * digest.
+ */
 function pssHash(parameters: Uint8Array): HashName | undefined {
   for (const [name, id, saltLength] of HASH_OIDS) {
     for (const hash of [sequence(oid(id), NULL), sequence(oid(id))]) {
@@ -93,7 +102,9 @@ export function signatureIdentifier(kind: KeyKind): {
   }
 }
 
-/** Checks `signature` over `message` by the holder of `spki`. False for anything that does not fit together. */
+/**
+ * Checks `signature` over `message` by the holder of `spki`. False for anything that does not fit together.
+ */
 export function verifySignature(
   algorithm: SignatureAlgorithm,
   spki: Bytes,
@@ -125,8 +136,8 @@ const CURVES = { p256, p384 } as const;
 const HASHES = { sha256, sha384, sha512 } as const;
 
 /**
- * ECDSA with a hash of another width than the curve. TLS 1.3 has no scheme for it, so providers have no method, but
- * certificates may be signed so: `openssl req` signs with SHA-256 whatever the curve.
+ * ECDSA with a hash of another width than the curve. TLS 1.3 has no scheme for it, so providers have no
+ * method, but certificates may be signed so: `openssl req` signs with SHA-256 whatever the curve.
  */
 function verifyMixedEcdsa(
   kind: 'p256' | 'p384',

@@ -1,4 +1,7 @@
-/** What a parsed certificate looks like (RFC 5280 §4). Data only: `x509.ts` makes it, everything else reads it. */
+/**
+ * What a parsed certificate looks like (RFC 5280 §4). Data only: `x509.ts` makes it, everything else reads
+ * it.
+ */
 import type { Bytes } from '../base/bytes.ts';
 import type { HashName, KeyKind } from '../crypto/suites.ts';
 
@@ -10,7 +13,10 @@ export interface Certificate {
   readonly tbs: Bytes;
   /** Content octets of the INTEGER: big-endian, never negative, at most 20; zero only in old roots. */
   readonly serial: Bytes;
-  /** DER of the issuer's Name. Names are compared byte for byte: both ends of q2q are ours, and folding invites tricks. */
+  /**
+   * DER of the issuer's Name. Names are compared byte for byte: both ends of q2q are ours, and folding
+   * invites tricks.
+   */
   readonly issuer: Bytes;
   /** DER of the subject's Name; an empty SEQUENCE for user leaves. */
   readonly subject: Bytes;
@@ -44,7 +50,10 @@ export interface Certificate {
 /** How a certificate is signed. Which scheme that is depends on the issuer's key as well. */
 export interface SignatureAlgorithm {
   readonly oid: string;
-  /** Undefined for an algorithm that is unknown or too weak (SHA-1, MD5, DSA): such a signature proves nothing. */
+  /**
+   * Undefined for an algorithm that is unknown or too weak (SHA-1, MD5, DSA): such a signature proves
+   * nothing.
+   */
   readonly family: 'ed25519' | 'ecdsa' | 'rsa-pkcs1' | 'rsa-pss' | undefined;
   readonly hash: HashName | undefined;
 }

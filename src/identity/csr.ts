@@ -1,6 +1,6 @@
 /**
- * Certification requests (PKCS#10, RFC 2986). A request carries a key and the proof that its maker holds it, nothing
- * else: names and extensions in it are wishes that our authority never reads.
+ * Certification requests (PKCS#10, RFC 2986). A request carries a key and the proof that its maker holds it,
+ * nothing else: names and extensions in it are wishes that our authority never reads.
  */
 import type { Bytes } from '../base/bytes.ts';
 import type { CryptoProvider, PrivateKey } from '../crypto/provider.ts';

@@ -1,9 +1,10 @@
 /**
  * Distinguished Encoding Rules (X.690 §8, §10, §11), strictly, as far as X.509 and PKCS need them.
  *
- * Reading: one-byte tags, definite minimal lengths, nothing left over, BOOLEAN 00 or FF, minimal INTEGER and OBJECT
- * IDENTIFIER, zero padding in BIT STRING, times as RFC 5280 §4.1.2.5 narrows them. Anything else is
- * `ERR_IDENTITY_DER`, whatever the bytes are. One value has one encoding, so what we parsed is what was signed.
+ * Reading: one-byte tags, definite minimal lengths, nothing left over, BOOLEAN 00 or FF, minimal INTEGER and
+ * OBJECT IDENTIFIER, zero padding in BIT STRING, times as RFC 5280 §4.1.2.5 narrows them. Anything else is
+ * `ERR_IDENTITY_DER`, whatever the bytes are. One value has one encoding, so what we parsed is what was
+ * signed.
  */
 import { type Bytes, compareBytes, concat, EMPTY, utf8 } from '../base/bytes.ts';
 import { IdentityError } from './errors.ts';

@@ -1,4 +1,7 @@
-/** A certificate in words, for `q2q cert show`: every line says one thing, and nothing hostile reaches the terminal. */
+/**
+ * A certificate in words, for `q2q cert show`: every line says one thing, and nothing hostile reaches the
+ * terminal.
+ */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { hex } from '../base/bytes.ts';
 import type { Certificate, Subtrees } from './certificate.ts';

@@ -1,4 +1,6 @@
-/** Distinguished names (RFC 5280 §4.1.2.4): structure checked, compared as bytes, decoded only to be shown. */
+/**
+ * Distinguished names (RFC 5280 §4.1.2.4): structure checked, compared as bytes, decoded only to be shown.
+ */
 import { type Bytes, compareBytes, equalBytes, fromUtf8 } from '../base/bytes.ts';
 import { DerReader, der, malformed, oid, sequence, setOf, TAG, utf8String } from './der.ts';
 import { OID, OID_NAMES } from './oid.ts';
@@ -55,8 +57,8 @@ export function isEmptyName(name: Uint8Array): boolean {
 }
 
 /**
- * True when `base` is `name` or one of its superiors: its RDNs are the first of the name's (§4.2.1.10). Both contents
- * are elements that carry their own length, so a prefix of bytes is a prefix of whole RDNs.
+ * True when `base` is `name` or one of its superiors: its RDNs are the first of the name's (§4.2.1.10). Both
+ * contents are elements that carry their own length, so a prefix of bytes is a prefix of whole RDNs.
  */
 export function isWithinSubtree(name: Bytes, base: Bytes): boolean {
   const held = new DerReader(name).any('name').value;
@@ -101,7 +103,10 @@ function showValue({ tag, value }: Attribute): string {
   return `#${[...value].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 }
 
-/** Control characters, direction marks and other invisible things become escapes; nothing can repaint a terminal. */
+/**
+ * Control characters, direction marks and other invisible things become escapes; nothing can repaint a
+ * terminal.
+ */
 export function printable(text: string): string {
   return text.replace(/[\p{C}\p{Zl}\p{Zp}\\,+]/gu, (char) =>
     char === ',' || char === '+' || char === '\\' ? `\\${char}` : `\\u{${char.codePointAt(0)!.toString(16)}}`,

@@ -1,7 +1,7 @@
 /**
  * Every way identity work can fail, in one table. Errors about files, text and configuration are thrown as
- * `IdentityError`; a chain that proves nothing is a value, `Refusal`, whose code names the rule that it broke.
- * The peer learns only the alert (RFC 9846 §6.2), never the text.
+ * `IdentityError`; a chain that proves nothing is a value, `Refusal`, whose code names the rule that it
+ * broke. The peer learns only the alert (RFC 9846 §6.2), never the text.
  */
 import { type ErrorDetails, type Fault, Q2qError } from '../base/errors.ts';
 
@@ -16,7 +16,9 @@ export type CertificateAlert =
   | 'access_denied'
   | 'certificate_required';
 
-/** Code: whose fault, what it means, which alert a handshake ends with (`certificate_unknown` unless given). */
+/**
+ * Code: whose fault, what it means, which alert a handshake ends with (`certificate_unknown` unless given).
+ */
 const TABLE = {
   // Formats
   ERR_IDENTITY_DER: ['remote', 'bytes are not strict DER of the expected shape', 'bad_certificate'],
@@ -79,6 +81,10 @@ const TABLE = {
 
 export type IdentityErrorCode = keyof typeof TABLE;
 
+type Unprefixed<Code> = Code extends `ERR_IDENTITY_${infer Rule}` ? Rule : never;
+/** What a code says behind its prefix. */
+export type IdentityRule = Unprefixed<IdentityErrorCode>;
+
 export interface IdentityErrorMeaning {
   readonly fault: Fault;
   readonly means: string;
@@ -105,8 +111,8 @@ export class IdentityError extends Q2qError<IdentityErrorCode> {
 }
 
 /**
- * Why a presented chain was refused. Returned, not thrown: a caller cannot forget it in a `catch`, and the type system
- * makes it choose between this and `VerifiedPeer`.
+ * Why a presented chain was refused. Returned, not thrown: a caller cannot forget it in a `catch`, and the
+ * type system makes it choose between this and `VerifiedPeer`.
  */
 export class Refusal extends IdentityError {
   /** Index into the chain as presented (0 = leaf); undefined when no single certificate is to blame. */

@@ -17,8 +17,8 @@ export async function makePrivateFolder(path: string): Promise<void> {
 }
 
 /**
- * Replaces `path` in one step. A reader, or a process started after a crash at any point, finds the old content or the new:
- * the bytes are on disk before the name points to them, and the name before we return.
+ * Replaces `path` in one step. A reader, or a process started after a crash at any point, finds the old
+ * content or the new: the bytes are on disk before the name points to them, and the name before we return.
  */
 export async function writeFileAtomic(path: string, content: string | Uint8Array): Promise<void> {
   const folder = dirname(path);

@@ -1,4 +1,6 @@
-/** GeneralName and GeneralSubtree (RFC 5280 §4.2.1.6, §4.2.1.10): reading. What they match is in `names.ts`. */
+/**
+ * GeneralName and GeneralSubtree (RFC 5280 §4.2.1.6, §4.2.1.10): reading. What they match is in `names.ts`.
+ */
 import type { Bytes } from '../base/bytes.ts';
 import type { CertificateNames, IpRange, NameConstraints, Subtrees } from './certificate.ts';
 import { context, DerReader, malformed, type Tlv } from './der.ts';
@@ -13,7 +15,9 @@ export const NAME_TAG: Readonly<Record<'email' | 'dns' | 'directory' | 'uri' | '
   ip: context(7),
 };
 
-/** otherName, x400Address, ediPartyName (constructed) and registeredID (primitive): recorded, never matched. */
+/**
+ * otherName, x400Address, ediPartyName (constructed) and registeredID (primitive): recorded, never matched.
+ */
 const OTHER_TAGS: readonly number[] = [context(0, true), context(3, true), context(5, true), context(8)];
 
 interface Collected {

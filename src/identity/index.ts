@@ -1,14 +1,16 @@
 /**
- * Who is at the other end. Keys, certificates, names and the one question that matters, `verifyPeer`, answered with a
- * proof or a refusal, never with a boolean.
+ * Who is at the other end. Keys, certificates, names and the one question that matters, `verifyPeer`,
+ * answered with a proof or a refusal, never with a boolean.
  *
- * Read in this order: `der`, `oid`, `pem` (formats); `certificate`, `x509` (what a certificate says); `peerId`,
- * `address` (what people call each other); `names` (what a name matches); `rules`, `path` (RFC 5280 §6);
- * `proofs`, `trust`, `verify` (who may speak for whom); `issue`, `csr`, `authority` (making certificates); `store` (keeping them).
+ * Read in this order: `der`, `oid`, `pem` (formats); `certificate`, `x509` (what a certificate says);
+ * `peerId`, `address` (what people call each other); `names` (what a name matches); `rules`, `path` (RFC 5280
+ * §6); `proofs`, `trust`, `verify` (who may speak for whom); `issue`, `csr`, `authority` (making
+ * certificates); `store` (keeping them).
  *
- * Three kinds of peer: a user device `alice@example.org` (rfc822Name, signed by its domain's root), a domain's server
- * or relay (dNSName, same root), and a key peer (self-signed, named by the hash of its key). Anchors are chosen by the
- * claimed domain; there is no pool of roots and no switch that weakens a check. Only noble is imported from outside.
+ * Three kinds of peer: a user device `alice@example.org` (rfc822Name, signed by its domain's root), a
+ * domain's server or relay (dNSName, same root), and a key peer (self-signed, named by the hash of its key).
+ * Anchors are chosen by the claimed domain; there is no pool of roots and no switch that weakens a check.
+ * Only noble is imported from outside.
  */
 export type { Address } from './address.ts';
 export {

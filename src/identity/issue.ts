@@ -36,7 +36,10 @@ export const BACKDATE: number = MINUTE;
 export const ROOT_LIFETIME: number = 10 * 365 * DAY;
 export const MAX_USER_LIFETIME: number = 7 * DAY;
 export const MAX_SERVER_LIFETIME: number = 90 * DAY;
-/** A key peer's certificate says nothing but its key, so a wrong clock should not lock it out: it reaches a day back. */
+/**
+ * A key peer's certificate says nothing but its key, so a wrong clock should not lock it out: it reaches a
+ * day back.
+ */
 const SELF_BACKDATE = DAY;
 const SELF_LIFETIME = 365 * DAY;
 
@@ -133,7 +136,10 @@ export function selfSignedIdentity(key: PrivateKey, now: number): Identity {
   return Object.freeze({ keyId, chain: Object.freeze([leaf]), signer: key, notAfter });
 }
 
-/** An enrolled identity from what its authority returned. Throws `ERR_IDENTITY_MISMATCH` when the key is another. */
+/**
+ * An enrolled identity from what its authority returned. Throws `ERR_IDENTITY_MISMATCH` when the key is
+ * another.
+ */
 export function identityFromChain(chain: readonly Uint8Array[], signer: Signer): Identity {
   const [first] = chain;
   if (first === undefined)
@@ -212,7 +218,10 @@ function keyUsage(usages: readonly KeyUsage[]): Bytes {
   return extension(OID.keyUsage, true, namedBits(usages.map((usage) => KEY_USAGES.indexOf(usage))));
 }
 
-/** Method (1) of §4.2.1.2: SHA-1 of the key's bits. A label that OpenSSL computes alike, not a proof of anything. */
+/**
+ * Method (1) of §4.2.1.2: SHA-1 of the key's bits. A label that OpenSSL computes alike, not a proof of
+ * anything.
+ */
 function keyIdentifier(spki: Bytes): Bytes {
   const reader = new DerReader(spki).sequence('spki');
   reader.any('algorithm');
@@ -228,8 +237,8 @@ function authorityKeyId(keyId: Bytes): Bytes {
 }
 
 /**
- * What a domain's root may sign: mailboxes, hosts and URIs of the domain; no IP address at all. The mail and URI bases
- * name the one host, for addresses have no sub-hosts; the DNS base covers hosts below, for relays.
+ * What a domain's root may sign: mailboxes, hosts and URIs of the domain; no IP address at all. The mail and
+ * URI bases name the one host, for addresses have no sub-hosts; the DNS base covers hosts below, for relays.
  */
 function domainConstraints(domain: string): Bytes {
   const text = utf8(domain);

@@ -16,8 +16,8 @@ const OTHER_FORMS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Reads the one private key of a PEM text; certificates beside it are passed over, for many tools keep both in one
- * file. The key itself never appears in an error.
+ * Reads the one private key of a PEM text; certificates beside it are passed over, for many tools keep both
+ * in one file. The key itself never appears in an error.
  */
 export function readPrivateKey(provider: CryptoProvider, pemText: string): PrivateKey {
   const block = onlyKey(parsePem(pemText));

@@ -8,8 +8,8 @@ export interface ChainLimits {
 }
 
 /**
- * Our own chains have two or three certificates of about 450 bytes, a root appended at enrolment included. Eight leaves room for
- * a user CA and two roots cross-signing each other; 64 KiB bounds what parsing keeps.
+ * Our own chains have two or three certificates of about 450 bytes, a root appended at enrolment included.
+ * Eight leaves room for a user CA and two roots cross-signing each other; 64 KiB bounds what parsing keeps.
  */
 export const PEER_CHAIN: ChainLimits = { certificates: 8, bytes: 65_536 };
 
@@ -20,11 +20,15 @@ export const WEB_CHAIN: ChainLimits = { certificates: 48, bytes: 131_072 };
 export interface PathLimits {
   /** Certificates of a path, leaf and anchor included. */
   readonly depth: number;
-  /** CAs between leaf and anchor that are not self-issued, counted as a path length is (RFC 5280 §4.2.1.9). */
+  /**
+   * CAs between leaf and anchor that are not self-issued, counted as a path length is (RFC 5280 §4.2.1.9).
+   */
   readonly intermediates: number;
   /** 100 P-384 checks by noble take half a second: the worst a stranger can cost us. */
   readonly signatures: number;
-  /** Candidates looked at, so that a web of cross-signed CAs cannot keep the search busy without signatures. */
+  /**
+   * Candidates looked at, so that a web of cross-signed CAs cannot keep the search busy without signatures.
+   */
   readonly steps: number;
   /** One name against one base; 250,000 take some tens of milliseconds. */
   readonly comparisons: number;

@@ -1,6 +1,7 @@
 /**
- * What a name in a certificate matches: host names and addresses (RFC 9525 §6), and the subtrees of name constraints
- * (RFC 5280 §4.2.1.10). Only subject alternative names count; the common name is for people to read.
+ * What a name in a certificate matches: host names and addresses (RFC 9525 §6), and the subtrees of name
+ * constraints (RFC 5280 §4.2.1.10). Only subject alternative names count; the common name is for people to
+ * read.
  */
 import { type Bytes, equalBytes } from '../base/bytes.ts';
 import type { Certificate, CertificateNames, IpRange, NameConstraints, Subtrees } from './certificate.ts';
@@ -13,7 +14,8 @@ export function matchesDns(pattern: string, host: string): boolean {
   const presented = pattern.toLowerCase();
   if (!isPresentedDns(presented)) return false;
   if (!presented.startsWith('*.')) return presented === host;
-  // The wildcard is one whole left-most label (§6.3), and leaves at least two labels: "*.com" is nobody's to hold.
+  // The wildcard is one whole left-most label (§6.3), and leaves at least two labels: "*.com" is nobody's to
+  // hold.
   const base = presented.slice(2);
   const dot = host.indexOf('.');
   return dot > 0 && base.includes('.') && host.slice(dot + 1) === base;
@@ -28,7 +30,10 @@ export function matchesIp(names: CertificateNames, address: Uint8Array): boolean
   return names.ip.some((ip) => equalBytes(ip, address));
 }
 
-/** A host name, with at most a wildcard for its first label. Underscores occur in the wild and match nothing of ours. */
+/**
+ * A host name, with at most a wildcard for its first label. Underscores occur in the wild and match nothing
+ * of ours.
+ */
 function isPresentedDns(name: string): boolean {
   const host = name.startsWith('*.') ? name.slice(2) : name;
   return name.length <= 253 && /^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$/.test(host);
@@ -91,8 +96,8 @@ export function formatIp(address: Uint8Array): string {
 /* ---- Name constraints ---- */
 
 /**
- * Why `certificate` breaks `constraints`, or undefined. `spend` is called once per comparison and throws when the
- * budget is gone. A name we cannot judge under a constraint of its kind counts as breaking it.
+ * Why `certificate` breaks `constraints`, or undefined. `spend` is called once per comparison and throws when
+ * the budget is gone. A name we cannot judge under a constraint of its kind counts as breaking it.
  */
 export function constraintViolation(
   certificate: Certificate,
@@ -128,7 +133,9 @@ interface Rules<Name, Read, B> {
   readonly read: (name: Name) => Read | undefined;
   /** Every host the name stands for lies within the base. */
   readonly permits: (name: Read, base: B) => boolean;
-  /** Some host the name stands for lies within the base; the same as `permits` for names without wildcards. */
+  /**
+   * Some host the name stands for lies within the base; the same as `permits` for names without wildcards.
+   */
   readonly excludes?: (name: Read, base: B) => boolean;
 }
 

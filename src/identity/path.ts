@@ -1,9 +1,11 @@
 /**
- * From a leaf to an anchor: path building (RFC 4158) and validation (RFC 5280 §6.1) in one depth-first search.
+ * From a leaf to an anchor: path building (RFC 4158) and validation (RFC 5280 §6.1) in one depth-first
+ * search.
  *
- * Each step adds an issuer below which everything found so far still holds: signature, CA rights, path length, name
- * constraints. A step that fails is undone and the next candidate tried, so a dead end never hides a good path. Work is
- * counted; when the budget is gone the search ends with a refusal, whatever it might still find.
+ * Each step adds an issuer below which everything found so far still holds: signature, CA rights, path
+ * length, name constraints. A step that fails is undone and the next candidate tried, so a dead end never
+ * hides a good path. Work is counted; when the budget is gone the search ends with a refusal, whatever it
+ * might still find.
  */
 import { type Bytes, equalBytes } from '../base/bytes.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
@@ -173,7 +175,10 @@ class Search {
   }
 }
 
-/** §6.1.4 (l)-(m): intermediates below count unless self-issued; the leaf never does. `limit` is our own, on the whole. */
+/**
+ * §6.1.4 (l)-(m): intermediates below count unless self-issued; the leaf never does. `limit` is our own, on
+ * the whole.
+ */
 function pathLengthFault(
   path: readonly Certificate[],
   issuer: Certificate,
@@ -203,7 +208,10 @@ function unknownIssuer(child: Certificate, tooDeep: boolean): Fault {
   };
 }
 
-/** One entity under one key, however often it was certified (RFC 4158 §2.4.2): going through it twice is a cycle. */
+/**
+ * One entity under one key, however often it was certified (RFC 4158 §2.4.2): going through it twice is a
+ * cycle.
+ */
 function isSameEntity(a: Certificate, b: Certificate): boolean {
   return equalBytes(a.spki, b.spki) && equalBytes(a.subject, b.subject);
 }

@@ -3,8 +3,8 @@
  *
  *     SHA-256(SubjectPublicKeyInfo) 32 bytes | checksum 2 bytes | version 1 byte  = 35 bytes = 56 characters
  *
- * The arithmetic is that of Tor's onion addresses v3. The key is hashed, not the certificate: certificates are renewed,
- * keys stay.
+ * The arithmetic is that of Tor's onion addresses v3. The key is hashed, not the certificate: certificates
+ * are renewed, keys stay.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { type Bytes, concat, utf8 } from '../base/bytes.ts';
@@ -23,8 +23,9 @@ export function peerId(spki: Uint8Array): string {
 }
 
 /**
- * Reads a key id as people hand it around: any case, and `-` or white space between groups. Returns the plain form.
- * Throws `ERR_IDENTITY_KEY_ID` when a character is wrong: any typing mistake fails the checksum with odds 65535:65536.
+ * Reads a key id as people hand it around: any case, and `-` or white space between groups. Returns the plain
+ * form. Throws `ERR_IDENTITY_KEY_ID` when a character is wrong: any typing mistake fails the checksum with
+ * odds 65535:65536.
  */
 export function parsePeerId(text: string): string {
   if (text.length > 2 * PEER_ID_LENGTH) throw refused(`${text.length} characters`);

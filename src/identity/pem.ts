@@ -1,6 +1,6 @@
 /**
- * PEM (RFC 7468), in the strict text encoding: whole lines, nothing around the blocks but white space. Every way a
- * file can be wrong has its own error, because people paste PEM by hand.
+ * PEM (RFC 7468), in the strict text encoding: whole lines, nothing around the blocks but white space. Every
+ * way a file can be wrong has its own error, because people paste PEM by hand.
  */
 import { base64, fromBase64 } from '../base/base64.ts';
 import type { Bytes } from '../base/bytes.ts';
@@ -17,8 +17,8 @@ const BEGIN = /^-----BEGIN ([A-Z0-9][A-Z0-9 ]{0,63})-----$/;
 const END = /^-----END ([A-Z0-9][A-Z0-9 ]{0,63})-----$/;
 
 /**
- * All blocks in order. Text around them is refused, for a damaged BEGIN line would read as text; bundles of public
- * roots carry comments, and their reader says `{ comments: true }`.
+ * All blocks in order. Text around them is refused, for a damaged BEGIN line would read as text; bundles of
+ * public roots carry comments, and their reader says `{ comments: true }`.
  */
 export function parsePem(text: string, options: { readonly comments?: boolean } = {}): PemBlock[] {
   if (text.length > MAX_TEXT)

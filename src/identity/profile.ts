@@ -1,6 +1,7 @@
 /**
  * How q2q writes names into certificates: `alice@example.org` as rfc822Name, the device beside it as a URI
- * `q2q://example.org/alice/laptop`. Host first and no userinfo, so that URI constraints reach it in every validator.
+ * `q2q://example.org/alice/laptop`. Host first and no userinfo, so that URI constraints reach it in every
+ * validator.
  */
 import type { CertificateNames } from './certificate.ts';
 

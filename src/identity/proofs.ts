@@ -1,13 +1,14 @@
 /**
- * Proof values. A `VerifiedPeer` exists only because a chain was verified: its constructor is closed, and the function
- * that opens it is imported by the verifier alone and not exported by the package.
+ * Proof values. A `VerifiedPeer` exists only because a chain was verified: its constructor is closed, and the
+ * function that opens it is imported by the verifier alone and not exported by the package.
  */
 import type { Certificate } from './certificate.ts';
 import type { DomainAnchors } from './trust.ts';
 
 /**
- * How sure we are of the name, strongest first: `verified` was compared by people; `pinned` is a key we were told to
- * expect; `domain` is vouched for by the domain's root; `tofu` by a root seen before; `key` says only "same key".
+ * How sure we are of the name, strongest first: `verified` was compared by people; `pinned` is a key we were
+ * told to expect; `domain` is vouched for by the domain's root; `tofu` by a root seen before; `key` says only
+ * "same key".
  */
 export type Assurance = 'verified' | 'pinned' | 'domain' | 'tofu' | 'key' | 'anonymous';
 

@@ -1,10 +1,10 @@
 /**
- * What a certificate must be by itself to stand somewhere in a path (RFC 5280 §4.2, §6.1.3-6.1.5): as the leaf, as a CA
- * on the way, as the anchor.
+ * What a certificate must be by itself to stand somewhere in a path (RFC 5280 §4.2, §6.1.3-6.1.5): as the
+ * leaf, as a CA on the way, as the anchor.
  *
- * Two sets of rules. `web` asks what §6 asks, and takes what OpenSSL users make by hand. `strict` also asks for what the
- * RFC's issuing rules and the CA/Browser Forum's profile (BR 7.1.2) demand; everything q2q issues fulfils it, and so it is what
- * peers are held to.
+ * Two sets of rules. `web` asks what §6 asks, and takes what OpenSSL users make by hand. `strict` also asks
+ * for what the RFC's issuing rules and the CA/Browser Forum's profile (BR 7.1.2) demand; everything q2q
+ * issues fulfils it, and so it is what peers are held to.
  */
 import { equalBytes } from '../base/bytes.ts';
 import type { Certificate } from './certificate.ts';
@@ -59,8 +59,8 @@ function endEntityFault(leaf: Certificate, rules: Rules): RuleFault | undefined 
 }
 
 /**
- * BR 7.1.4.3: a common name that repeats an alternative name does so character for character. We never match it, but
- * people and log files read it, and two spellings of one name are how they are fooled.
+ * BR 7.1.4.3: a common name that repeats an alternative name does so character for character. We never match
+ * it, but people and log files read it, and two spellings of one name are how they are fooled.
  */
 function commonNameFault(leaf: Certificate): RuleFault | undefined {
   for (const common of commonNames(leaf.subject)) {
@@ -90,7 +90,8 @@ export function caFault(ca: Certificate, rules: Rules): RuleFault | undefined {
 export function anchorFault(anchor: Certificate, rules: Rules): RuleFault | undefined {
   if (rules.strict) {
     if (anchor.extendedKeyUsage !== undefined) return fault('PROFILE', 'a root has an extended key usage');
-    // Nobody certified an anchor as far as we care, so it may go without (§4.2.1.1); if it says who did, then by key.
+    // Nobody certified an anchor as far as we care, so it may go without (§4.2.1.1); if it says who did, then
+    // by key.
     if (anchor.aki !== undefined && anchor.aki.keyId === undefined)
       return fault('PROFILE', 'a root has an authority key identifier without a key');
     if (anchor.aki?.hasIssuerAndSerial) return fault('PROFILE', 'a root names the certificate of its issuer');

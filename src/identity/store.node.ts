@@ -5,8 +5,9 @@
  *     anchors/<hash>.json      roots and withdrawn keys of one domain
  *     default                  the label used when none is named
  *
- * Folders are 0700, files 0600 and replaced in one step. Names come from the network, so file names are hashes of them:
- * `../x@d` is as good a name as any other. Processes may share the folder; the last writer of a file wins.
+ * Folders are 0700, files 0600 and replaced in one step. Names come from the network, so file names are
+ * hashes of them: `../x@d` is as good a name as any other. Processes may share the folder; the last writer of
+ * a file wins.
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';

@@ -1,4 +1,6 @@
-/** Where identities, their keys and the roots of domains are kept: the interface, and the store that forgets. */
+/**
+ * Where identities, their keys and the roots of domains are kept: the interface, and the store that forgets.
+ */
 import type { PrivateKey } from '../crypto/provider.ts';
 import { parseDomain } from './address.ts';
 import { IdentityError } from './errors.ts';
@@ -7,14 +9,17 @@ import { identityFromChain } from './issue.ts';
 import { type DomainAnchors, Trust } from './trust.ts';
 
 /**
- * Every method rejects with an `IdentityError` (`ERR_IDENTITY_STORE…`). A label is an identity's name: `alice@example.org`, or
- * `key:<id>` for a key peer.
+ * Every method rejects with an `IdentityError` (`ERR_IDENTITY_STORE…`). A label is an identity's name:
+ * `alice@example.org`, or `key:<id>` for a key peer.
  */
 export interface IdentityStore {
   /** Labels, sorted. */
   list(): Promise<readonly string[]>;
   get(label: string): Promise<Identity | undefined>;
-  /** Replaces what is stored under the identity's label; `ERR_IDENTITY_MISMATCH` when the key is another. The first identity put becomes the default. */
+  /**
+   * Replaces what is stored under the identity's label; `ERR_IDENTITY_MISMATCH` when the key is another. The
+   * first identity put becomes the default.
+   */
   put(identity: Identity, key: PrivateKey): Promise<void>;
   remove(label: string): Promise<void>;
   /** The label used when the person names none. */

@@ -1,7 +1,7 @@
 /**
- * Whom we believe, as an immutable value: roots per domain. There is no pool of roots: a chain is checked only against
- * the anchors of the domain whose name it claims, so the root of example.com cannot speak for example.org even if it
- * carries no name constraints (SPIFFE Trust Domain and Bundle makes the same rule).
+ * Whom we believe, as an immutable value: roots per domain. There is no pool of roots: a chain is checked
+ * only against the anchors of the domain whose name it claims, so the root of example.com cannot speak for
+ * example.org even if it carries no name constraints (SPIFFE Trust Domain and Bundle makes the same rule).
  */
 import { parseDomain } from './address.ts';
 import type { Certificate } from './certificate.ts';
@@ -22,7 +22,9 @@ export class Trust {
     Object.freeze(this);
   }
 
-  /** Later entries for one domain replace earlier ones. Throws `ERR_IDENTITY_ADDRESS` for a malformed domain. */
+  /**
+   * Later entries for one domain replace earlier ones. Throws `ERR_IDENTITY_ADDRESS` for a malformed domain.
+   */
   static of(anchors: readonly DomainAnchors[]): Trust {
     return new Trust(new Map(anchors.map(normalised)));
   }

@@ -1,6 +1,7 @@
 /**
- * Who may speak for whom among q2q's own peers. Each function takes a chain as it came off the wire and gives a proof or a refusal;
- * that the peer also holds the leaf's key is for the handshake to show (RFC 9846 §4.5.3).
+ * Who may speak for whom among q2q's own peers. Each function takes a chain as it came off the wire and gives
+ * a proof or a refusal; that the peer also holds the leaf's key is for the handshake to show (RFC 9846
+ * §4.5.3).
  *
  * The profile: a user's leaf names one mailbox and at most one `q2q:` URI that repeats it; a server's leaf
  * names hosts and no mailbox; a key peer's leaf signs itself and its names mean nothing.
@@ -63,8 +64,8 @@ export function verifyPeer(
 }
 
 /**
- * For enrolment: the chain must hold a root whose SHA-256(SPKI) is the invite's pin, and lead from the domain's server to
- * it. The proof's `anchors` carry that root, to be stored.
+ * For enrolment: the chain must hold a root whose SHA-256(SPKI) is the invite's pin, and lead from the
+ * domain's server to it. The proof's `anchors` carry that root, to be stored.
  */
 export function verifyPinnedDomain(
   chain: readonly Uint8Array[],
@@ -184,8 +185,8 @@ function deniedFault(
 }
 
 /**
- * The holder of a key we were told. The key is the name, so that is enough; if it is also an enrolled user whose chain
- * holds, the proof says so. A withdrawn key stays withdrawn.
+ * The holder of a key we were told. The key is the name, so that is enough; if it is also an enrolled user
+ * whose chain holds, the proof says so. A withdrawn key stays withdrawn.
  */
 function verifyKey(situation: Situation, id: string, trust: Trust): VerifiedPeer | Refusal {
   const { leaf } = situation.presented;

@@ -1,6 +1,6 @@
 /**
- * Verification against a PKI that is not ours: `q2q tls connect` and `q2q tls serve --ca`. The roots are an explicit
- * list; the exact certificate of the peer may be one of them.
+ * Verification against a PKI that is not ours: `q2q tls connect` and `q2q tls serve --ca`. The roots are an
+ * explicit list; the exact certificate of the peer may be one of them.
  */
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { parseDomain } from './address.ts';
@@ -25,7 +25,10 @@ export interface WebOptions {
   readonly maxIntermediates?: number;
 }
 
-/** A server by its host name or address (RFC 9525). Throws `ERR_IDENTITY_ADDRESS` when what is wanted is neither. */
+/**
+ * A server by its host name or address (RFC 9525). Throws `ERR_IDENTITY_ADDRESS` when what is wanted is
+ * neither.
+ */
 export function verifyServer(
   chain: readonly Uint8Array[],
   expected: { readonly dns?: string; readonly ip?: string },

@@ -1,6 +1,6 @@
 /**
- * Certificates (RFC 5280 §4.1): bytes to a frozen value, or `ERR_IDENTITY_MALFORMED`. Here is checked what every
- * certificate must fulfil by itself; what depends on its place in a path is in `path.ts`.
+ * Certificates (RFC 5280 §4.1): bytes to a frozen value, or `ERR_IDENTITY_MALFORMED`. Here is checked what
+ * every certificate must fulfil by itself; what depends on its place in a path is in `path.ts`.
  */
 import { type Bytes, equalBytes } from '../base/bytes.ts';
 import { parseSpki } from '../crypto/spki.ts';

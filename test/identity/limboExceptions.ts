@@ -1,7 +1,7 @@
 /**
- * Where we differ from x509-limbo's expectation, and why. `web` is the rule set of `q2q tls`, `strict` the one peers
- * are held to (src/identity/rules.ts). The suite itself marks some cases as conflicting with others; no single set of
- * rules can pass them all. A case's id is looked up here only after the verdict.
+ * Where we differ from x509-limbo's expectation, and why. `web` is the rule set of `q2q tls`, `strict` the
+ * one peers are held to (src/identity/rules.ts). The suite itself marks some cases as conflicting with
+ * others; no single set of rules can pass them all. A case's id is looked up here only after the verdict.
  */
 export interface LimboException {
   readonly id: string;

@@ -1,4 +1,6 @@
-/** OpenSSL as an outside judge: it reads and verifies what we write, and we read and verify what it writes. */
+/**
+ * OpenSSL as an outside judge: it reads and verifies what we write, and we read and verify what it writes.
+ */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -108,7 +110,8 @@ describe.runIf(found)('openssl', () => {
   test.each(KINDS)(
     '%s: its keys, requests, roots and chains are read and verified here',
     (_, algorithm, kind) => {
-      // RFC 9846 §4.3.3 fixes the salt to the digest's length; OpenSSL's own default is the longest that fits.
+      // RFC 9846 §4.3.3 fixes the salt to the digest's length; OpenSSL's own default is the longest that
+      // fits.
       const salt = kind === 'rsa-pss' ? ['-sigopt', 'rsa_pss_saltlen:-1'] : [];
       openssl('genpkey', '-algorithm', ...algorithm, '-out', 'ca.key');
       openssl('genpkey', '-algorithm', ...algorithm, '-out', 'leaf.key');

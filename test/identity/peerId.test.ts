@@ -5,8 +5,8 @@ import { provider } from '../../src/crypto/node.node.ts';
 import { groupPeerId, IdentityError, parsePeerId, peerId } from '../../src/identity/index.ts';
 
 /**
- * Facts that must never change: ids are printed, pasted and stored. Worked out apart, with Python's hashlib and base64.
- * The first key is that of RFC 8410 §10.1, the second the base point of P-256.
+ * Facts that must never change: ids are printed, pasted and stored. Worked out apart, with Python's hashlib
+ * and base64. The first key is that of RFC 8410 §10.1, the second the base point of P-256.
  */
 const VECTORS: readonly (readonly [string, string])[] = [
   [
