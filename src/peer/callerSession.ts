@@ -68,6 +68,7 @@ export class CallerSession {
         local: identity,
         protocol,
         path: this.#path,
+        sessionStats: () => this.#session.stats(),
       });
       channel.closed.then(this.#released, this.#released);
       return channel;

@@ -6,6 +6,7 @@ import { deferred } from '../base/deferred.ts';
 import type { Q2qError } from '../base/errors.ts';
 import { Events } from '../base/events.ts';
 import type { Identity, PeerIdentity } from '../identity/index.ts';
+import type { MuxStats } from '../mux/index.ts';
 import type { Negotiated } from '../tls/index.ts';
 import type { Link, LinkHandler, LinkInfo } from '../transport/link.ts';
 import type { SecureLink, SecureStats } from './secureLink.ts';
@@ -28,6 +29,8 @@ export interface ChannelFacts {
   readonly local: Pick<Identity, 'keyId' | 'name' | 'device'>;
   readonly protocol: string;
   readonly path: ChannelPath;
+  /** Counters of the session A⇄B, which the channel shares with others to the same peer. */
+  readonly sessionStats?: () => MuxStats;
 }
 
 export interface ChannelEvents {
@@ -102,6 +105,11 @@ export class Channel implements Link, AsyncDisposable {
 
   get stats(): SecureStats {
     return this.#link.stats;
+  }
+
+  /** Counters of the session that carries this channel and others to the same peer: frames, bytes, round trip. */
+  get sessionStats(): MuxStats | undefined {
+    return this.#facts.sessionStats?.();
   }
 
   get buffered(): number {

@@ -74,6 +74,7 @@ export class ListenerSession {
       local: this.#options.identity,
       protocol: entry.protocol,
       path: this.#options.path,
+      sessionStats: () => this.#session.stats(),
     });
     await this.#handle(channel, entry);
   }
