@@ -20,6 +20,7 @@ import { Inbox } from './inbox.ts';
 import { Keepalive } from './keepalive.ts';
 import { type MuxLimits, resolveLimits } from './limits.ts';
 import { Outbox } from './outbox.ts';
+import { Pings } from './pings.ts';
 import { encodeSettings, type PeerSettings } from './settings.ts';
 import { type Counters, type MuxStats, newCounters } from './stats.ts';
 import { type MuxStream, Owed } from './stream.ts';
@@ -49,9 +50,6 @@ export interface ChannelAccount {
   readonly consumed: number;
 }
 
-/** PINGs that are remembered while unanswered; an answer to a newer one answers all before it. */
-const MAX_PINGS = 64;
-
 /** GOAWAY codes that end the session at once; any other announces an orderly end. */
 const FATAL: ReadonlySet<number> = new Set([
   WireCode.protocol,
@@ -76,8 +74,7 @@ export class MuxSession {
   #peerDraining = false;
   #over = false;
   #error: MuxError | undefined;
-  #pingSeq = 0;
-  readonly #pings = new Map<number, number>(); // seq → when it was asked for
+  readonly #pings = new Pings();
 
   constructor(init: MuxSessionInit) {
     if (init.nonce.length !== NONCE_LENGTH)
@@ -259,11 +256,10 @@ export class MuxSession {
 
   /** Asks for a sign of life; `pong` events with this number or a higher one answer it. */
   ping(now: number): number {
-    if (this.#over) return this.#pingSeq;
-    if (!this.#outbox.pingUnsent) this.#pings.set(++this.#pingSeq, now);
-    if (this.#pings.size > MAX_PINGS) this.#pings.delete(this.#pings.keys().next().value!);
-    this.#outbox.ping(this.#pingSeq);
-    return this.#pingSeq;
+    if (this.#over) return this.#pings.newest;
+    const seq = this.#outbox.pingUnsent ? this.#pings.newest : this.#pings.ask(now);
+    this.#outbox.ping(seq);
+    return seq;
   }
 
   /** Takes no new channels any more; the open ones go on. */
@@ -336,10 +332,8 @@ export class MuxSession {
 
   /** False when no such question is open. */
   #onPong(seq: number): boolean {
-    const asked = this.#pings.get(seq);
-    if (asked === undefined) return false;
-    for (const earlier of this.#pings.keys()) if (earlier <= seq) this.#pings.delete(earlier);
-    const rtt = Math.max(0, this.#keepalive.heardAt - asked);
+    const rtt = this.#pings.answer(seq, this.#keepalive.heardAt);
+    if (rtt === undefined) return false;
     this.#counters.rtt = rtt;
     this.#events.push({ type: 'pong', seq, rtt });
     return true;
@@ -386,7 +380,6 @@ export class MuxSession {
     this.#error = error;
     this.#outbox.fail(goaway);
     this.#table.clear();
-    this.#pings.clear();
     this.#events.push({ type: 'closed', error });
   }
 }

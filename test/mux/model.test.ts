@@ -115,7 +115,9 @@ class Model {
     const id = this.idAt(channel, name);
     if (half.finished || half.abandoned || mux.account(id) === undefined) return;
     const before = mux.account(id)!.queued;
-    mux.write(id, pattern(half.seed, half.written, size));
+    const bytes = pattern(half.seed, half.written, size);
+    const [one, two] = [Math.floor(size / 3), Math.floor(size / 2)];
+    mux.write(id, size % 2 === 0 ? bytes : [bytes.slice(0, one), bytes.slice(one, two), bytes.slice(two)]);
     const taken = (mux.account(id)?.queued ?? before) - before;
     expect([0, size]).toContain(taken);
     half.written += taken;
