@@ -9,7 +9,7 @@
 import { equalBytes } from '../base/bytes.ts';
 import type { Certificate } from './certificate.ts';
 import { commonNames, isEmptyName } from './distinguishedName.ts';
-import type { IdentityErrorCode } from './errors.ts';
+import type { IdentityErrorCode, IdentityRule } from './errors.ts';
 import { formatIp, parseIp } from './names.ts';
 import { OID } from './oid.ts';
 
@@ -164,13 +164,6 @@ function showTime(time: number): string {
   return Number.isFinite(time) ? new Date(time).toISOString().replace('.000', '') : 'no time at all';
 }
 
-function fault(rule: RuleName, message: string): RuleFault {
+function fault(rule: IdentityRule, message: string): RuleFault {
   return { code: `ERR_IDENTITY_${rule}`, message };
 }
-
-type RuleName =
-  Extract<IdentityErrorCode, string> extends infer Code
-    ? Code extends `ERR_IDENTITY_${infer Rule}`
-      ? Rule
-      : never
-    : never;

@@ -13,7 +13,7 @@ import { parseDomain, parseName } from './address.ts';
 import { verifySignature } from './algorithms.ts';
 import type { Certificate } from './certificate.ts';
 import { type PresentedChain, readChain, refusalOf } from './chain.ts';
-import { IdentityError, type IdentityErrorCode, Refusal } from './errors.ts';
+import { IdentityError, type IdentityRule, Refusal } from './errors.ts';
 import { PEER_CHAIN } from './limits.ts';
 import { findPath } from './path.ts';
 import { parsePeerId, peerId } from './peerId.ts';
@@ -243,13 +243,7 @@ export function earliestEnd(path: readonly Certificate[]): number {
   return Math.min(...path.map((certificate) => certificate.notAfter));
 }
 
-type RefusalRule = IdentityErrorCode extends infer Code
-  ? Code extends `ERR_IDENTITY_${infer Rule}`
-    ? Rule
-    : never
-  : never;
-
 /** A fault of the leaf. */
-function refused(rule: RefusalRule, message: string): Refusal {
+function refused(rule: IdentityRule, message: string): Refusal {
   return new Refusal(`ERR_IDENTITY_${rule}`, message, 0);
 }
