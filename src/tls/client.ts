@@ -110,6 +110,7 @@ function shareOf({ groups }: Settings, { group: name, share }: KeyExchange): ext
 
 function sendOffer(hello: ClientHello, keyExchange: KeyExchange, out: Output): Offer {
   const message = encodeClientHello(hello);
+  out.own(keyExchange);
   out.send('client_hello', message);
   return { hello, message, offered: new Set(hello.extensions.list.map(({ type }) => type)), keyExchange };
 }
@@ -150,6 +151,7 @@ class ExpectServerHello implements State {
     const hash = transcript.current();
     const clientSecret = schedule.clientTraffic(hash);
     const serverSecret = schedule.serverTraffic(hash);
+    out.own(schedule, clientSecret, serverSecret);
     const { random } = this.#offer.hello;
     out.keyLog('CLIENT_HANDSHAKE_TRAFFIC_SECRET', random, clientSecret.dangerousExpose());
     out.keyLog('SERVER_HANDSHAKE_TRAFFIC_SECRET', random, serverSecret.dangerousExpose());
@@ -396,6 +398,7 @@ class ExpectFinished implements State {
     };
     application.destroy();
     serverSecret.destroy();
+    out.own(secrets.read, secrets.write, secrets.exporter);
     out.keyLog('CLIENT_TRAFFIC_SECRET_0', random, secrets.write.dangerousExpose());
     out.keyLog('SERVER_TRAFFIC_SECRET_0', random, secrets.read.dangerousExpose());
     out.keyLog('EXPORTER_SECRET', random, secrets.exporter.dangerousExpose());

@@ -22,7 +22,7 @@ import { RecordWriter } from './record/writer.ts';
 import type { TrafficKeys } from './schedule/schedule.ts';
 import type { Transcript } from './schedule/transcript.ts';
 import type { Seam } from './seam.ts';
-import type { Output, State } from './state.ts';
+import type { Destroyable, Output, State } from './state.ts';
 import { advance, POISONED, Suspended } from './state.ts';
 import { Traffic } from './traffic.ts';
 
@@ -44,6 +44,7 @@ export class TlsConnection {
   #readClosed = false;
   #writeClosed = false;
   #updateDue = false;
+  #owned: Destroyable[] = [];
   #error: TlsError | undefined;
 
   /** @internal Made by `ClientContext.connect` and `ServerContext.accept`. */
@@ -257,13 +258,15 @@ export class TlsConnection {
       this.#events.push({ type: 'op', id: ++this.#opId, op: state.op });
     } else if (state instanceof Traffic && this.#traffic === undefined) {
       this.#traffic = state;
+      this.#owned = []; // what is left of the handshake's secrets is the open state's now
       this.#events.push({ type: 'handshake', negotiated: state.negotiated });
     }
   }
 
-  #makeOutput({ keyLog }: TlsConfig, seam: Seam): Output {
+  #makeOutput(config: TlsConfig, seam: Seam): Output {
     const writer = this.#writer;
     const reader = this.#reader;
+    let { keyLog } = config;
     let sentChangeCipherSpec = false;
     return {
       send: (name: HandshakeName, message: Bytes, transcript?: Transcript): void => {
@@ -285,6 +288,13 @@ export class TlsConnection {
       readKeys: (keys: TrafficKeys, aligned: RecordAligned): void => reader.setKeys(keys, aligned),
       keyLog: (label: KeyLogLabel, clientRandom: Uint8Array, secret: Uint8Array): void =>
         keyLog?.(keyLogLine(label, clientRandom, secret)),
+      adopt: (chosen: TlsConfig): void => {
+        keyLog = chosen.keyLog;
+        writer.maxPlaintext = chosen.maxPlaintext;
+      },
+      own: (...secrets: readonly Destroyable[]): void => {
+        this.#owned.push(...secrets);
+      },
       answerKeyUpdate: (): void => {
         if (!this.#writeClosed) this.#updateDue = true;
       },
@@ -350,6 +360,8 @@ export class TlsConnection {
     this.#writer.destroy();
     this.#reader.destroy();
     this.#traffic?.destroy();
+    for (const secret of this.#owned) secret.destroy();
+    this.#owned = [];
   }
 }
 

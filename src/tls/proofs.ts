@@ -116,6 +116,12 @@ export class Anonymous {
 
 export type PeerProof = Authenticated | Anonymous;
 
+/** For callers without types. */
+export function isPeerProof(value: PeerProof): boolean {
+  if (!(value instanceof Authenticated)) return Anonymous.isProof(value);
+  return IdentityVerified.isProof(value.identity) && SignatureVerified.isProof(value.signature);
+}
+
 /** The peer's Finished covers the handshake as we saw it (§4.5.3). */
 export class FinishedVerified {
   readonly #proof = true;

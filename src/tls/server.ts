@@ -87,6 +87,7 @@ class ExpectClientHello implements State {
       const settings = choose.settingsOf(answer);
       if (settings === undefined)
         throw new TlsError('ERR_TLS_OP', 'context choice answered with something that is no ServerContext');
+      later.adopt(settings.config);
       return answerHello({ ...this.#start, settings }, offer, message, later);
     });
   }
@@ -208,6 +209,7 @@ function sendFlight(
   const hash = transcript.current();
   const clientSecret = schedule.clientTraffic(hash);
   const serverSecret = schedule.serverTraffic(hash);
+  out.own(schedule, clientSecret, serverSecret);
   out.keyLog('CLIENT_HANDSHAKE_TRAFFIC_SECRET', hello.random, clientSecret.dangerousExpose());
   out.keyLog('SERVER_HANDSHAKE_TRAFFIC_SECRET', hello.random, serverSecret.dangerousExpose());
   out.writeKeys(serverSecret.keys());
@@ -268,6 +270,7 @@ function sendFinished({ schedule, serverSecret, transcript, random }: Flight, ou
     exporter: application.exporter(hash),
   };
   application.destroy();
+  out.own(secrets.read, secrets.write, secrets.exporter);
   out.keyLog('CLIENT_TRAFFIC_SECRET_0', random, secrets.read.dangerousExpose());
   out.keyLog('SERVER_TRAFFIC_SECRET_0', random, secrets.write.dangerousExpose());
   out.keyLog('EXPORTER_SECRET', random, secrets.exporter.dangerousExpose());

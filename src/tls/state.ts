@@ -4,6 +4,7 @@
  * message its owner holds `POISONED`, so that a throw or a re-entrant call can never continue from a stale state.
  */
 import type { Bytes } from '../base/bytes.ts';
+import type { TlsConfig } from './config.ts';
 import { misuse, unexpectedMessage } from './errors.ts';
 import type { Op, OpAnswer } from './events.ts';
 import type { KeyLogLabel } from './keylog.ts';
@@ -19,6 +20,10 @@ export interface State {
   handle(message: HandshakeMessage, out: Output): State;
 }
 
+export interface Destroyable {
+  destroy(): void;
+}
+
 /** What a state may do to its connection. */
 export interface Output {
   /** Adds a handshake message to the flight and to the transcript. */
@@ -31,6 +36,10 @@ export interface Output {
   /** The proof says that no byte under the old key is left over. */
   readKeys(keys: TrafficKeys, aligned: RecordAligned): void;
   keyLog(label: KeyLogLabel, clientRandom: Uint8Array, secret: Uint8Array): void;
+  /** Another context was chosen: its record size and key log count from here on. */
+  adopt(config: TlsConfig): void;
+  /** Secrets of the handshake, destroyed with the connection if it fails before they were. */
+  own(...secrets: readonly Destroyable[]): void;
   /** The peer asked for a KeyUpdate: one answer before our next record, however often it asks. */
   answerKeyUpdate(): void;
 }

@@ -7,8 +7,8 @@ import type { HandshakeName } from './messages/codePoints.ts';
 import type { HandshakeMessage } from './messages/handshake.ts';
 import { decodeKeyUpdate, encodeKeyUpdate } from './messages/keyUpdate.ts';
 import { decodeNewSessionTicket } from './messages/newSessionTicket.ts';
-import type { FinishedVerified, PeerProof } from './proofs.ts';
-import { Authenticated, RecordAligned } from './proofs.ts';
+import type { PeerProof } from './proofs.ts';
+import { Authenticated, FinishedVerified, isPeerProof, RecordAligned } from './proofs.ts';
 import type { Exporter } from './schedule/exporter.ts';
 import type { TrafficSecret } from './schedule/schedule.ts';
 import type { Output, State } from './state.ts';
@@ -36,7 +36,8 @@ export class Traffic implements State {
   #tickets = 0;
 
   /** The proofs are demanded, not used: to have them is to have done the checks. */
-  constructor(agreement: Agreement, peer: PeerProof, _finished: FinishedVerified, secrets: TrafficSecrets) {
+  constructor(agreement: Agreement, peer: PeerProof, finished: FinishedVerified, secrets: TrafficSecrets) {
+    if (!isPeerProof(peer) || !FinishedVerified.isProof(finished)) throw new TypeError('proofs are missing');
     this.accepts = agreement.role === 'client' ? ['new_session_ticket', 'key_update'] : ['key_update'];
     this.negotiated = Object.freeze({ ...agreement, ...peerFacts(peer) });
     this.#exporter = secrets.exporter;

@@ -154,6 +154,21 @@ describe('the choice of a context', () => {
     expect(outcome(() => good)).toBe('open');
   });
 
+  it('takes its record size and key log over', () => {
+    const lines: string[] = [];
+    const chosen = new ServerContext(
+      { ...server, maxPlaintext: 100, clientCertificate: 'none', keyLog: (line) => lines.push(line) },
+      node,
+    );
+    const front = new ServerContext(server, node, { choose: () => chosen });
+    const client = new ClientContext({ verifier: pki.serverVerifier() }, node);
+    const ends = { client: new End(client.connect({ serverName: DOMAIN })), server: new End(front.accept()) };
+    pump(ends);
+    expect(lines.length).toBe(5);
+    ends.server.connection.write(new Uint8Array(250));
+    expect(ends.server.connection.takeOutput().length).toBe(3);
+  });
+
   it('fails closed when it throws, or answers with something else', () => {
     expect(
       outcome(() => {

@@ -12,7 +12,7 @@ import {
 } from '../limits.ts';
 import type { HandshakeMessage } from '../messages/handshake.ts';
 import { HandshakeJoiner } from '../messages/handshake.ts';
-import type { RecordAligned } from '../proofs.ts';
+import { RecordAligned } from '../proofs.ts';
 import type { TrafficKeys } from '../schedule/schedule.ts';
 import { Deframer } from './deframer.ts';
 import { ContentType, HEADER_LENGTH } from './header.ts';
@@ -50,7 +50,8 @@ export class RecordReader {
   }
 
   /** The proof says that the joiner holds nothing that came under the old key. */
-  setKeys(keys: TrafficKeys, _aligned: RecordAligned): void {
+  setKeys(keys: TrafficKeys, aligned: RecordAligned): void {
+    if (!RecordAligned.isProof(aligned)) throw new TypeError('the proof of alignment is missing');
     this.#opener?.destroy();
     this.#opener = new Opener(keys);
     this.#epoch++;

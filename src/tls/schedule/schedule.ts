@@ -66,6 +66,10 @@ export class HandshakeSchedule {
     const zeros = new Uint8Array(this.#kit.suite.hashLength);
     return new ApplicationSchedule(this.#kit, extractNext(this.#kit, this.#secret, zeros));
   }
+
+  destroy(): void {
+    this.#secret.destroy();
+  }
 }
 
 export class ApplicationSchedule {
