@@ -8,7 +8,6 @@
  * pulling from the engine, and the next chunk that arrives then pauses the link below.
  */
 import { ChunkQueue } from '../base/chunks.ts';
-import type { Clock } from '../base/clock.ts';
 import { type Q2qError, toError } from '../base/errors.ts';
 import {
   MAX_PLAINTEXT,
@@ -22,6 +21,9 @@ import {
 } from '../tls/index.ts';
 import type { Link, LinkHandler, LinkInfo } from '../transport/link.ts';
 import { SecureError } from './secureErrors.ts';
+import type { SecureLinkHooks, SecureStats } from './secureTypes.ts';
+
+export type { SecureStats };
 
 /**
  * Plaintext gathered before it is encrypted without waiting for the end of the microtask (Twisted's number, 64,000):
@@ -30,26 +32,6 @@ import { SecureError } from './secureErrors.ts';
 const AGGREGATE: number = 64 * 1024;
 
 const CLOSE_TIMEOUT = 2_000;
-
-export interface SecureStats {
-  readonly plaintextIn: number;
-  readonly plaintextOut: number;
-  readonly wireIn: number;
-  readonly wireOut: number;
-  /** Records that brought application data. */
-  readonly recordsIn: number;
-  /** Records of every kind. */
-  readonly recordsOut: number;
-}
-
-export interface SecureLinkHooks {
-  readonly clock: Clock;
-  readonly closeTimeout?: number;
-  /** The handshake is complete. */
-  readonly opened: () => void;
-  /** It failed; nothing follows. */
-  readonly failed: (error: Error) => void;
-}
 
 /** Made by `secure` and `startTls` only. */
 export class SecureLink implements Link {
@@ -77,6 +59,7 @@ export class SecureLink implements Link {
   #notifySeen = false;
   #error: Q2qError | undefined;
   #cancelDeadline: () => void = () => {};
+  #cancelCut: () => void = () => {};
 
   constructor(below: Link, connection: TlsConnection, hooks: SecureLinkHooks) {
     const { local, remote } = below.info;
@@ -348,8 +331,9 @@ export class SecureLink implements Link {
   }
 
   #onBelowClosed(error: Q2qError | undefined): void {
-    if (this.#phase === 'done') return;
     this.#belowClosed = true;
+    this.#cancelCut();
+    if (this.#phase === 'done') return;
     if (this.#notifySent && this.#notifySeen) this.#finish(undefined);
     else if (error !== undefined) this.#finish(error);
     else {
@@ -396,7 +380,8 @@ export class SecureLink implements Link {
     this.#pending.clear();
     this.#sendOutput();
     this.#below.close();
-    this.#hooks.clock.after(this.#closeTimeout(), () => this.#below.reset());
+    if (this.#belowClosed) return;
+    this.#cancelCut = this.#hooks.clock.after(this.#closeTimeout(), () => this.#below.reset());
   }
 
   #finish(error: Q2qError | undefined): void {

@@ -338,7 +338,7 @@ describe('the end of a secure link', () => {
   });
 
   test('a damaged record is fatal: the data before it arrives, the alert reaches the other end', async () => {
-    const { a, b, raw } = await over();
+    const { a, b, raw, clock } = await over();
     a.link.send(utf8('good'));
     await b.until('good', () => b.text === 'good');
     raw[0].send(new Uint8Array([23, 3, 3, 0, 32, ...new Uint8Array(32)])); // not made by the engine
@@ -346,6 +346,8 @@ describe('the end of a secure link', () => {
     await a.until('closed', () => a.isClosed);
     expect(b.closes).toMatchObject([{ code: 'ERR_TLS_RECORD_MAC', alertFrom: 'local' }]);
     expect(a.closes).toMatchObject([{ code: 'ERR_TLS_ALERT', alert: 'bad_record_mac', alertFrom: 'peer' }]);
+    await pause(5);
+    expect(clock.pending).toBe(0);
   });
 
   test('the data before a failure reaches a reader that was paused', async () => {
