@@ -120,6 +120,96 @@ describe('one slow channel harms no other', () => {
   });
 });
 
+describe('pausing', () => {
+  it('readers that pause and resume each other at random lose and reorder nothing', async () => {
+    for (let seed = 0; seed < 20; seed++) {
+      const random = new SeededRandom(seed);
+      const { a, b } = pairOf({
+        chunk: (n) => random.int(1, n),
+        limits: { initialCredit: 8_192, maxFrame: 512 },
+      });
+      const channels: ChannelLink[] = [];
+      const logs: LinkLog[] = [];
+      const stir = (): void => {
+        const channel = channels[random.int(0, channels.length - 1)]!;
+        if (random.next() < 0.4) channel.pause();
+        else channel.resume();
+      };
+      acceptAll(b, (channel) => {
+        channels.push(channel);
+        const seed = Number(channel.name);
+        logs.push(exercise(channel, { reads: seed, writes: { seed, length: 0 }, onData: stir }));
+      });
+      const there = Array.from({ length: 5 }, (_, i) =>
+        exercise(a.open(String(i)), { writes: { seed: i, length: 30_000, step: 1_000 } }),
+      );
+      for (let round = 0; round < 2_000 && [...there, ...logs].some((log) => log.closes === 0); round++) {
+        await settleMicrotasks();
+        for (const channel of channels) if (random.next() < 0.5) channel.resume();
+      }
+      for (const log of there) expect(log).toMatchObject({ closes: 1, error: undefined });
+      for (const log of logs)
+        expect(log).toMatchObject({ received: 30_000, wrongAt: -1, ends: 1, closes: 1 });
+      expect(b.stats()).toMatchObject({ payloadReceived: 150_000, channels: 0, incoming: 0 });
+    }
+  });
+
+  it('a paused channel hears nothing, a resumed one not from inside the call', async () => {
+    const { a, b } = pairOf();
+    let there: ChannelLink | undefined;
+    acceptAll(b, (channel) => {
+      there = channel;
+    });
+    exercise(a.open('x'), { writes: { seed: 1, length: 1_000 } });
+    await settleMicrotasks();
+    there!.pause();
+    const log = exercise(there!, { reads: 1 });
+    await settleMicrotasks();
+    expect([log.received, log.ends]).toEqual([0, 0]);
+    there!.resume();
+    expect(log.received).toBe(0);
+    await settleMicrotasks();
+    expect([log.received, log.ends]).toEqual([1_000, 1]);
+  });
+});
+
+describe('sending', () => {
+  it('W3, D4: over 1,000 waits for room, what is queued never passes the high-water mark by more than one write', async () => {
+    const { a, b } = pairOf({ capacity: 1_024, limits: { initialCredit: 4_096, sendHighWater: 8_192 } });
+    acceptAll(b, (channel) => void exercise(channel, { reads: 0 }));
+    const channel = a.open('x');
+    let waits = 0;
+    let most = 0;
+    const write = (): void => {
+      while (waits < 1_000) {
+        const room = channel.send(new Uint8Array(3_000));
+        most = Math.max(most, channel.buffered);
+        if (room) continue;
+        waits++;
+        return;
+      }
+      channel.close();
+    };
+    const closed = new Promise<void>((resolve) =>
+      channel.start({ data() {}, drain: write, end() {}, closed: () => resolve() }),
+    );
+    write();
+    await closed;
+    expect(waits).toBe(1_000);
+    expect(most).toBeLessThan(8_192 + 3_000);
+  });
+
+  it('D4: against a peer that gives no credit, a writer waits and nothing grows', async () => {
+    const { a, b } = pairOf({ limits: { initialCredit: 0, sendHighWater: 10_000 } });
+    acceptAll(b, (channel) => void exercise(channel, {}));
+    const log = exercise(a.open('x'), { writes: { seed: 0, length: 1_000_000, step: 1_000 } });
+    for (let i = 0; i < 50; i++) await settleMicrotasks();
+    expect(a.stats().payloadSent).toBe(0);
+    expect(log.closes).toBe(0);
+    expect(b.stats().linkBuffered + a.stats().linkBuffered).toBe(0);
+  });
+});
+
 describe('1,000 channels on one link', () => {
   it.each(MESSAGES)(
     'one handler throws, one reader stalls for ever, the others finish (messages: %s)',
@@ -422,7 +512,7 @@ describe('the end of a session', () => {
     expect(worst).toBeLessThan(2 * (10 + (16_384 + 65_536 + 16_384) / rate));
   });
 
-  it('K5: an idle session lives for a day on pings alone, and no timer is left after its end', async () => {
+  it('an idle session lives for a day on pings alone, and no timer is left after its end', async () => {
     const { clock, a, b } = simulated({ delay: 40 }, { idleTimeout: 60_000 });
     await clock.advance(86_400_000);
     expect([a.mux.isOver, b.mux.isOver]).toEqual([false, false]);
