@@ -33,11 +33,13 @@ export class Conversation {
 
   #describe(channel: Channel, identity: Identity): void {
     const { role, suite, group, peer } = channel.negotiated;
-    const dialled = role === 'client';
-    this.#find('h3').textContent = dialled ? 'You dialled' : 'You were dialled';
-    this.element.setAttribute('aria-label', `Conversation with ${channel.peer.keyId.slice(0, 7)}`);
+    const { keyId, name, domain } = channel.peer;
+    this.#find('h3').textContent = role === 'client' ? 'You dialled' : 'You were dialled';
+    this.element.setAttribute('aria-label', `Conversation with ${name ?? keyId.slice(0, 7)}`);
+    this.#find('.name').hidden = name === undefined;
     const facts = {
-      'peer-key-id': groupPeerId(channel.peer.keyId),
+      name: `${name}, vouched for by ${domain}`,
+      'peer-key-id': groupPeerId(keyId),
       'peer-fingerprint': fingerprint(peer!.leaf.spki),
       'own-fingerprint': fingerprint(identity.signer.spki),
       suite,

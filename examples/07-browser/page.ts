@@ -89,13 +89,18 @@ async function connect(): Promise<void> {
 async function dial(me: Peer, text: string): Promise<void> {
   show('dial-status', 'Dialling …', 'dialling');
   try {
-    const id = parsePeerId(text.trim().replace(/^key:/, '').replace(/\/.*$/, ''));
-    const channel = await me.dial(`key:${id}/${PROTOCOL}`);
+    const channel = await me.dial(`${dialled(text)}/${PROTOCOL}`);
     show('dial-status', '', 'open');
     await begin(channel);
   } catch (error) {
     show('dial-status', problem(error), 'failed');
   }
+}
+
+/** A key id as people hand it around, or a name of the relay's domain. Throws before anything is sent. */
+function dialled(text: string): string {
+  const address = text.trim().replace(/\/.*$/, '');
+  return address.includes('@') ? address : `key:${parsePeerId(address.replace(/^key:/, ''))}`;
 }
 
 /** Resolves when the conversation is over. */

@@ -96,6 +96,11 @@ export class Card {
     };
   }
 
+  /** The proved name, where there is one besides the key. */
+  name(): Promise<string> {
+    return this.#article.locator('[data-fact=name]').innerText();
+  }
+
   async say(text: string): Promise<void> {
     await this.#article.getByLabel('Message', { exact: true }).fill(text);
     await this.#article.getByRole('button', { name: 'Send', exact: true }).click();
