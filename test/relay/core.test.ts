@@ -1,0 +1,435 @@
+/** The relay's core, driven by hand in made-up time: who is told what, and when. */
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { ToPeer, ToRelay } from '../../src/peer/messages.ts';
+import { type CoreAction, RelayCore } from '../../src/relay/core.ts';
+import { RELAY_LIMITS, type RelayLimits } from '../../src/relay/limits.ts';
+
+const FAR = 1e12;
+let core: RelayCore;
+let now: number;
+let actions: CoreAction[];
+let seed: number;
+
+function start(limits: Partial<RelayLimits> = {}): void {
+  now = 1_000;
+  seed = 0;
+  actions = [];
+  core = new RelayCore({
+    domain: 'example.org',
+    limits: { ...RELAY_LIMITS, ...limits },
+    random: (length) => new Uint8Array(length).fill(++seed),
+  });
+}
+beforeEach(() => start());
+
+function pull(): void {
+  for (let action = core.next(); action !== undefined; action = core.next()) actions.push(action);
+}
+
+/** Everything sent to that client since the last call. */
+function told(client: number): ToPeer[] {
+  pull();
+  const mine = actions.filter((action) => action.type === 'send' && action.client === client);
+  actions = actions.filter((action) => !mine.includes(action));
+  return mine.map((action) => (action as Extract<CoreAction, { type: 'send' }>).message);
+}
+
+/** Everything that is not a message. */
+function done(): CoreAction[] {
+  pull();
+  const others = actions.filter(({ type }) => type !== 'send');
+  actions = actions.filter(({ type }) => type === 'send');
+  return others;
+}
+
+function say(client: number, message: ToRelay): void {
+  core.message(client, message, now);
+}
+
+/** Lets time pass, waking the core exactly when it asks to be. */
+function wait(ms: number): void {
+  const until = now + ms;
+  for (let at = core.deadline(); at !== undefined && at <= until; at = core.deadline()) {
+    now = Math.max(now, at);
+    core.tick(now);
+  }
+  now = until;
+}
+
+let nextKey = 0;
+interface Who {
+  link?: number;
+  instance?: number;
+  expiresAt?: number;
+  keyPeer?: boolean;
+}
+
+function join(name: string, { link = 1, instance = 1, expiresAt = FAR, keyPeer = false }: Who = {}): number {
+  const keyId = `${name}${++nextKey}`.padEnd(56, 'a').slice(0, 56);
+  const who = { link, keyId, chain: [Uint8Array.of(1)], expiresAt, observed: '192.0.2.1:5' };
+  const client = core.connect({ ...who, name: keyPeer ? undefined : `${name}@example.org` }, now);
+  say(client, { type: 'hello', instance: new Uint8Array(16).fill(instance), software: 't' });
+  expect(told(client)[0]).toMatchObject({ type: 'welcome', domain: 'example.org' });
+  return client;
+}
+
+function listen(client: number, protocol = 'chat/1', description = ''): number {
+  say(client, { type: 'listen', id: 1, protocols: [protocol], description });
+  const [answer] = told(client);
+  if (answer?.type !== 'listening') throw new Error(`not listening: ${JSON.stringify(answer)}`);
+  return answer.listener;
+}
+
+function dial(
+  client: number,
+  to = 'bob@example.org',
+  { first = true, id = 7, protocol = 'chat/1' } = {},
+): void {
+  say(client, { type: 'dial', id, to, protocol, first });
+}
+
+function question(client: number): Extract<ToPeer, { type: 'incoming' }> {
+  const found = told(client).find(({ type }) => type === 'incoming');
+  if (found?.type !== 'incoming') throw new Error('nobody asked');
+  return found;
+}
+
+function offersOf(client: number): Extract<ToPeer, { type: 'offers' }> {
+  const found = told(client).find(({ type }) => type === 'offers');
+  if (found?.type !== 'offers') throw new Error('no offers came');
+  return found;
+}
+
+describe('a dial', () => {
+  test('asks the listener, offers it, and joins two paths by two one-use tokens', () => {
+    const [alice, bob] = [join('alice', { link: 1 }), join('bob', { link: 2 })];
+    listen(bob, 'chat/1', 'laptop');
+    dial(alice);
+    const asked = question(bob);
+    expect(asked).toMatchObject({ from: 'alice@example.org', protocol: 'chat/1', chain: [Uint8Array.of(1)] });
+    say(bob, { type: 'answer', id: asked.id, allow: true });
+    const { offers } = offersOf(alice);
+    expect(offers).toMatchObject([{ description: 'laptop' }]);
+
+    say(alice, { type: 'connect', id: 8, offer: offers[0]!.offer });
+    const [toAlice] = told(alice);
+    const [toBob] = told(bob);
+    if (toAlice?.type !== 'token' || toBob?.type !== 'path') throw new Error('no tokens');
+    expect(toBob.id).toBe(asked.id);
+    expect(toAlice.token).not.toEqual(toBob.token);
+
+    core.path(1, 101, toAlice.token);
+    expect(done()).toEqual([]);
+    core.path(2, 102, toBob.token);
+    expect(done()).toMatchObject([{ type: 'splice', caller: 101, listener: 102, from: 'alice@example.org' }]);
+    expect(core.stats()).toMatchObject({ tokens: 0, paths: 1 });
+    core.spliceEnded(1);
+    expect(core.stats().paths).toBe(0);
+  });
+
+  const cases: [string, (alice: number, bob: number) => void][] = [
+    ['nobody of that name', (alice) => dial(alice, 'carol@example.org')],
+    ['another protocol', (alice) => dial(alice, 'bob@example.org', { protocol: 'other/1' })],
+    ['a name that cannot be', (alice) => dial(alice, '💥')],
+    [
+      'a refusal',
+      (alice, bob) => {
+        dial(alice);
+        say(bob, { type: 'answer', id: question(bob).id, allow: false });
+      },
+    ],
+    [
+      'a listener that leaves while it is asked',
+      (alice, bob) => {
+        dial(alice);
+        core.disconnect(bob, now);
+      },
+    ],
+  ];
+  test.each(cases)('to %s says "not found", no earlier than the others', (_, act) => {
+    const [alice, bob] = [join('alice'), join('bob')];
+    listen(bob);
+    act(alice, bob);
+    wait(RELAY_LIMITS.refusalHold - 1);
+    expect(told(alice)).toEqual([]);
+    wait(1);
+    expect(told(alice)).toEqual([{ type: 'failed', id: 7, code: 'not_found' }]);
+    wait(10_000);
+    expect(told(alice)).toEqual([]);
+  });
+
+  test('refused late is answered at the deadline, not when the refusal came', () => {
+    const [alice, bob] = [join('alice'), join('bob')];
+    listen(bob);
+    dial(alice);
+    wait(1_200);
+    say(bob, { type: 'answer', id: question(bob).id, allow: false });
+    wait(RELAY_LIMITS.answerDeadline - 1_201);
+    expect(told(alice)).toEqual([]);
+    wait(1);
+    expect(told(alice)).toMatchObject([{ code: 'not_found' }]);
+  });
+
+  test('that takes the first is not held up by a frozen device', () => {
+    const [alice, frozen, bob] = [join('alice'), join('bob', { instance: 1 }), join('bob', { instance: 2 })];
+    listen(frozen);
+    listen(bob);
+    dial(alice);
+    wait(40);
+    say(bob, { type: 'answer', id: question(bob).id, allow: true });
+    expect(offersOf(alice).offers).toHaveLength(1);
+    const late = question(frozen);
+    say(frozen, { type: 'answer', id: late.id, allow: true }); // late, not wrong
+    wait(10_000);
+    expect(told(alice)).toEqual([]);
+    expect(done()).toEqual([]);
+  });
+
+  test('that chooses waits for the frozen device only until the deadline', () => {
+    const alice = join('alice');
+    const devices = [1, 2, 3].map((instance) => join('bob', { instance }));
+    for (const [i, device] of devices.entries()) listen(device, 'chat/1', `device ${i}`);
+    dial(alice, 'bob@example.org', { first: false });
+    for (const device of devices.slice(0, 2))
+      say(device, { type: 'answer', id: question(device).id, allow: true });
+    wait(RELAY_LIMITS.answerDeadline - 1);
+    expect(told(alice)).toEqual([]);
+    wait(1);
+    expect(offersOf(alice).offers.map(({ description }) => description)).toEqual(['device 0', 'device 1']);
+  });
+
+  test('that chooses is answered at once when everybody has answered', () => {
+    const alice = join('alice');
+    const devices = [1, 2, 3].map((instance) => join('bob', { instance }));
+    for (const device of devices) listen(device);
+    dial(alice, 'bob@example.org', { first: false });
+    for (const device of devices) say(device, { type: 'answer', id: question(device).id, allow: true });
+    const { offers } = offersOf(alice);
+    expect(new Set(offers.map(({ node }) => node)).size).toBe(3);
+  });
+
+  test('by key reaches an enrolled peer and a key peer', () => {
+    const [alice, bob] = [join('alice'), join('carol', { keyPeer: true })];
+    listen(bob);
+    const address = told(bob);
+    expect(address).toEqual([]);
+    const keyId = `carol${nextKey}`.padEnd(56, 'a').slice(0, 56);
+    dial(alice, `key:${keyId}`);
+    expect(question(bob).from).toBe('alice@example.org');
+  });
+
+  test('that was cancelled gets no answer', () => {
+    const [alice, bob] = [join('alice'), join('bob')];
+    listen(bob);
+    dial(alice);
+    const { id } = question(bob);
+    say(alice, { type: 'cancel', id: 7 });
+    say(bob, { type: 'answer', id, allow: true });
+    wait(10_000);
+    expect(told(alice)).toEqual([]);
+  });
+
+  test('beyond the rate is told to wait', () => {
+    start({ dialBurst: 2, dialRate: 1 });
+    const alice = join('alice');
+    for (const id of [1, 2, 3]) dial(alice, 'x@example.org', { id });
+    expect(told(alice)).toEqual([{ type: 'failed', id: 3, code: 'busy' }]);
+    wait(1_000);
+    told(alice);
+    dial(alice, 'x@example.org', { id: 4 });
+    expect(told(alice)).toEqual([]);
+  });
+});
+
+describe('a token', () => {
+  function met(): { alice: Uint8Array; bob: Uint8Array } {
+    const [alice, bob] = [join('alice', { link: 1 }), join('bob', { link: 2 })];
+    listen(bob);
+    dial(alice);
+    say(bob, { type: 'answer', id: question(bob).id, allow: true });
+    say(alice, { type: 'connect', id: 8, offer: offersOf(alice).offers[0]!.offer });
+    const [a] = told(alice);
+    const [b] = told(bob);
+    if (a?.type !== 'token' || b?.type !== 'path') throw new Error('no tokens');
+    return { alice: a.token, bob: b.token };
+  }
+  const refused = (path: number) => [{ type: 'refusePath', path, code: 'token' }];
+
+  test('works once', () => {
+    const tokens = met();
+    core.path(1, 101, tokens.alice);
+    core.path(1, 103, tokens.alice);
+    expect(done()).toEqual(refused(103));
+  });
+
+  test('works from its own link only', () => {
+    const tokens = met();
+    core.path(3, 103, tokens.alice);
+    core.path(2, 104, tokens.alice);
+    core.path(1, 105, tokens.bob);
+    expect(done()).toEqual([...refused(103), ...refused(104), ...refused(105)]);
+    core.path(1, 101, tokens.alice);
+    core.path(2, 102, tokens.bob);
+    expect(done()).toMatchObject([{ type: 'splice' }]);
+  });
+
+  test('works for ten seconds, and whoever waited is sent away', () => {
+    const tokens = met();
+    core.path(1, 101, tokens.alice);
+    wait(RELAY_LIMITS.tokenLifetime);
+    expect(done()).toEqual([{ type: 'refusePath', path: 101, code: 'timeout' }]);
+    core.path(2, 102, tokens.bob);
+    expect(done()).toEqual(refused(102));
+    expect(core.stats()).toMatchObject({ tokens: 0, paths: 0 });
+  });
+
+  test('that is guessed sixteen times costs the link', () => {
+    for (let i = 0; i < 16; i++) core.path(9, i, new Uint8Array(16).fill(i));
+    expect(done().at(-1)).toEqual({ type: 'closeLink', link: 9, code: 'token' });
+  });
+
+  test('that is missing is refused', () => {
+    core.path(1, 101, undefined);
+    expect(done()).toEqual(refused(101));
+  });
+
+  test('is off when a side leaves before both came', () => {
+    const tokens = met();
+    core.path(1, 101, tokens.alice);
+    core.pathGone(101);
+    core.path(2, 102, tokens.bob);
+    expect(done()).toEqual(refused(102));
+  });
+});
+
+describe('presence', () => {
+  test('ends with the control channel', () => {
+    const [alice, bob] = [join('alice'), join('bob')];
+    listen(bob);
+    core.disconnect(bob, now);
+    expect(core.stats()).toMatchObject({ controls: 1, services: 0 });
+    dial(alice);
+    wait(500);
+    expect(told(alice)).toMatchObject([{ code: 'not_found' }]);
+  });
+
+  test('ends with unlisten, and that counts as a refusal of what is being asked', () => {
+    const [alice, bob] = [join('alice'), join('bob')];
+    const listener = listen(bob);
+    dial(alice);
+    say(bob, { type: 'unlisten', id: 2, listener });
+    expect(told(bob).at(-1)).toEqual({ type: 'done', id: 2 });
+    wait(500);
+    expect(told(alice)).toMatchObject([{ code: 'not_found' }]);
+  });
+
+  test('of the same instance goes to the newest, and the older one is told', () => {
+    const old = join('bob', { instance: 5 });
+    listen(old);
+    const young = join('bob', { instance: 5 });
+    expect(done()).toMatchObject([{ type: 'close', client: old, code: 'superseded' }]);
+    expect(core.stats()).toMatchObject({ controls: 1, services: 0 });
+    listen(young);
+    expect(core.stats().services).toBe(2); // name and key
+  });
+
+  test('of another identity with the same instance stays', () => {
+    join('bob', { instance: 5 });
+    join('carol', { instance: 5 });
+    expect(done()).toEqual([]);
+    expect(core.stats().controls).toBe(2);
+  });
+
+  test('ends with the certificate, unless it was renewed', () => {
+    const [short, renewed] = [join('bob', { expiresAt: 5_000 }), join('carol', { expiresAt: 5_000 })];
+    say(renewed, { type: 'renew', id: 3 });
+    expect(done()).toEqual([{ type: 'renew', client: renewed, id: 3 }]);
+    core.renewed(renewed, 3, { chain: [Uint8Array.of(2)], expiresAt: 50_000 });
+    expect(told(renewed)).toEqual([{ type: 'certificate', id: 3, chain: [Uint8Array.of(2)] }]);
+    wait(5_000);
+    expect(done()).toMatchObject([{ type: 'close', client: short, code: 'expired' }]);
+    wait(60_000);
+    expect(done()).toMatchObject([{ type: 'close', client: renewed, code: 'expired' }]);
+  });
+
+  test('on a reserved protocol is refused', () => {
+    const bob = join('bob');
+    for (const protocols of [['q2q-control/1'], ['.admin'], ['a b']]) {
+      say(bob, { type: 'listen', id: 4, protocols, description: '' });
+      expect(told(bob)).toEqual([{ type: 'failed', id: 4, code: 'invalid' }]);
+    }
+  });
+
+  test('is bounded', () => {
+    start({ listensPerControl: 2 });
+    const bob = join('bob');
+    for (const id of [1, 2, 3]) say(bob, { type: 'listen', id, protocols: [`p/${id}`], description: '' });
+    expect(told(bob).at(-1)).toEqual({ type: 'failed', id: 3, code: 'busy' });
+  });
+});
+
+describe('out of turn', () => {
+  test('anything before hello closes the channel', () => {
+    const client = core.connect(
+      { link: 1, name: 'a@example.org', keyId: 'a'.repeat(56), chain: [], expiresAt: FAR, observed: '' },
+      now,
+    );
+    say(client, { type: 'renew', id: 1 });
+    expect(done()).toMatchObject([{ type: 'close', client, code: 'protocol' }]);
+    say(client, { type: 'renew', id: 1 });
+    expect(done()).toEqual([]);
+  });
+
+  test.each<ToRelay>([
+    { type: 'hello', instance: new Uint8Array(16), software: '' },
+    {
+      type: 'enrol',
+      id: 1,
+      invite: new Uint8Array(8),
+      secret: new Uint8Array(16),
+      csr: new Uint8Array(1),
+      device: '',
+    },
+  ])('$type on an open channel closes it', (message) => {
+    const client = join('alice');
+    say(client, message);
+    expect(done()).toMatchObject([{ type: 'close', client, code: 'protocol' }]);
+  });
+
+  test('an offer works once, and an unknown one is not found', () => {
+    const [alice, bob] = [join('alice'), join('bob')];
+    listen(bob);
+    dial(alice);
+    say(bob, { type: 'answer', id: question(bob).id, allow: true });
+    const [{ offer }] = offersOf(alice).offers as [{ offer: number }];
+    say(alice, { type: 'connect', id: 8, offer });
+    say(alice, { type: 'connect', id: 9, offer });
+    say(alice, { type: 'connect', id: 10, offer: 12_345 });
+    expect(told(alice).map((message) => ('code' in message ? message.code : message.type))).toEqual([
+      'token',
+      'not_found',
+      'not_found',
+    ]);
+  });
+
+  test('an offer runs out after a minute', () => {
+    const [alice, bob] = [join('alice'), join('bob')];
+    listen(bob);
+    dial(alice);
+    say(bob, { type: 'answer', id: question(bob).id, allow: true });
+    const [{ offer }] = offersOf(alice).offers as [{ offer: number }];
+    wait(RELAY_LIMITS.offerLifetime);
+    say(alice, { type: 'connect', id: 8, offer });
+    expect(told(alice)).toMatchObject([{ code: 'not_found' }]);
+  });
+});
+
+test('nothing is left when everybody has gone', () => {
+  const clients = ['a', 'b', 'c'].map((name, i) => join(name, { link: i }));
+  for (const client of clients) listen(client);
+  for (const client of clients) dial(client, 'b@example.org', { first: false });
+  for (const client of clients) core.disconnect(client, now);
+  wait(120_000);
+  expect(core.stats()).toEqual({ controls: 0, services: 0, tokens: 0, paths: 0 });
+  expect(core.deadline()).toBeUndefined();
+});
