@@ -3,17 +3,20 @@ import { appendFileSync } from 'node:fs';
 import { identityLabel } from '../identity/index.ts';
 import type { Channel } from '../peer/channel.ts';
 import { fileError } from './files.ts';
+import type { Meter } from './meter.ts';
 import { describe, type Output } from './output.ts';
 import { formatBytes } from './terminal.ts';
 
 export class ChannelReport {
   readonly #channel: Channel;
   readonly #role: 'dialled' | 'accepted';
+  readonly #meter: Meter;
   readonly #started: number = performance.now();
 
-  constructor(channel: Channel, role: 'dialled' | 'accepted') {
+  constructor(channel: Channel, role: 'dialled' | 'accepted', meter: Meter) {
     this.#channel = channel;
     this.#role = role;
+    this.#meter = meter;
   }
 
   /** One line when it opens. */
@@ -42,7 +45,7 @@ export class ChannelReport {
   }
 
   #record(seconds: number, error: Error | undefined): object {
-    const { peer, local, protocol, path, negotiated, stats } = this.#channel;
+    const { peer, local, protocol, path, negotiated, stats, sessionStats } = this.#channel;
     return {
       event: 'channel',
       role: this.#role,
@@ -54,9 +57,20 @@ export class ChannelReport {
       group: negotiated.group,
       alpn: negotiated.alpn ?? null,
       scheme: negotiated.peerScheme ?? null,
+      // Payload and TLS are this channel's; mux is its session's and link the relay link's, with all that they carry.
       bytes: {
-        out: { payload: stats.plaintextOut, tls: stats.wireOut },
-        in: { payload: stats.plaintextIn, tls: stats.wireIn },
+        out: {
+          payload: stats.plaintextOut,
+          tls: stats.wireOut,
+          mux: sessionStats?.bytesSent ?? null,
+          link: this.#meter.sent,
+        },
+        in: {
+          payload: stats.plaintextIn,
+          tls: stats.wireIn,
+          mux: sessionStats?.bytesReceived ?? null,
+          link: this.#meter.received,
+        },
       },
       seconds,
       ...(error !== undefined && { error: describe(error) }),

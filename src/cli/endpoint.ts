@@ -9,6 +9,7 @@ import type { Context } from './context.ts';
 import { CliError, usage } from './errors.ts';
 import { chosenIdentity, existingStore } from './identities.ts';
 import { keyLogTo } from './keyLog.ts';
+import { Meter } from './meter.ts';
 import { describe } from './output.ts';
 import { allRelays } from './relays.ts';
 
@@ -35,6 +36,7 @@ export function addEndpointOptions(command: Command, identityFlag: '--from' | '-
 export interface Endpoint {
   readonly peer: Peer;
   readonly identity: Identity;
+  readonly meter: Meter;
 }
 
 export async function openEndpoint(options: EndpointOptions, context: Context): Promise<Endpoint> {
@@ -44,11 +46,12 @@ export async function openEndpoint(options: EndpointOptions, context: Context): 
   const trust = await store!.trust();
   const relay = await chooseRelay(options.relay, identity, context);
   const keyLog = options.keylog === undefined ? undefined : keyLogTo(options.keylog);
+  const meter = new Meter();
   const peer = await Peer.create({
     identity,
     trust,
     relays: [relay],
-    connect: connectAny,
+    connect: meter.over(connectAny),
     provider,
     ...(keyLog && { keyLog }),
   });
@@ -56,7 +59,7 @@ export async function openEndpoint(options: EndpointOptions, context: Context): 
   peer.on('relay', ({ url, state, error }) => {
     out.detail(`relay ${url} is ${state}${error === undefined ? '' : `: ${describe(error).message}`}`);
   });
-  return { peer, identity };
+  return { peer, identity, meter };
 }
 
 /** The relay named, that of the identity's domain, or, for a key, the only one we know. */

@@ -11,33 +11,50 @@ import { fileError } from './files.ts';
 /** Gathered before a write: the relay's loop stands still while it lasts. */
 const GATHER = 1_048_576;
 
-export function recordTo(folder: string): RecordPath {
+export interface Recorder {
+  readonly record: RecordPath;
+  /** Writes what is still gathered: paths may be open when the relay stops. */
+  readonly close: () => void;
+}
+
+export function recordTo(folder: string): Recorder {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
   } catch (cause) {
     throw fileError('record folder', folder, cause);
   }
-  return ({ id, from, to }) => {
+  const open = new Set<() => void>();
+  const record: RecordPath = ({ id, from, to }) => {
     const opened = new Date().toISOString();
     const toListener = new Tape(join(folder, `path-${id}.to-listener.bin`));
     const toCaller = new Tape(join(folder, `path-${id}.to-caller.bin`));
+    const close = (): void => {
+      if (!open.delete(close)) return;
+      toListener.close();
+      toCaller.close();
+      const bytes = { toListener: toListener.bytes, toCaller: toCaller.bytes };
+      const line = { path: id, from, to, opened, closed: new Date().toISOString(), bytes };
+      appendFileSync(join(folder, 'paths.jsonl'), `${JSON.stringify(line)}\n`, { mode: 0o600 });
+    };
+    open.add(close);
     return {
       toListener: (chunk) => toListener.add(chunk),
       toCaller: (chunk) => toCaller.add(chunk),
-      closed: () => {
-        toListener.close();
-        toCaller.close();
-        const bytes = { toListener: toListener.bytes, toCaller: toCaller.bytes };
-        const line = { path: id, from, to, opened, closed: new Date().toISOString(), bytes };
-        appendFileSync(join(folder, 'paths.jsonl'), `${JSON.stringify(line)}\n`, { mode: 0o600 });
-      },
+      closed: close,
     };
+  };
+  return {
+    record,
+    close: () => {
+      for (const close of open) close();
+    },
   };
 }
 
 /** One direction's file. Copies what it gathers: the chunks are the relay's. */
 class Tape {
   readonly #file: number;
+  #closed = false;
   #gathered: Uint8Array[] = [];
   #size = 0;
   #bytes = 0;
@@ -51,6 +68,7 @@ class Tape {
   }
 
   add(chunk: Uint8Array): void {
+    if (this.#closed) return;
     this.#gathered.push(chunk.slice());
     this.#size += chunk.length;
     this.#bytes += chunk.length;
@@ -59,6 +77,7 @@ class Tape {
 
   close(): void {
     this.#write();
+    this.#closed = true;
     closeSync(this.#file);
   }
 

@@ -43,3 +43,15 @@ export function untilAborted(signal: AbortSignal): Promise<void> {
     else signal.addEventListener('abort', () => resolve(), { once: true });
   });
 }
+
+/** How long a server that was told to stop lets its running connections come to their own end. */
+const GRACE_MS = 1_000;
+
+export async function untilSettled(running: ReadonlySet<Promise<unknown>>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const grace = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, GRACE_MS);
+  });
+  await Promise.race([Promise.allSettled(running), grace]);
+  clearTimeout(timer);
+}

@@ -39,10 +39,10 @@ async function dialAndPipe(address: string, options: DialOptions, context: Conte
   const { out, signal, stdin } = context;
   checkDialled(address);
   const timeout = parseDuration(options.timeout, '--timeout');
-  const { peer } = await openEndpoint(options, context);
+  const { peer, meter } = await openEndpoint(options, context);
   try {
     const channel = await peer.dial(address, { signal, timeout });
-    const report = new ChannelReport(channel, 'dialled');
+    const report = new ChannelReport(channel, 'dialled', meter);
     report.opened(out);
     const stop = (): void => channel.reset();
     signal.addEventListener('abort', stop, { once: true });

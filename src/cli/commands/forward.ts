@@ -1,17 +1,16 @@
 /** `q2q forward`: a local TCP port whose every connection becomes a channel to a peer's service. */
 import type { Command } from 'commander';
 import { toError } from '../../base/errors.ts';
-import type { Peer } from '../../peer/endpoint.ts';
 import type { Link } from '../../transport/link.ts';
 import { listenTcp } from '../../transport/tcp.node.ts';
 import { formatHostPort, parseDuration, parseHostPort } from '../arguments.ts';
 import { ChannelReport } from '../channelReport.ts';
 import type { Context, Run } from '../context.ts';
-import { addEndpointOptions, type EndpointOptions, openEndpoint } from '../endpoint.ts';
+import { addEndpointOptions, type Endpoint, type EndpointOptions, openEndpoint } from '../endpoint.ts';
 import type { ExitCode } from '../exitCodes.ts';
 import { addExamples } from '../help.ts';
 import { describe, errorRecord } from '../output.ts';
-import { exitAfterStop, untilAborted } from '../signals.ts';
+import { exitAfterStop, untilAborted, untilSettled } from '../signals.ts';
 import { splice } from '../splice.ts';
 import { checkDialled } from './dial.ts';
 
@@ -48,11 +47,11 @@ async function forwardPort(
   const local = parseHostPort(where, 'address to listen on', '127.0.0.1', 0);
   checkDialled(address);
   const timeout = parseDuration(options.timeout, '--timeout');
-  const { peer } = await openEndpoint(options, context);
+  const endpoint = await openEndpoint(options, context);
   const running = new Set<Promise<void>>();
   try {
     const listener = await listenTcp(local, (link) => {
-      const done = forwardOne(link, peer, address, timeout, options, context);
+      const done = forwardOne(link, endpoint, address, timeout, options, context);
       running.add(done);
       void done.then(() => running.delete(done));
     });
@@ -61,8 +60,9 @@ async function forwardPort(
     else out.say(`forwarding ${at} to ${address}`);
     await untilAborted(signal);
     await listener.close();
+    await untilSettled(running);
   } finally {
-    await peer.close();
+    await endpoint.peer.close();
     await Promise.all(running);
   }
   return exitAfterStop(signal);
@@ -71,7 +71,7 @@ async function forwardPort(
 /** One connection. Its failure is its own: the next one may well succeed. */
 async function forwardOne(
   link: Link,
-  peer: Peer,
+  { peer, meter }: Endpoint,
   address: string,
   timeout: number,
   options: ForwardOptions,
@@ -80,7 +80,7 @@ async function forwardOne(
   try {
     link.pause(); // until somebody answers
     const channel = await peer.dial(address, { signal, timeout });
-    const report = new ChannelReport(channel, 'dialled');
+    const report = new ChannelReport(channel, 'dialled', meter);
     report.opened(out);
     link.resume();
     const { error } = await splice(link, channel);

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { type Command, Option } from 'commander';
 import { deferred } from '../../base/deferred.ts';
-import { type PeerIdentity, parseProtocol } from '../../identity/index.ts';
+import { identityLabel, type PeerIdentity, parseProtocol } from '../../identity/index.ts';
 import type { Channel } from '../../peer/channel.ts';
 import { CLOSE_CODES } from '../../peer/codes.ts';
 import type { Authorize } from '../../peer/types.ts';
@@ -16,8 +16,9 @@ import { usage } from '../errors.ts';
 import type { ExitCode } from '../exitCodes.ts';
 import { addExamples } from '../help.ts';
 import { labelOf } from '../identities.ts';
-import { errorRecord } from '../output.ts';
-import { exitAfterStop, untilAborted } from '../signals.ts';
+import type { Meter } from '../meter.ts';
+import { describe, errorRecord } from '../output.ts';
+import { exitAfterStop, untilAborted, untilSettled } from '../signals.ts';
 import { pour, splice } from '../splice.ts';
 
 interface ListenOptions extends EndpointOptions {
@@ -79,35 +80,59 @@ async function listenFor(
   const protocol = parseProtocol(text);
   const authorize = authorizer(options);
   const service = serviceOf(options, context);
-  const once = options.once === true || options.stdio === true;
-  const { peer } = await openEndpoint(options, context);
-  const first = deferred<void>();
-  let taken = 0;
+  const endpoint = await openEndpoint(options, context);
+  const once = options.once === true || options.stdio === true ? deferred<void>() : undefined;
+  const running = new Set<Promise<unknown>>();
   try {
-    const listener = await peer.listen(
+    const { description } = options;
+    const listener = await endpoint.peer.listen(
       protocol,
-      { authorize, ...(options.description !== undefined && { description: options.description }) },
-      async (channel) => {
-        if (once && taken++ > 0) return channel.reset(CLOSE_CODES.busy);
-        const report = new ChannelReport(channel, 'accepted');
-        report.opened(out);
-        const error = await service(channel);
-        report.ended(out, options.report, error);
-        if (error !== undefined && options.json === true) out.json(errorRecord(error));
-        if (once && error === undefined) first.resolve();
-        else if (once) first.reject(error);
-        else if (error !== undefined)
-          out.say(`channel with ${channel.peer.name ?? 'a key peer'} failed: ${error.message}`);
+      { authorize, ...(description !== undefined && { description }) },
+      (channel) => {
+        if (once !== undefined && running.size > 0) return channel.reset(CLOSE_CODES.busy);
+        const served = serveOne(channel, service, endpoint.meter, options, context);
+        running.add(served);
+        return served.then((error) => {
+          if (once !== undefined) {
+            if (error === undefined) once.resolve();
+            else once.reject(error);
+            return;
+          }
+          running.delete(served);
+          if (error !== undefined) tellFailure(channel, error, options, context);
+        });
       },
     );
     if (options.json === true) out.json({ event: 'ready', address: listener.address });
     else out.say(`listening as ${listener.address}`);
-    await Promise.race([first.promise, untilAborted(signal)]);
+    await Promise.race([untilAborted(signal), ...(once ? [once.promise] : [])]);
     await listener.close();
+    await untilSettled(running);
   } finally {
-    await peer.close();
+    await endpoint.peer.close();
   }
   return signal.aborted ? exitAfterStop(signal) : undefined;
+}
+
+/** One channel to its end; the error is for whoever serves only one. */
+async function serveOne(
+  channel: Channel,
+  service: Service,
+  meter: Meter,
+  options: ListenOptions,
+  { out }: Context,
+): Promise<Error | undefined> {
+  const report = new ChannelReport(channel, 'accepted', meter);
+  report.opened(out);
+  const error = await service(channel);
+  report.ended(out, options.report, error);
+  return error;
+}
+
+/** One channel's failure is its own: the next one may well succeed. */
+function tellFailure(channel: Channel, error: Error, options: ListenOptions, { out }: Context): void {
+  if (options.json === true) out.json(errorRecord(error));
+  out.say(`channel with ${identityLabel(channel.peer)} failed: ${describe(error).message}`);
 }
 
 /** Default deny: without a rule there is nothing to listen for. */

@@ -67,6 +67,7 @@ async function serve(options: RelayOptions, context: Context): Promise<ExitCode>
   const web = options.serveExample === true ? await exampleFolder() : undefined;
   // Whatever is wrong is told before a folder is made: a domain should not be born of a failed start.
   for (const wanted of [address, tcp]) if (wanted !== undefined) await checkFree(wanted);
+  const recorder = options.record === undefined ? undefined : recordTo(options.record);
   const server = await startRelay({
     ...address,
     dataDir: options.data,
@@ -78,11 +79,12 @@ async function serve(options: RelayOptions, context: Context): Promise<ExitCode>
     ...(urls && { urls }),
     ...(userLifetime !== undefined && { userLifetime }),
     ...(web !== undefined && { web }),
-    ...(options.record !== undefined && { record: recordTo(options.record) }),
+    ...(recorder && { record: recorder.record }),
   });
   tellReady(server, address, options, context);
   await untilAborted(signal);
   await server.close();
+  recorder?.close();
   return exitAfterStop(signal);
 }
 
