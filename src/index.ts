@@ -32,6 +32,7 @@ export type { Enrolled, EnrolOptions } from './peer/enrol.ts';
 export { PeerError, type PeerErrorCode } from './peer/errors.ts';
 export { type Invite, parseInvite } from './peer/invite.ts';
 export { type SecureOptions, secure } from './peer/secure.ts';
+export { SecureError, type SecureErrorCode } from './peer/secureErrors.ts';
 export type { SecureLink, SecureStats } from './peer/secureLink.ts';
 export { type IncomingChannel, Session, type SessionOptions, type SessionStats } from './peer/session.ts';
 export { Plaintext, type StartTlsOptions, startTls } from './peer/startTls.ts';
@@ -58,7 +59,13 @@ export {
   type TlsConfigInit,
   TlsError,
 } from './tls/index.ts';
-export { type Link, LinkError, type LinkHandler, type LinkInfo } from './transport/index.ts';
+export {
+  type Link,
+  LinkError,
+  type LinkErrorCode,
+  type LinkHandler,
+  type LinkInfo,
+} from './transport/index.ts';
 export { memoryPair } from './transport/memory.ts';
 export { connectWebSocket, webSocketLink } from './transport/websocket.ts';
 export { provider };

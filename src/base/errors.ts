@@ -2,8 +2,9 @@
  * The one base class of every error this library throws or reports.
  *
  * `code` is stable and literal in each family's table (`ERR_TLS_*`, `ERR_MUX_*`, `ERR_IDENTITY_*`, `ERR_PEER_*`,
- * `ERR_RELAY_*`, `ERR_LINK_*`); `fault` says whose doing it is; `hint` tells the person what to do. The text is lower
- * case and says what was got and what was wanted. A remote peer never sees any of it, only an alert or a code.
+ * `ERR_RELAY_*`, `ERR_LINK_*`, `ERR_SECURE_*`); `fault` says whose doing it is; `hint` tells the person what to do. The
+ * text is lower case and says what was got and what was wanted. A remote peer never sees any of it, only an alert or a
+ * code.
  */
 export type Fault = 'local' | 'remote' | 'config' | 'transport';
 

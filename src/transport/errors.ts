@@ -11,6 +11,7 @@ export type LinkErrorCode =
   | 'ERR_LINK_TIMEOUT'
   | 'ERR_LINK_RESET'
   | 'ERR_LINK_CLOSED'
+  | 'ERR_LINK_CERTIFICATE'
   | 'ERR_LINK_UPGRADE'
   | 'ERR_LINK_PROTOCOL'
   | 'ERR_LINK_OVERFLOW'
@@ -42,6 +43,10 @@ const LINK_ERRORS: Readonly<Record<LinkErrorCode, Row>> = {
   ERR_LINK_TIMEOUT: { fault: 'transport', hint: 'the network or the other end did not answer in time' },
   ERR_LINK_RESET: { fault: 'transport', hint: 'the other end or something on the way cut the connection' },
   ERR_LINK_CLOSED: { fault: 'transport' },
+  ERR_LINK_CERTIFICATE: {
+    fault: 'config',
+    hint: 'the server shows no certificate for that name from a root you trust: check the name, or give the root',
+  },
   ERR_LINK_UPGRADE: {
     fault: 'remote',
     hint: 'check that the address is that of a q2q server, path included',

@@ -5,7 +5,7 @@
  * permessage-deflate stays off: what we carry is ciphertext, which does not shrink, and contexts cost memory per link.
  */
 import { createServer, type IncomingMessage, type Server, STATUS_CODES } from 'node:http';
-import type { Server as HttpsServer } from 'node:https';
+import { Server as HttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
@@ -89,8 +89,14 @@ function notUpgraded(url: string, status: number): LinkError {
   return new LinkError('ERR_LINK_UPGRADE', `${url}: got HTTP status ${status}, wanted 101`);
 }
 
+/** The codes of OpenSSL's chain verification and of Node's host name check. */
+const CERTIFICATE_PROBLEM: RegExp =
+  /^(?:ERR_TLS_CERT|CERT_|SELF_SIGNED|DEPTH_ZERO|UNABLE_TO_|INVALID_CA|INVALID_PURPOSE|PATH_LENGTH|HOSTNAME)/;
+
 /** `ws` reports a bad answer to the upgrade as a plain Error without a code. */
 function dialError(error: Error & { code?: unknown }, url: string): LinkError {
+  if (typeof error.code === 'string' && CERTIFICATE_PROBLEM.test(error.code))
+    return new LinkError('ERR_LINK_CERTIFICATE', `${url}: ${error.message}`, { cause: error });
   if (error.message.includes('subprotocol')) return wrongProtocol(url, '');
   if (typeof error.code === 'string' || error instanceof AggregateError) return fromNodeError(error, url);
   return new LinkError('ERR_LINK_UPGRADE', `${url}: ${error.message}`, { cause: error });
@@ -132,7 +138,7 @@ export async function listenWebSocket(
   const { address, port } = addressOf(server);
   return {
     port,
-    address: `ws://${address.includes(':') ? `[${address}]` : address}:${port}${path}`,
+    address: `${server instanceof HttpsServer ? 'wss' : 'ws'}://${address.includes(':') ? `[${address}]` : address}:${port}${path}`,
     close: () => {
       server.off('upgrade', onUpgrade);
       own?.close();
