@@ -9,9 +9,13 @@ export const MAX_VALUES = 1_024;
 /** Control bytes queued towards an end that does not read; above it the control channel is closed as `busy`. */
 export const MAX_CONTROL_BACKLOG = 262_144;
 
+/** Characters a listener may say of itself: one line for a person who chooses. */
 export const MAX_DESCRIPTION = 200;
+/** Protocols in one `listen` message. */
 export const MAX_PROTOCOLS_PER_LISTEN = 32;
+/** Listeners in one answer to a dial; as many as the relay asks (`listenersPerDial`). */
 export const MAX_OFFERS = 32;
+/** Certificates of a chain in a control message: leaf, user CA, and a root in two generations. */
 export const MAX_CHAIN_CERTIFICATES = 4;
 /** A user's leaf is ~600 bytes, a P-384 one with an intermediate ~1,600. */
 export const MAX_CHAIN_BYTES = 8_192;
@@ -22,6 +26,7 @@ export const DIAL_TIMEOUT = 15_000;
 export const CONTROL_TIMEOUT = 10_000;
 /** TLS inside an A⇄B channel, greeting included. Must exceed the relay's and `authorize`'s deadlines. */
 export const CHANNEL_TIMEOUT = 10_000;
+/** Link, handshake, the domain's writes to disk, and its answer. */
 export const ENROL_TIMEOUT = 15_000;
 /** `authorize` answers within this or the answer is no. Below the relay's listener deadline, so that ours is heard. */
 export const AUTHORIZE_TIMEOUT = 2_500;
@@ -29,6 +34,7 @@ export const AUTHORIZE_TIMEOUT = 2_500;
 export const MAX_PENDING_HANDSHAKES = 256;
 /** Grants remembered between `authorize` and the caller's path (one small object each). */
 export const MAX_GRANTS = 4_096;
+/** As long as an offer lives at the relay: the caller may be a person choosing. */
 export const GRANT_LIFETIME = 60_000;
 /** An A⇄B session without channels is kept this long for the next dial. */
 export const SESSION_IDLE = 30_000;

@@ -7,7 +7,7 @@ import type { Command } from 'commander';
 import { hex } from '../../base/bytes.ts';
 import type { Logger } from '../../base/log.ts';
 import { parseDomain } from '../../identity/index.ts';
-import { type RelayServer, startRelay } from '../../relay/index.ts';
+import { type RelayServer, startRelay } from '../../relay/index.node.ts';
 import { fromNodeError } from '../../transport/nodeErrors.node.ts';
 import { formatHostPort, type HostPort, parseDuration, parseHostPort, parseList } from '../arguments.ts';
 import type { Context, Run } from '../context.ts';
