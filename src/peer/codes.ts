@@ -38,6 +38,9 @@ export const CLOSE_CODES: Readonly<Record<CloseCodeName, number>> = {
   handlerFailed: 0x10a,
 };
 
+/** From here on, codes are the application's. */
+export const FIRST_APPLICATION_CODE = 0x200;
+
 const NAMES = new Map<number, CloseCodeName>(
   Object.entries(CLOSE_CODES).map(([name, code]) => [code, name as CloseCodeName]),
 );

@@ -1,4 +1,5 @@
 /** Dialling: from an address to one channel, over a living session to that peer where there is one. */
+import { toError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import {
   type Address,
@@ -8,7 +9,7 @@ import {
   identityLabel,
   parseAddress,
 } from '../identity/index.ts';
-import { abortable, withDeadline } from './abort.ts';
+import { abortable, type Closing, withDeadline } from './abort.ts';
 import { CallerSession } from './callerSession.ts';
 import type { Channel } from './channel.ts';
 import type { ContextParts } from './contexts.ts';
@@ -45,25 +46,25 @@ export class Dialler {
   readonly #sessions = new Map<string, Promise<CallerSession>>();
   /** By caller and callee: the session last used, for dials that do not choose. */
   readonly #latest = new Map<string, CallerSession>();
-  /** By caller and callee: the dial that is making a session now; others wait for it instead of making more. */
-  readonly #first = new Map<string, Promise<unknown>>();
+  /** By caller, callee and protocol: the dial that asks the directory now. Others wait for how it ends. */
+  readonly #asking = new Map<string, Promise<Error | undefined>>();
 
   constructor(options: DiallerOptions) {
     this.#options = options;
   }
 
-  async dial(text: string, identity: Identity, options: DialOptions, closing: AbortSignal): Promise<Channel> {
+  async dial(text: string, identity: Identity, options: DialOptions, closing: Closing): Promise<Channel> {
     const address = parseAddress(text);
     if (address.protocol === undefined)
       throw new PeerError('ERR_PEER_ADDRESS', `"${text}" names nobody's protocol`);
     const { protocol, ...who } = address;
     const to = formatAddress(who as Address);
-    const { timeout = DIAL_TIMEOUT, signal: outer, choose } = options;
+    const { timeout = DIAL_TIMEOUT, choose } = options;
     const reason = (): Error =>
       new PeerError('ERR_PEER_TIMEOUT', `${to}/${protocol} did not answer within ${timeout} ms`);
     const { clock } = this.#options.parts;
-    return withDeadline({ clock, delay: timeout, reason, outer: [outer, closing] }, (signal) => {
-      signal.throwIfAborted();
+    const limit = { clock, delay: timeout, reason, closing, signal: options.signal };
+    return withDeadline(limit, (signal) => {
       const dial: Dial = {
         ...{ identity, to, protocol, choose, signal },
         from: identityLabel(identity),
@@ -76,18 +77,21 @@ export class Dialler {
   /** No choice to make: a living session to that peer will do. */
   async #dialAny(dial: Dial, address: Address): Promise<Channel> {
     const pair = `${dial.from} ${dial.to}`;
-    const first = this.#first.get(pair);
-    if (first !== undefined) await abortable(first, dial.signal);
+    const service = `${pair} ${dial.protocol}`;
+    const asking = this.#asking.get(service);
+    const failure = asking && (await abortable(asking, dial.signal));
+    if (failure instanceof PeerError && failure.code === 'ERR_PEER_NOT_FOUND') throw failure;
     const session = this.#latest.get(pair);
     if (session?.alive) {
       const channel = await this.#tryLiving(session, dial);
       if (channel !== undefined) return channel;
     }
     const fresh = this.#dialFresh(dial, address);
-    const settled = fresh.catch(() => {});
-    if (this.#first.has(pair)) return fresh;
-    this.#first.set(pair, settled);
-    void settled.then(() => this.#first.delete(pair));
+    if (!this.#asking.has(service)) {
+      const outcome = fresh.then(() => undefined, toError);
+      this.#asking.set(service, outcome);
+      void outcome.then(() => this.#asking.delete(service));
+    }
     return fresh;
   }
 

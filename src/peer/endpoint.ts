@@ -10,7 +10,7 @@ import { type Logger, silent } from '../base/log.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { type Identity, identityLabel, parseDomain, parseProtocol } from '../identity/index.ts';
 import type { Link } from '../transport/link.ts';
-import { withDeadline } from './abort.ts';
+import { Closing, withDeadline } from './abort.ts';
 import type { Channel } from './channel.ts';
 import type { ContextParts } from './contexts.ts';
 import type { ControlClient } from './controlClient.ts';
@@ -54,7 +54,7 @@ export class Peer implements AsyncDisposable {
   readonly #relays: readonly RelayLink[];
   readonly #dialler: Dialler;
   readonly #incoming = new Set<ListenerSession>();
-  readonly #closing = new AbortController();
+  readonly #closing = new Closing();
   #release: (() => void) | undefined;
 
   protected constructor(options: CompletePeerOptions) {
@@ -101,7 +101,7 @@ export class Peer implements AsyncDisposable {
    * Each channel that `authorize` allows goes to `handler` with its caller proven; the channel is the handler's to close.
    */
   async listen(protocol: string, options: ListenOptions, handler: ChannelHandler): Promise<Listener> {
-    this.#closing.signal.throwIfAborted();
+    this.#closing.throwIfClosed();
     const identity = this.#identity(options.as);
     const entry: ListenerEntry = {
       as: identityLabel(identity),
@@ -127,16 +127,16 @@ export class Peer implements AsyncDisposable {
   }
 
   /** One authenticated channel to `bob@example.org/chat/1` or `key:…/chat/1`; rejects with a PeerError that says why not. */
-  dial(address: string, options: DialOptions = {}): Promise<Channel> {
-    if (this.#closing.signal.aborted) return Promise.reject(this.#closing.signal.reason);
-    return this.#dialler.dial(address, this.#identity(options.from), options, this.#closing.signal);
+  async dial(address: string, options: DialOptions = {}): Promise<Channel> {
+    this.#closing.throwIfClosed();
+    return this.#dialler.dial(address, this.#identity(options.from), options, this.#closing);
   }
 
   /** Ends everything; open channels end with an error if their users have not closed them. */
   async close(): Promise<void> {
-    if (this.#closing.signal.aborted) return;
+    if (this.#closing.reason !== undefined) return;
     const closed = new PeerError('ERR_PEER_CLOSED', 'the peer was closed');
-    this.#closing.abort(closed);
+    this.#closing.close(closed);
     for (const renewal of this.#renewals.values()) renewal.stop();
     this.#dialler.destroy(closed);
     for (const session of this.#incoming) session.destroy(closed);
@@ -178,7 +178,8 @@ export class Peer implements AsyncDisposable {
         clock: this.#parts.clock,
         delay: 2 * CONTROL_TIMEOUT,
         reason: () => new PeerError('ERR_PEER_TIMEOUT', 'no relay answered in time'),
-        outer: [signal, this.#closing.signal],
+        closing: this.#closing,
+        signal,
       },
       (limit) => Promise.allSettled(relays.map((relay) => relay.register(entry, limit))),
     );
@@ -192,7 +193,7 @@ export class Peer implements AsyncDisposable {
       this.#release?.();
       this.#release = undefined;
     }
-    if (!this.#closing.signal.aborted) await Promise.all(relays.map((relay) => relay.withdraw(entry)));
+    if (this.#closing.reason === undefined) await Promise.all(relays.map((relay) => relay.withdraw(entry)));
   }
 
   /** A caller's path. */

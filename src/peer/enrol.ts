@@ -62,7 +62,7 @@ export async function enrolOver(text: string, options: CompleteEnrolOptions): Pr
       `the invite expired at ${new Date(invite.expires).toISOString()}`,
     );
   const reason = (): Error => new PeerError('ERR_PEER_TIMEOUT', `${invite.url} did not answer in time`);
-  return withDeadline({ clock, delay: ENROL_TIMEOUT, reason, outer: [options.signal] }, (signal) =>
+  return withDeadline({ clock, delay: ENROL_TIMEOUT, reason, signal: options.signal }, (signal) =>
     enrolWith(invite, options, clock, signal),
   );
 }

@@ -6,6 +6,7 @@ export type PeerErrorCode =
   | 'ERR_PEER_UNREACHABLE'
   | 'ERR_PEER_WRONG_IDENTITY'
   | 'ERR_PEER_REFUSED'
+  | 'ERR_PEER_RESET'
   | 'ERR_PEER_NOT_ENROLLED'
   | 'ERR_PEER_TIMEOUT'
   | 'ERR_PEER_CLOSED'
@@ -33,6 +34,7 @@ const TABLE: Readonly<Record<PeerErrorCode, readonly [Fault, hint?: string]>> = 
     'somebody else answered: do not send anything, and tell the people who run the relay and the domain',
   ],
   ERR_PEER_REFUSED: ['remote'],
+  ERR_PEER_RESET: ['remote'],
   ERR_PEER_NOT_ENROLLED: ['config', 'enrol with an invite of that domain, or renew an expired certificate'],
   ERR_PEER_TIMEOUT: ['transport', 'the other end did not answer in time'],
   ERR_PEER_CLOSED: ['local'],

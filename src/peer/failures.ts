@@ -2,7 +2,7 @@
 import { isQ2qError, toError } from '../base/errors.ts';
 import { Refusal } from '../identity/index.ts';
 import { TlsError } from '../tls/index.ts';
-import { CLOSE_CODES, closeCodeName, resetCodeOf } from './codes.ts';
+import { CLOSE_CODES, closeCodeName, FIRST_APPLICATION_CODE, resetCodeOf } from './codes.ts';
 import { PeerError } from './errors.ts';
 import type { FailureCode } from './messages.ts';
 import { SecureError } from './secureErrors.ts';
@@ -70,6 +70,8 @@ export function channelFailure(error: unknown, dialled: string): Error {
         cause,
       },
     );
+  if (code === CLOSE_CODES.handlerFailed || (code !== undefined && code >= FIRST_APPLICATION_CODE))
+    return new PeerError('ERR_PEER_RESET', `${dialled} reset the channel with code ${code}`, { cause });
   if (isQ2qError(error) && error.code.startsWith('ERR_TLS'))
     return new PeerError('ERR_PEER_PROTOCOL', `no secure channel to ${dialled}: ${cause.message}`, { cause });
   return new PeerError('ERR_PEER_UNREACHABLE', `the path to ${dialled} was lost: ${cause.message}`, {

@@ -7,7 +7,7 @@ import { toError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { Identity } from '../identity/index.ts';
 import type { Link } from '../transport/link.ts';
-import { abortable, withDeadline } from './abort.ts';
+import { abortable, Closing, type Deadline, withDeadline } from './abort.ts';
 import { CLOSE_CODES } from './codes.ts';
 import type { ContextParts } from './contexts.ts';
 import { ControlClient } from './controlClient.ts';
@@ -42,7 +42,7 @@ export class RelayLink {
   readonly domain: string;
   readonly #options: RelayLinkOptions;
   readonly #clock: Clock;
-  readonly #closing = new AbortController();
+  readonly #closing = new Closing();
   #session: Promise<Session> | undefined;
   readonly #controls = new Map<string, Promise<ControlClient>>();
   readonly #registrations = new WeakMap<ControlClient, Registrations>();
@@ -57,6 +57,10 @@ export class RelayLink {
 
   /** The live control channel of that identity, opened now if there is none. Concurrent callers share it. */
   control(as: string, signal: AbortSignal): Promise<ControlClient> {
+    return abortable(this.#control(as), signal);
+  }
+
+  #control(as: string): Promise<ControlClient> {
     let control = this.#controls.get(as);
     if (control === undefined) {
       const opening = (control = this.#openControl(as));
@@ -65,7 +69,7 @@ export class RelayLink {
         if (this.#controls.get(as) === opening) this.#controls.delete(as);
       });
     }
-    return abortable(control, signal);
+    return control;
   }
 
   /** Tells the relay that we listen; again after every reconnect, until `withdraw`. */
@@ -84,7 +88,7 @@ export class RelayLink {
 
   /** Ends the link and everything on it. */
   async close(): Promise<void> {
-    this.#closing.abort(new PeerError('ERR_PEER_CLOSED', 'the peer was closed'));
+    this.#closing.close(new PeerError('ERR_PEER_CLOSED', 'the peer was closed'));
     for (const { cancel } of this.#retries.values()) cancel();
     this.#retries.clear();
     const session = await this.#session?.catch(() => undefined);
@@ -95,7 +99,7 @@ export class RelayLink {
         () => {},
       );
     const { clock } = this.#options.parts;
-    const cancel = clock.after(CLOSE_GRACE, () => session.destroy(this.#closing.signal.reason));
+    const cancel = clock.after(CLOSE_GRACE, () => session.destroy(this.#closing.reason));
     await session.close();
     cancel();
   }
@@ -113,15 +117,7 @@ export class RelayLink {
 
   async #connect(forget: () => void): Promise<Session> {
     const { connect, parts, logger } = this.#options;
-    const link = await withDeadline(
-      {
-        clock: this.#clock,
-        delay: CONTROL_TIMEOUT,
-        reason: () => new PeerError('ERR_PEER_TIMEOUT', `${this.url} did not answer in time`),
-        outer: [this.#closing.signal],
-      },
-      (signal) => this.#dialled(connect, signal),
-    );
+    const link = await withDeadline(this.#limit(), (signal) => this.#dialled(connect, signal));
     const session = new Session(link, {
       clock: this.#clock,
       random: (length) => parts.provider.random(length),
@@ -149,22 +145,19 @@ export class RelayLink {
   }
 
   async #openControl(as: string): Promise<ControlClient> {
-    this.#closing.signal.throwIfAborted();
+    this.#closing.throwIfClosed();
     const { identityOf, instance, parts, logger, listeners, onControl } = this.#options;
     const session = await this.#connected();
     const questions = new Questions(as, listeners, parts, logger);
-    const control: ControlClient = await ControlClient.open(session, {
-      identity: identityOf(as),
-      domain: this.domain,
-      url: this.url,
-      instance,
-      parts,
-      signal: this.#closing.signal,
-      events: {
-        incoming: (question) => questions.ask(question),
-        path: (incoming, token) => this.#path(as, control, questions.take(incoming), token),
-      },
-    });
+    const control: ControlClient = await withDeadline(this.#limit(), (signal) =>
+      ControlClient.open(session, {
+        ...{ identity: identityOf(as), domain: this.domain, url: this.url, instance, parts, signal },
+        events: {
+          incoming: (question) => questions.ask(question),
+          path: (incoming, token) => this.#path(as, control, questions.take(incoming), token),
+        },
+      }),
+    );
     this.#registrations.set(control, new Map());
     void control.closed.then((reason) => this.#down(as, control, reason));
     for (const entry of listeners.of(as))
@@ -209,17 +202,26 @@ export class RelayLink {
 
   /** As long as somebody listens. A dial does not wait for this: it connects at once. */
   #retryLater(as: string): void {
-    if (this.#closing.signal.aborted || this.#options.listeners.of(as).length === 0) return;
+    if (this.#closing.reason !== undefined || this.#options.listeners.of(as).length === 0) return;
     const attempt = (this.#retries.get(as)?.attempt ?? -1) + 1;
     const pause = Math.min(BACKOFF_LAST, BACKOFF_FIRST * 2 ** attempt);
     const [byte] = this.#options.parts.provider.random(1);
     const cancel = this.#clock.after(pause * (0.5 + byte! / 256), () => {
-      this.control(as, this.#closing.signal).catch((error: unknown) => {
+      this.#control(as).catch((error: unknown) => {
         this.#options.logger.log('info', 'reconnecting failed', { url: this.url, error });
         this.#retryLater(as);
       });
     });
     this.#retries.set(as, { attempt, cancel });
+  }
+
+  #limit(): Deadline {
+    return {
+      clock: this.#clock,
+      delay: CONTROL_TIMEOUT,
+      reason: () => new PeerError('ERR_PEER_TIMEOUT', `${this.url} did not answer in time`),
+      closing: this.#closing,
+    };
   }
 
   #state(state: 'up' | 'down', identity: string, error?: Error): void {

@@ -86,7 +86,8 @@ export class Relay {
   #closed = false;
   #cancelTimer: () => void = () => {};
 
-  constructor(options: RelayOptions) {
+  /** `core` is for tests of relays that lie. */
+  constructor(options: RelayOptions, core?: RelayCore) {
     this.#options = options;
     this.#domain = options.domain;
     this.#provider = options.provider;
@@ -94,11 +95,9 @@ export class Relay {
     this.#logger = options.logger ?? silent;
     this.#limits = { ...RELAY_LIMITS, ...options.limits };
     this.#contexts = new RelayContexts(options.domain, options.provider, this.#clock);
-    this.#core = new RelayCore({
-      domain: options.domain.domain,
-      limits: this.#limits,
-      random: (length) => options.provider.random(length),
-    });
+    const { domain } = options.domain;
+    const random = (length: number) => options.provider.random(length);
+    this.#core = core ?? new RelayCore({ domain, limits: this.#limits, random });
   }
 
   stats(): RelayStats {

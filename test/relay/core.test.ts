@@ -401,7 +401,7 @@ describe('out of turn', () => {
     listen(bob);
     dial(alice);
     say(bob, { type: 'answer', id: question(bob).id, allow: true });
-    const [{ offer }] = offersOf(alice).offers as [{ offer: number }];
+    const { offer } = offersOf(alice).offers[0]!;
     say(alice, { type: 'connect', id: 8, offer });
     say(alice, { type: 'connect', id: 9, offer });
     say(alice, { type: 'connect', id: 10, offer: 12_345 });
@@ -417,7 +417,7 @@ describe('out of turn', () => {
     listen(bob);
     dial(alice);
     say(bob, { type: 'answer', id: question(bob).id, allow: true });
-    const [{ offer }] = offersOf(alice).offers as [{ offer: number }];
+    const { offer } = offersOf(alice).offers[0]!;
     wait(RELAY_LIMITS.offerLifetime);
     say(alice, { type: 'connect', id: 8, offer });
     expect(told(alice)).toMatchObject([{ code: 'not_found' }]);

@@ -7,7 +7,9 @@ import { Peer } from '../../src/index.ts';
 import { type Enrolled, enrolOver } from '../../src/peer/enrol.ts';
 import { formatInvite } from '../../src/peer/invite.ts';
 import type { Connect, PeerOptions } from '../../src/peer/types.ts';
+import { RelayCore } from '../../src/relay/core.ts';
 import { DomainService } from '../../src/relay/domain.ts';
+import { RELAY_LIMITS } from '../../src/relay/limits.ts';
 import { Relay, type RelayOptions } from '../../src/relay/relay.ts';
 import { MemoryDomainStore } from '../../src/relay/store.ts';
 import { LinkError } from '../../src/transport/index.ts';
@@ -19,6 +21,8 @@ export const RELAY_URL = 'ws://relay.example.org/';
 export interface World extends AsyncDisposable {
   readonly domain: DomainService;
   readonly relay: Relay;
+  /** What the relay thinks with: patched, it lies. */
+  readonly core: RelayCore;
   readonly connect: Connect;
   /** Links opened so far. */
   readonly links: { count: number };
@@ -36,8 +40,18 @@ export async function relayWorld(options: Partial<RelayOptions> & { clock?: Cloc
   const store = new MemoryDomainStore();
   const open = (): Promise<DomainService> =>
     DomainService.open({ store, provider, clock, logger: silent, domain: DOMAIN });
-  const state = { domain: await open(), relay: undefined as Relay | undefined, down: false };
-  const start = (): Relay => new Relay({ domain: state.domain, provider, ...options });
+  const state = {
+    domain: await open(),
+    core: undefined as RelayCore | undefined,
+    relay: undefined as Relay | undefined,
+    down: false,
+  };
+  const limits = { ...RELAY_LIMITS, ...options.limits };
+  const random = (length: number) => provider.random(length);
+  const start = (): Relay => {
+    state.core = new RelayCore({ domain: DOMAIN, limits, random });
+    return new Relay({ domain: state.domain, provider, ...options }, state.core);
+  };
   state.relay = start();
   const links = { count: 0 };
   const connect: Connect = async () => {
@@ -64,6 +78,9 @@ export async function relayWorld(options: Partial<RelayOptions> & { clock?: Cloc
     },
     get relay() {
       return state.relay!;
+    },
+    get core() {
+      return state.core!;
     },
     connect,
     links,
