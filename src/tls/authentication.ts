@@ -39,9 +39,10 @@ export function chooseCredential(
   return undefined;
 }
 
+/** A signer may name schemes that this version does not know. */
 function isUsable(name: SchemeName, peerSchemes: readonly number[]): boolean {
-  const scheme = schemeByName(name);
-  return !scheme.certificateOnly && peerSchemes.includes(scheme.id);
+  const scheme: Scheme | undefined = schemeByName(name);
+  return scheme !== undefined && !scheme.certificateOnly && peerSchemes.includes(scheme.id);
 }
 
 /** Waits for our signature over the transcript so far, sends CertificateVerify, then goes on. */

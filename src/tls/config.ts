@@ -8,6 +8,7 @@ import { equalBytes } from '../base/bytes.ts';
 import type { Signer } from '../crypto/provider.ts';
 import type { GroupName, SchemeName, SuiteName } from '../crypto/suites.ts';
 import { GROUPS, SCHEMES, SUITES } from '../crypto/suites.ts';
+import { parseCertificate } from '../identity/index.ts';
 import { TlsError } from './errors.ts';
 import type { PeerVerifier } from './events.ts';
 import { MAX_CHAIN_LENGTH, MAX_HANDSHAKE_MESSAGE, MAX_PLAINTEXT, MAX_RECORD_PLAINTEXT } from './limits.ts';
@@ -114,8 +115,8 @@ export class TlsConfig {
   }
 }
 
-function invalid(field: string, problem: string): TlsError {
-  return new TlsError('ERR_TLS_CONFIG', `${field}: ${problem}`);
+function invalid(field: string, problem: string, cause?: unknown): TlsError {
+  return new TlsError('ERR_TLS_CONFIG', `${field}: ${problem}`, cause === undefined ? {} : { cause });
 }
 
 function checkVerifier(verifier: PeerVerifier | undefined): PeerVerifier {
@@ -138,9 +139,25 @@ function checkCredential(credential: Credential, index: number): Credential {
   if (total > MAX_HANDSHAKE_MESSAGE - 1024)
     throw invalid(`${field}.chain`, `of ${total} bytes does not fit a handshake message`);
   if (typeof signer?.sign !== 'function') throw invalid(`${field}.signer`, 'cannot sign');
-  if (signer.schemes.length === 0) throw invalid(`${field}.signer`, 'offers no signature scheme');
+  if (
+    !signer.schemes.some((name) => SCHEMES.some((scheme) => scheme.name === name && !scheme.certificateOnly))
+  )
+    throw invalid(`${field}.signer`, 'offers no signature scheme of TLS 1.3');
+  checkPair(field, chain[0]!, signer);
   const copies: readonly Bytes[] = chain.map((der) => new Uint8Array(der));
   return Object.freeze({ chain: Object.freeze(copies), signer });
+}
+
+/** A key that is not the certificate's would only show in the first handshake, as the peer's decrypt_error. */
+function checkPair(field: string, leaf: Uint8Array, signer: Signer): void {
+  let spki: Uint8Array;
+  try {
+    ({ spki } = parseCertificate(leaf));
+  } catch (cause) {
+    throw invalid(`${field}.chain`, 'begins with a certificate that cannot be read', cause);
+  }
+  if (!equalBytes(spki, signer.spki))
+    throw invalid(`${field}.signer`, 'is not the key of the first certificate of the chain');
 }
 
 function checkAlpn(protocols: readonly string[]): readonly string[] {

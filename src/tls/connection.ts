@@ -91,7 +91,7 @@ export class TlsConnection {
   feed(chunk: Uint8Array): void {
     if (this.#error !== undefined || this.#readClosed) return;
     this.#guarded(() => {
-      if (this.#state instanceof Suspended && this.#reader.length + chunk.length > MAX_PENDING_INPUT)
+      if (this.#state instanceof Suspended && this.#reader.waiting + chunk.length > MAX_PENDING_INPUT)
         throw new TlsError(
           'ERR_TLS_INPUT_LIMIT',
           `more than ${MAX_PENDING_INPUT} bytes fed while an op is pending`,
@@ -346,7 +346,8 @@ export class TlsConnection {
 
   #alert(name: AlertName): void {
     try {
-      this.#writer.alert(name, 2);
+      this.#writer.alert(name, name === 'user_canceled' ? 1 : 2);
+      if (name === 'user_canceled') this.#writer.alert('close_notify', 1); // §6.1: it announces the end, and is none
     } catch {
       // The key is used up: the peer sees the carrier end, which is an error to it as well.
     }

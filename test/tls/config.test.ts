@@ -83,6 +83,16 @@ describe('TlsConfig', () => {
       { credentials: [{ ...credential, chain: [new Uint8Array(65_000)] }] },
       /^credentials\[0\]\.chain: /,
     ],
+    [
+      'a leaf that cannot be read',
+      { credentials: [{ chain: [Uint8Array.of(1)], signer: credential.signer }] },
+      /^credentials\[0\]\.chain: /,
+    ],
+    [
+      'the key of another certificate',
+      { credentials: [{ chain: credential.chain, signer: pki.server().signer }] },
+      /^credentials\[0\]\.signer: /,
+    ],
     ['no signer', { credentials: [{ chain: credential.chain }] }, /^credentials\[0\]\.signer: /],
     ['an empty protocol name', { alpn: [''] }, /^alpn: /],
     ['a protocol name with a space', { alpn: ['a b'] }, /^alpn: /],

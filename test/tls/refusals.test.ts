@@ -683,6 +683,33 @@ describe('a server refuses a ClientHello', () => {
   });
 });
 
+describe('a client tolerates', () => {
+  const unknown = { type: 0x7a7a, data: Uint8Array.of(1, 2) };
+
+  it('unknown extensions in CertificateRequest', () => {
+    const request = new ExtensionBlock([unknown, ext.signatureAlgorithms([0x0a0a, 0x0807])]);
+    const seam = replace('certificate_request', () => encodeCertificateRequest(request));
+    expect(played({ serverSeam: seam }).server.connection.phase).toBe('open');
+  });
+
+  it('tickets, with unknown extensions in them', () => {
+    const ticket = encodeMessage('new_session_ticket', (w) => {
+      w.u32(3600).u32(1).u8(0).u16(1).u8(9);
+      new ExtensionBlock([unknown]).write(w);
+    });
+    const ends = played({ serverSeam: { afterHandshake: [ticket, ticket] } });
+    expect(ends.client.connection.phase).toBe('open');
+    expect(ends.client.error).toBeUndefined();
+  });
+
+  it('no malformed ticket', () => {
+    for (const fill of ['040000020000', '0400000d000000000000000000000000 0000']) {
+      const ends = played({ serverSeam: { afterHandshake: [fromHex(fill)] } });
+      expectRefusal(ends, 'client', 'ERR_TLS_DECODE', 'decode_error');
+    }
+  });
+});
+
 describe('identity', () => {
   const alerts = [
     ['ERR_IDENTITY_UNKNOWN_ISSUER', 'unknown_ca'],

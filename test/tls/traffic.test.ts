@@ -178,12 +178,13 @@ describe('closing', () => {
     expect(server.story.slice(-2)).toEqual(['data', 'error']);
   });
 
-  it('in the handshake is an abort', () => {
+  it('in the handshake is an abort, which the peer sees as a close before the end', () => {
     const ends = pair();
     ends.server.connection.feed(ends.client.take());
-    ends.server.settleAll();
-    ends.server.connection.closeWrite();
+    ends.server.connection.closeWrite(); // its signature is still to come
     expect(fault(ends.server.error)).toBe('ERR_TLS_ABORTED user_canceled local');
+    ends.client.connection.feed(ends.server.take());
+    expect(fault(ends.client.error)).toBe('ERR_TLS_ALERT close_notify peer');
   });
 
   it('by abort tells the peer, once', () => {

@@ -1,9 +1,9 @@
 /** Handshake messages as a layer: framed by type and length, cut over records at will (RFC 9846 §4, §5.1). */
 import type { Bytes } from '../../base/bytes.ts';
-import { ChunkQueue } from '../../base/chunks.ts';
 import { Writer } from '../../base/writer.ts';
 import { decodeError, unexpectedMessage } from '../errors.ts';
 import { MAX_HANDSHAKE_MESSAGE } from '../limits.ts';
+import { Assembler } from '../record/assembler.ts';
 import type { HandshakeName } from './codePoints.ts';
 import { handshakeName, handshakeType } from './codePoints.ts';
 
@@ -24,51 +24,37 @@ export function encodeMessage(name: HandshakeName, fill: (writer: Writer) => voi
 
 /** Joins record payloads into messages. Linear in the number of fragments; holds one message at most. */
 export class HandshakeJoiner {
-  readonly #queue = new ChunkQueue();
-  #name: HandshakeName | undefined;
-  #wanted = 0;
+  readonly #assembler = new Assembler(HEADER_LENGTH, measureMessage);
 
   /** A message has begun and its end is missing: nothing but handshake records may follow (§5.1). */
   get isInside(): boolean {
-    return this.#queue.length > 0;
+    return this.#assembler.length > 0;
   }
 
   push(fragment: Uint8Array): void {
-    this.#queue.push(fragment);
+    this.#assembler.push(fragment);
   }
 
   next(): HandshakeMessage | undefined {
-    const queue = this.#queue;
-    if (this.#name === undefined && queue.length > 0) this.#checkType(queue.at(0)!);
-    if (this.#wanted === 0) {
-      if (queue.length < HEADER_LENGTH) return undefined;
-      this.#wanted = this.#readHeader();
-    }
-    if (queue.length < this.#wanted) return undefined;
-    const bytes = queue.take(this.#wanted);
-    const name = this.#name!;
-    this.#wanted = 0;
-    this.#name = undefined;
-    return { name, bytes, body: bytes.subarray(HEADER_LENGTH), endsRecord: queue.length === 0 };
+    const bytes = this.#assembler.next();
+    if (bytes === undefined) return undefined;
+    const name = handshakeName(bytes[0]!)!;
+    return { name, bytes, body: bytes.subarray(HEADER_LENGTH), endsRecord: !this.isInside };
   }
 
   clear(): void {
-    this.#queue.clear();
-    this.#wanted = 0;
-    this.#name = undefined;
+    this.#assembler.clear();
   }
+}
 
-  #checkType(type: number): void {
-    this.#name = handshakeName(type);
-    if (this.#name === undefined) throw unexpectedMessage(`handshake message of unknown type ${type}`);
-  }
-
-  /** Judges the length before memory is taken for it (lesson 13). */
-  #readHeader(): number {
-    const queue = this.#queue;
-    const length = (queue.at(1)! << 16) | (queue.at(2)! << 8) | queue.at(3)!;
-    if (length > MAX_HANDSHAKE_MESSAGE)
-      throw decodeError(`${this.#name} of ${length} bytes, wanted at most ${MAX_HANDSHAKE_MESSAGE}`);
-    return HEADER_LENGTH + length;
-  }
+/** Judges type and length before memory is taken for a message (lesson 13). */
+function measureMessage(bytes: Uint8Array, at: number, available: number): number {
+  const type = bytes[at]!;
+  const name = handshakeName(type);
+  if (name === undefined) throw unexpectedMessage(`handshake message of unknown type ${type}`);
+  if (available < HEADER_LENGTH) return 0;
+  const length = (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
+  if (length > MAX_HANDSHAKE_MESSAGE)
+    throw decodeError(`${name} of ${length} bytes, wanted at most ${MAX_HANDSHAKE_MESSAGE}`);
+  return HEADER_LENGTH + length;
 }

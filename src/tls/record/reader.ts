@@ -14,7 +14,7 @@ import type { HandshakeMessage } from '../messages/handshake.ts';
 import { HandshakeJoiner } from '../messages/handshake.ts';
 import { RecordAligned } from '../proofs.ts';
 import type { TrafficKeys } from '../schedule/schedule.ts';
-import { Deframer } from './deframer.ts';
+import { recordAssembler } from './deframer.ts';
 import { ContentType, HEADER_LENGTH } from './header.ts';
 import { Opener } from './protector.ts';
 
@@ -24,11 +24,14 @@ export type Incoming =
   | { readonly kind: 'data'; readonly bytes: Uint8Array }
   | { readonly kind: 'closeNotify' };
 
+/** What an engine spends on an array that views one byte. */
+const CHUNK_COST = 100;
+
 export class RecordReader {
   /** Set while the handshake allows a compatibility ChangeCipherSpec. */
   toleratesChangeCipherSpec = false;
   readonly #role: 'client' | 'server';
-  readonly #deframer = new Deframer();
+  readonly #deframer = recordAssembler();
   readonly #joiner = new HandshakeJoiner();
   #opener: Opener | undefined;
   #epoch = 0;
@@ -40,9 +43,9 @@ export class RecordReader {
     this.#role = role;
   }
 
-  /** Bytes not yet processed. */
-  get length(): number {
-    return this.#deframer.length;
+  /** Memory that unprocessed input holds, roughly: a chunk costs more than its bytes. */
+  get waiting(): number {
+    return this.#deframer.length + CHUNK_COST * this.#deframer.waitingChunks;
   }
 
   push(chunk: Uint8Array): void {
