@@ -13,7 +13,8 @@ export const PROTOCOL = 'chat/1';
 const MAX_LINE = 8_192;
 /** Largest file: it is held in memory until it is whole. */
 export const MAX_FILE: number = 64 * 1024 * 1024;
-const SLICE = 65_536;
+/** Read at once: each read of a file is a question to another process of the browser. */
+const SLICE = 1_048_576;
 const NEWLINE = 10;
 const COMMAND = '\u0001';
 

@@ -1,11 +1,12 @@
 /** The example's page in Chromium: tab to Node, Node to tab, tab to tab, each end proving its key to the other. */
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
+import { PROTOCOL } from '../../examples/07-browser/chat.ts';
 import { fingerprint } from '../../examples/07-browser/format.ts';
 import { provider } from '../../src/node.ts';
 import { browserTest, launch } from './browser.ts';
 import { NodePeer, type Talk } from './nodePeer.ts';
-import { type PageRelay, startPageRelay } from './pageRelay.ts';
+import { PageRelay } from './pageRelay.ts';
 import { type Facts, Tab } from './tab.ts';
 
 /** A name that is no secure context: no crypto.subtle, no clipboard. */
@@ -18,7 +19,7 @@ describe('the page', () => {
   let node: NodePeer;
 
   beforeAll(async () => {
-    relay = await startPageRelay();
+    relay = await PageRelay.start();
     node = await NodePeer.start(relay);
     browser = await launch(INSECURE_HOST);
   });
@@ -145,7 +146,51 @@ describe('the page', () => {
       await tab.close();
     },
   );
+
+  browserTest('when the relay comes back, the tab can be dialled again', async () => {
+    const tab = await open();
+    const before = await tab.dial(node.keyId);
+    await node.next();
+    await relay.restart();
+    expect(await before.ended()).toContain('Broken off');
+    await tab.connected();
+    const talk = await dialUntilThere(node, await tab.keyId());
+    const card = await tab.card('You were dialled');
+    await talk.chat.say('back again');
+    await card.hears('back again');
+    talk.chat.end();
+    await card.ended();
+    // The browser itself complains that it could not connect; the page must not.
+    expect(tab.complaints.filter((line) => !line.includes('WebSocket connection to'))).toEqual([]);
+    await tab.close();
+  });
+
+  browserTest(
+    'a peer that breaks the rules of the chat loses its channel, and the tab says why',
+    async () => {
+      const tab = await open();
+      const channel = await node.peer.dial(`key:${await tab.keyId()}/${PROTOCOL}`);
+      const card = await tab.card('You were dialled');
+      channel.send(new Uint8Array(10_000).fill(0x61));
+      expect(await card.ended()).toContain('longer than 8192 bytes');
+      await expect(channel.closed).rejects.toThrow();
+      expect(tab.complaints).toEqual([]);
+      await tab.close();
+    },
+  );
 });
+
+/** The tab and Node both come back in their own time. */
+async function dialUntilThere(node: NodePeer, keyId: string): Promise<Talk> {
+  for (let tries = 0; ; tries++) {
+    try {
+      return await node.dial(keyId);
+    } catch (error) {
+      if (tries === 20) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+  }
+}
 
 /** What the card of a tab must say, by what Node saw of the same channel. */
 function mirrored({ channel }: Talk, node: NodePeer, relay: PageRelay): Facts {
