@@ -4,7 +4,7 @@ import { Channel, type ChannelPath } from './channel.ts';
 import { type ContextParts, callerContext } from './contexts.ts';
 import { channelFailure } from './failures.ts';
 import { awaitGreeting } from './greeting.ts';
-import { CHANNEL_TIMEOUT, SESSION_IDLE } from './limits.ts';
+import { SESSION_IDLE } from './limits.ts';
 import { PEER_CHANNEL } from './names.ts';
 import { secure } from './secure.ts';
 import type { Session } from './session.ts';
@@ -16,6 +16,8 @@ export interface OpenRequest {
   readonly to: string;
   readonly protocol: string;
   readonly signal: AbortSignal;
+  /** Milliseconds; the signal aborts by then. A handshake may wait for its turn at the other end, but not longer. */
+  readonly timeout: number;
 }
 
 export class CallerSession {
@@ -48,7 +50,7 @@ export class CallerSession {
 
   /** Resolves when the other end is proven to be who was dialled, and has let us in. */
   async open(request: OpenRequest): Promise<Channel> {
-    const { identity, expected, to, protocol, signal } = request;
+    const { identity, expected, to, protocol, signal, timeout } = request;
     this.#cancelIdle();
     this.#channels++;
     try {
@@ -57,7 +59,7 @@ export class CallerSession {
         callerContext(identity, expected, protocol, this.#parts),
         {
           signal,
-          timeout: CHANNEL_TIMEOUT,
+          timeout,
           clock: this.#parts.clock,
           ...(expected.kind === 'name' && { serverName: domainOf(expected.name) }),
         },

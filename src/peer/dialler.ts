@@ -38,6 +38,7 @@ interface Dial {
   readonly expected: Expected;
   readonly choose: Choose | undefined;
   readonly signal: AbortSignal;
+  readonly timeout: number;
 }
 
 export class Dialler {
@@ -66,7 +67,7 @@ export class Dialler {
     const limit = { clock, delay: timeout, reason, closing, signal: options.signal };
     return withDeadline(limit, (signal) => {
       const dial: Dial = {
-        ...{ identity, to, protocol, choose, signal },
+        ...{ identity, to, protocol, choose, signal, timeout },
         from: identityLabel(identity),
         expected: address.kind === 'name' ? { kind: 'name', name: to } : { kind: 'key', id: address.id },
       };

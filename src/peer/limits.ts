@@ -30,8 +30,8 @@ export const CHANNEL_TIMEOUT = 10_000;
 export const ENROL_TIMEOUT = 15_000;
 /** `authorize` answers within this or the answer is no. Below the relay's listener deadline, so that ours is heard. */
 export const AUTHORIZE_TIMEOUT = 2_500;
-/** Handshakes running at once on one incoming path: each may hold ~40 KiB of half-read flights. */
-export const MAX_PENDING_HANDSHAKES = 256;
+/** Handshakes running at once on one incoming path, `authorize` included; each may hold ~40 KiB. The others wait. */
+export const HANDSHAKES_AT_ONCE = 64;
 /** Grants remembered between `authorize` and the caller's path (one small object each). */
 export const MAX_GRANTS = 4_096;
 /** As long as an offer lives at the relay: the caller may be a person choosing. */

@@ -11,12 +11,13 @@ import { accessRequest, mayEnter } from './access.ts';
 import { Channel, type ChannelPath } from './channel.ts';
 import { CLOSE_CODES } from './codes.ts';
 import { type ContextParts, listenerContext } from './contexts.ts';
-import { CHANNEL_TIMEOUT, MAX_PENDING_HANDSHAKES } from './limits.ts';
+import { CHANNEL_TIMEOUT, HANDSHAKES_AT_ONCE } from './limits.ts';
 import type { ListenerEntry, Listeners } from './listeners.ts';
 import { GREETING, PEER_CHANNEL } from './names.ts';
 import { secure } from './secure.ts';
 import type { SecureLink } from './secureLink.ts';
 import type { IncomingChannel, Session } from './session.ts';
+import { Slots } from './slots.ts';
 
 /** Whom the relay announced, checked by us as far as a chain without proof of possession can be. */
 export interface Claim {
@@ -41,7 +42,7 @@ export class ListenerSession {
   readonly #context: ServerContext;
   /** The yes that was given before the path existed; used once. */
   #granted: string | undefined;
-  #handshakes = 0;
+  readonly #turns = new Slots(HANDSHAKES_AT_ONCE);
 
   constructor(session: Session, options: ListenerSessionOptions) {
     this.#session = session;
@@ -61,8 +62,8 @@ export class ListenerSession {
 
   /** The returned promise ends with the handler: until then the channel counts against the caller's limit. */
   async #incoming(incoming: IncomingChannel): Promise<void> {
-    if (incoming.name !== PEER_CHANNEL || this.#handshakes >= MAX_PENDING_HANDSHAKES) {
-      incoming.refuse(incoming.name === PEER_CHANNEL ? CLOSE_CODES.busy : CLOSE_CODES.protocol);
+    if (incoming.name !== PEER_CHANNEL) {
+      incoming.refuse(CLOSE_CODES.protocol);
       return;
     }
     const admitted = await this.#handshake(incoming);
@@ -83,7 +84,7 @@ export class ListenerSession {
     incoming: IncomingChannel,
   ): Promise<{ link: SecureLink; entry: ListenerEntry; peer: VerifiedPeer } | undefined> {
     const { logger, parts } = this.#options;
-    this.#handshakes++;
+    await this.#turns.enter(); // what the caller sent waits in the channel's window meanwhile
     try {
       const link = await secure(incoming.accept(), this.#context, {
         timeout: CHANNEL_TIMEOUT,
@@ -103,7 +104,7 @@ export class ListenerSession {
       logger.log('info', 'no secure channel', { code: isQ2qError(error) ? error.code : undefined, message });
       return undefined;
     } finally {
-      this.#handshakes--;
+      this.#turns.leave();
     }
   }
 
