@@ -8,9 +8,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FrameParser } from '../../src/mux/codec.ts';
+import { Overlay } from '../cli/support/overlay.ts';
 import { collect } from '../cli/support/q2q.ts';
 import { have } from './support/counterpart.ts';
-import { Overlay } from './support/overlay.ts';
 import { capture } from './support/pcap.ts';
 
 const FROM_ALICE = `from alice, ${randomBytes(24).toString('hex')}`;

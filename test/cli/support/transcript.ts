@@ -11,11 +11,11 @@
  * `[..]` stands for any text within a line, a line of `...` (or `2> ...`) for any number of lines. After a command that
  * failed, every file of the folder must be as it was.
  */
-import { createHash } from 'node:crypto';
-import { lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import type { Workspace } from './q2q.ts';
+import { snapshot } from './snapshot.ts';
 
 interface Step {
   readonly line: number;
@@ -106,17 +106,4 @@ function linePattern(line: string): string {
     .split('[..]')
     .map((part) => part.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'))
     .join('.*');
-}
-
-/** Path, kind, rights and content of everything in the folder. */
-function snapshot(folder: string): Record<string, string> {
-  const entries: Record<string, string> = {};
-  for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()) {
-    const path = join(folder, name);
-    const { mode } = lstatSync(path);
-    const stat = lstatSync(path);
-    const content = stat.isFile() ? createHash('sha256').update(readFileSync(path)).digest('hex') : '';
-    entries[name] = `${mode.toString(8)} ${content}`;
-  }
-  return entries;
 }

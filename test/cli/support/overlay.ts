@@ -1,7 +1,7 @@
 /** A domain with its relay, alice and bob, each a process or a home folder: what the command line's tests stand on. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Server, Workspace } from '../../cli/support/q2q.ts';
+import { type Server, Workspace } from './q2q.ts';
 
 export class Overlay {
   readonly workspace: Workspace = new Workspace();
