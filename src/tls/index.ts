@@ -3,7 +3,7 @@
  * promise; `peer/secure.ts` puts it over any carrier.
  *
  * Read in this order: `config`, `context` (what a side is willing to do); `connection` (the object users hold);
- * `state`, `client`, `negotiation`, `server`, `traffic` (the machines); `proofs` (what was checked, as values);
+ * `state`, `client`, `clientFlight`, `negotiation`, `server`, `traffic` (the machines); `proofs` (what was checked, as values);
  * `messages/`, `schedule/`, `record/` (formats, keys, records); `errors`, `alert`, `limits`.
  *
  * It speaks no other version, resumes nothing yet, and has no switch that weakens a check.

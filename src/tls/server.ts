@@ -1,13 +1,16 @@
 /**
- * The server's states in the order of RFC 9846 Appendix A.2:
+ * The server's states in the order of RFC 9846 Appendix A.2.
  *
- *     ExpectClientHello ─▶ (op: chooseContext) ─▶ ExpectRetriedClientHello ─▶ (op: sign) ─▶ ExpectCertificate
- *                                    └────────────────────────────────────────────▲  │            │
- *                                                          (no certificate asked) │  ▼            ▼
- *       Traffic ◀─ ExpectFinished ◀──────────────────────────────────────────────────┘  ExpectCertificateVerify
- *                        └◀── (op: verifyPeer) ◀──────────────────────────────────────────────────┘
+ *     ExpectClientHello ──a chooser is set──▶ AwaitContext (op: chooseContext)
+ *      ├▶ ExpectRetriedClientHello, when the client guessed another group
+ *      └▶ AwaitSignature (op: sign)
+ *          ├▶ ExpectFinished, when no certificate is asked for
+ *          └▶ ExpectCertificate ──an empty one, if allowed──▶ ExpectFinished
+ *              └▶ ExpectCertificateVerify
+ *                  └▶ AwaitIdentity (op: verifyPeer)
+ *                      └▶ ExpectFinished
+ *                          └▶ Traffic
  */
-
 import type { Bytes } from '../base/bytes.ts';
 import { equalBytes } from '../base/bytes.ts';
 import { Secret } from '../base/secret.ts';
