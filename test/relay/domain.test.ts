@@ -1,0 +1,152 @@
+/** Enrolment as the domain sees it: one secret, one key, one name, and nothing the request asks for. */
+import { beforeEach, describe, expect, test } from 'vitest';
+import { silent } from '../../src/base/log.ts';
+import { provider } from '../../src/crypto/node.node.ts';
+import type { PrivateKey } from '../../src/crypto/provider.ts';
+import {
+  createCsr,
+  parseCertificate,
+  peerId,
+  Trust,
+  VerifiedPeer,
+  verifyPeer,
+} from '../../src/identity/index.ts';
+import type { Invite } from '../../src/peer/invite.ts';
+import { DomainService, type EnrolRequest } from '../../src/relay/domain.ts';
+import { MemoryDomainStore } from '../../src/relay/store.ts';
+
+const DAY = 86_400_000;
+let now: number;
+let store: MemoryDomainStore;
+let domain: DomainService;
+let invite: Invite;
+let key: PrivateKey;
+
+beforeEach(async () => {
+  now = Date.UTC(2026, 10, 1);
+  store = new MemoryDomainStore();
+  const clock = { now: () => now, monotonic: () => now, after: () => () => {} };
+  domain = await DomainService.open({ store, provider, clock, logger: silent, domain: 'example.org' });
+  invite = await domain.invite('alice', { url: 'ws://relay/' });
+  key = provider.generateKey('ed25519');
+});
+
+function request(change: Partial<EnrolRequest> = {}): EnrolRequest {
+  const { id, secret } = invite;
+  const provedKeyId = peerId(key.spki);
+  return { invite: id, secret, csr: createCsr(key), device: 'laptop', provedKeyId, ...change };
+}
+
+async function issued(change?: Partial<EnrolRequest>): Promise<readonly Uint8Array[]> {
+  const answer = await domain.enrol(request(change));
+  if (typeof answer === 'string') throw new Error(answer);
+  return answer.chain;
+}
+
+describe('an invite', () => {
+  test('gives a certificate for its name and the key, root last, seven days at most', async () => {
+    const chain = await issued();
+    const proof = verifyPeer(
+      chain,
+      { kind: 'name', name: 'alice@example.org' },
+      Trust.of([domain.anchors]),
+      'client',
+      now,
+      provider,
+    );
+    expect(proof).toBeInstanceOf(VerifiedPeer);
+    expect((proof as VerifiedPeer).identity).toMatchObject({ keyId: peerId(key.spki), device: 'laptop' });
+    expect(parseCertificate(chain[0]!).notAfter - now).toBeLessThanOrEqual(7 * DAY);
+    expect(chain.at(-1)).toEqual(domain.authority.root.der);
+    expect(await store.issued()).toMatchObject([{ user: 'alice', by: 'invite', keyId: peerId(key.spki) }]);
+  });
+
+  test('works once, but again for the same key, whose answer was lost', async () => {
+    await issued();
+    await issued();
+    now += 30 * DAY;
+    await issued(); // even when the invite ran out meanwhile
+    const other = provider.generateKey('p256');
+    expect(await domain.enrol(request({ csr: createCsr(other), provedKeyId: peerId(other.spki) }))).toBe(
+      'invite_used',
+    );
+    expect((await store.account('alice'))?.devices).toHaveLength(1);
+  });
+
+  test('used by two keys at the same moment enrols one of them', async () => {
+    const other = provider.generateKey('ed25519');
+    const answers = await Promise.all([
+      domain.enrol(request()),
+      domain.enrol(request({ csr: createCsr(other), provedKeyId: peerId(other.spki) })),
+    ]);
+    expect(answers.filter((answer) => answer === 'invite_used')).toHaveLength(1);
+  });
+
+  test('ends at its expiry', async () => {
+    now = invite.expires;
+    expect(await domain.enrol(request())).toBe('invite_expired');
+  });
+
+  test('with a wrong secret is refused as one that never was, and closed after ten tries', async () => {
+    expect(await domain.enrol(request({ invite: new Uint8Array(8) }))).toBe('invite_refused');
+    for (let i = 0; i < 10; i++)
+      expect(await domain.enrol(request({ secret: new Uint8Array(16).fill(i) }))).toBe('invite_refused');
+    expect(await domain.enrol(request())).toBe('invite_refused');
+  });
+
+  test('is not spent by a request that is wrong otherwise', async () => {
+    const other = provider.generateKey('ed25519');
+    const broken = createCsr(key);
+    broken[broken.length - 1]! ^= 1;
+    expect(await domain.enrol(request({ csr: createCsr(other) }))).toBe('invalid'); // not the proven key
+    expect(await domain.enrol(request({ csr: broken }))).toBe('invalid');
+    expect(await domain.enrol(request({ csr: new Uint8Array(9) }))).toBe('invalid');
+    expect(await domain.enrol(request({ device: '../x' }))).toBe('invalid');
+    await issued();
+  });
+
+  test('of a second device adds it to the account', async () => {
+    await issued();
+    invite = await domain.invite('alice', { url: 'ws://relay/' });
+    key = provider.generateKey('p256');
+    await issued({ device: 'phone' });
+    expect((await domain.accounts())[0]!.devices.map(({ label }) => label)).toEqual(['laptop', 'phone']);
+  });
+
+  test.each(['', 'a b', 'alice@example.org', '../alice'])('for the user %j is not made', async (user) => {
+    await expect(domain.invite(user, { url: 'ws://relay/' })).rejects.toMatchObject({
+      code: 'ERR_IDENTITY_ADDRESS',
+    });
+  });
+});
+
+describe('an account', () => {
+  test('that is blocked gets no certificate and is not admitted', async () => {
+    await issued();
+    const identity = { name: 'alice@example.org', domain: 'example.org', keyId: peerId(key.spki) };
+    const peer = { ...identity, assurance: 'domain', expiresAt: now + DAY } as const;
+    expect(await domain.admits(peer)).toBe(true);
+    expect(await domain.renew(peer, key.spki)).toMatchObject({ expiresAt: expect.any(Number) });
+    await store.putAccount({ ...(await store.account('alice'))!, blocked: true });
+    expect(await domain.admits(peer)).toBe(false);
+    expect(await domain.renew(peer, key.spki)).toBe('refused');
+    expect(await domain.enrol(request())).toBe('refused');
+  });
+
+  test('of nobody, of another domain or of a bare key is not admitted', async () => {
+    const rest = { keyId: 'k', assurance: 'domain', expiresAt: now } as const;
+    expect(await domain.admits({ ...rest, name: 'eve@example.org', domain: 'example.org' })).toBe(false);
+    expect(await domain.admits({ ...rest, name: 'alice@example.com', domain: 'example.com' })).toBe(false);
+    expect(await domain.admits(rest)).toBe(false);
+  });
+});
+
+test('the server certificate is renewed at two thirds of its life', () => {
+  const first = domain.serverCredential();
+  now += 19 * DAY;
+  expect(domain.serverCredential()).toBe(first);
+  now += 2 * DAY;
+  const second = domain.serverCredential();
+  expect(second).not.toBe(first);
+  expect(parseCertificate(second.chain[0]!).names.dns).toEqual(['example.org']);
+});

@@ -1,0 +1,92 @@
+/** A domain whose process is killed with SIGKILL at random points, again and again, in one data folder. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { expect } from 'vitest';
+import { systemClock } from '../../src/base/clock.ts';
+import { silent } from '../../src/base/log.ts';
+import { provider } from '../../src/crypto/node.node.ts';
+import { DomainService } from '../../src/relay/domain.ts';
+import { DirectoryDomainStore } from '../../src/relay/store.node.ts';
+import { bundleProgram } from './bundle.ts';
+
+/** Invites and enrols without end, and says each thing once it was promised. */
+const PROGRAM = `
+import { systemClock } from './base/clock.ts';
+import { silent } from './base/log.ts';
+import { provider } from './crypto/node.node.ts';
+import { createCsr, peerId } from './identity/index.ts';
+import { DomainService } from './relay/domain.ts';
+import { DirectoryDomainStore } from './relay/store.node.ts';
+
+const [folder, round] = process.argv.slice(2);
+const store = await DirectoryDomainStore.open(folder, { exclusive: true });
+const service = await DomainService.open({ store, provider, clock: systemClock, logger: silent, domain: 'example.org' });
+const say = (...words) => process.stdout.write(words.join(' ') + '\\n');
+say('domain', peerId(service.authority.root.spki));
+for (let i = 0; ; i++) {
+  const user = 'user' + round + '.' + i;
+  const { id, secret } = await service.invite(user, { url: 'ws://localhost/' });
+  say('invited', user, Buffer.from(id).toString('hex'));
+  const key = provider.generateKey('ed25519');
+  const provedKeyId = peerId(key.spki);
+  const issued = await service.enrol({ invite: id, secret, csr: createCsr(key), device: 'd', provedKeyId });
+  if (typeof issued === 'string') throw new Error(issued);
+  say('enrolled', user, provedKeyId);
+}
+`;
+
+/** Each round must find everything that any round before it was promised. */
+export async function killRounds(rounds: number, seed: number): Promise<number> {
+  const program = await bundleProgram('killed', PROGRAM);
+  const folder = await mkdtemp(join(tmpdir(), 'q2q-kill-'));
+  const promised = new Set<string>();
+  let random = seed;
+  try {
+    for (let round = 0; round < rounds; round++) {
+      random = (Math.imul(random, 1_103_515_245) + 12_345) >>> 0; // the seed replays the kill times
+      const child = spawn(process.execPath, [program, folder, String(round)], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      const lines = createInterface(child.stdout);
+      let timer: NodeJS.Timeout | undefined;
+      lines.on('line', (line) => {
+        promised.add(line);
+        timer ??= setTimeout(() => child.kill('SIGKILL'), random % 120);
+      });
+      const early = setTimeout(() => child.kill('SIGKILL'), 5_000);
+      const [, signal] = (await once(child, 'exit')) as [number | null, string | null];
+      clearTimeout(early);
+      clearTimeout(timer);
+      expect(signal, `round ${round}, seed ${seed}`).toBe('SIGKILL');
+      await findAll(folder, promised);
+    }
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+  return promised.size;
+}
+
+async function findAll(folder: string, promised: ReadonlySet<string>): Promise<void> {
+  const store = await DirectoryDomainStore.open(folder, { exclusive: true });
+  try {
+    const clock = systemClock;
+    const service = await DomainService.open({ store, provider, clock, logger: silent });
+    expect(service.domain).toBe('example.org');
+    const issued = new Set((await store.issued()).map(({ user, keyId }) => `${user} ${keyId}`));
+    const domains = [...promised].filter((line) => line.startsWith('domain'));
+    expect(domains).toHaveLength(1); // one root key for ever
+    for (const line of promised) {
+      const [what, user, detail] = line.split(' ') as [string, string, string];
+      if (what === 'invited') expect((await store.invite(detail))?.user).toBe(user);
+      if (what !== 'enrolled') continue;
+      expect((await store.account(user))?.devices.map(({ keyId }) => keyId)).toEqual([detail]);
+      expect(issued).toContain(`${user} ${detail}`);
+    }
+  } finally {
+    await store.close();
+  }
+}
