@@ -31,6 +31,7 @@ export interface World extends AsyncDisposable {
   peer(user: string, options?: Partial<PeerOptions>): Promise<Peer>;
   /** A peer that is only its key. */
   keyPeer(options?: Partial<PeerOptions>): Promise<Peer>;
+  block(user: string): Promise<void>;
   /** Stops the relay and starts another on the same data. */
   restart(): Promise<void>;
 }
@@ -96,6 +97,9 @@ export async function relayWorld(options: Partial<RelayOptions> & { clock?: Cloc
         relays: [{ url: RELAY_URL, domain: DOMAIN }],
         ...more,
       }),
+    block: async (user) => {
+      await store.putAccount({ ...(await store.account(user))!, blocked: true });
+    },
     restart: async () => {
       state.down = true;
       await state.relay!.close(0);
