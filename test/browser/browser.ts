@@ -3,8 +3,12 @@ import { existsSync } from 'node:fs';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { type TestAPI, test } from 'vitest';
 
-const CANDIDATES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
-const executable = process.env['Q2Q_CHROMIUM'] ?? CANDIDATES.find((path) => existsSync(path));
+const named = process.env['Q2Q_CHROMIUM'];
+const candidates =
+  named === undefined
+    ? ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
+    : [named];
+const executable = candidates.find((path) => existsSync(path));
 
 /** Nothing but the page's own traffic: no updates, no sync, no QUIC guesses. The sandbox cannot run as root. */
 const ARGUMENTS = [
@@ -21,19 +25,23 @@ const ARGUMENTS = [
 export const browserTest: TestAPI = executable !== undefined || isCi() ? test : skipping();
 
 function isCi(): boolean {
-  return process.env['CI'] === 'true';
+  return (process.env['CI'] ?? '') !== '';
 }
 
 function skipping(): TestAPI {
-  console.warn(`skipping the browser tests: no Chromium in ${CANDIDATES.join(', ')}; set Q2Q_CHROMIUM`);
+  console.warn(`skipping the browser tests: ${missing()}`);
   return test.skipIf(true) as TestAPI;
+}
+
+function missing(): string {
+  return `no Chromium at ${candidates.join(', ')}; Q2Q_CHROMIUM names another place`;
 }
 
 /** `hosts` are names that lead to 127.0.0.1: origins that are not secure contexts, as `localhost` is. */
 export function launch(...hosts: readonly string[]): Promise<Browser> | undefined {
   if (executable === undefined) {
     if (!isCi()) return undefined;
-    throw new Error(`no Chromium in ${CANDIDATES.join(', ')}; set Q2Q_CHROMIUM to its path`);
+    throw new Error(missing());
   }
   const rules = hosts.map((host) => `MAP ${host} 127.0.0.1`).join(', ');
   return chromium.launch({

@@ -129,23 +129,20 @@ describe('the page', () => {
     await caller.close();
   });
 
-  browserTest(
-    'a key lasts through a reload, and a mistyped key id is refused before anything is sent',
-    async () => {
-      const tab = await open();
-      const keyId = await tab.keyId();
-      await tab.page.reload();
-      await tab.connected();
-      expect(await tab.keyId()).toBe(keyId);
-      await tab.page
-        .getByLabel('Key id of the other side')
-        .fill(keyId.replace(/^./, (c) => (c === 'a' ? 'b' : 'a')));
-      await tab.page.getByRole('button', { name: 'Dial' }).click();
-      expect(await tab.dialFailure()).toContain('key id');
-      expect(tab.complaints).toEqual([]);
-      await tab.close();
-    },
-  );
+  browserTest('a key lasts through a reload; a mistyped key id is refused at once', async () => {
+    const tab = await open();
+    const keyId = await tab.keyId();
+    await tab.page.reload();
+    await tab.connected();
+    expect(await tab.keyId()).toBe(keyId);
+    await tab.page
+      .getByLabel('Key id of the other side')
+      .fill(keyId.replace(/^./, (c) => (c === 'a' ? 'b' : 'a')));
+    await tab.page.getByRole('button', { name: 'Dial' }).click();
+    expect(await tab.dialFailure()).toContain('key id');
+    expect(tab.complaints).toEqual([]);
+    await tab.close();
+  });
 
   browserTest('when the relay comes back, the tab can be dialled again', async () => {
     const tab = await open();
@@ -165,19 +162,28 @@ describe('the page', () => {
     await tab.close();
   });
 
-  browserTest(
-    'a peer that breaks the rules of the chat loses its channel, and the tab says why',
-    async () => {
-      const tab = await open();
-      const channel = await node.peer.dial(`key:${await tab.keyId()}/${PROTOCOL}`);
-      const card = await tab.card('You were dialled');
-      channel.send(new Uint8Array(10_000).fill(0x61));
-      expect(await card.ended()).toContain('longer than 8192 bytes');
-      await expect(channel.closed).rejects.toThrow();
-      expect(tab.complaints).toEqual([]);
-      await tab.close();
-    },
-  );
+  browserTest('a peer that breaks the rules of the chat is cut, and the tab says why', async () => {
+    const tab = await open();
+    const channel = await node.peer.dial(`key:${await tab.keyId()}/${PROTOCOL}`);
+    const card = await tab.card('You were dialled');
+    channel.send(new Uint8Array(10_000).fill(0x61));
+    expect(await card.ended()).toContain('longer than 8192 bytes');
+    await expect(channel.closed).rejects.toThrow();
+    expect(tab.complaints).toEqual([]);
+    await tab.close();
+  });
+
+  browserTest('what the policy forbids does not run, and these tests would see it', async () => {
+    const tab = await open();
+    await tab.page.evaluate(() => {
+      const script = document.createElement('script');
+      script.textContent = 'document.title = "taken over"';
+      document.body.append(script);
+    });
+    await expect.poll(() => tab.complaints.join()).toContain('policy violation: script-src');
+    expect(await tab.page.title()).toBe('q2q in a tab');
+    await tab.close();
+  });
 });
 
 /** The tab and Node both come back in their own time. */

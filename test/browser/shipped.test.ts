@@ -1,7 +1,7 @@
 /** What ships, as processes: `q2q relay` serves the built page, and people in terminals talk with a tab. */
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
-import { Overlay } from '../interop/support/overlay.ts';
+import { Overlay } from '../cli/support/overlay.ts';
 import { browserTest, launch } from './browser.ts';
 import { Tab } from './tab.ts';
 
