@@ -8,10 +8,24 @@ import { bin, capture, root } from './lib.mjs';
 const DEPENDENCIES = ['@noble/ciphers', '@noble/curves', '@noble/hashes', 'msgpackr', 'ws'];
 /** Packages that `npm install q2q` may bring, q2q's own five and what those need (msgpackr's optional native part not counted). */
 const MAX_PACKAGES = 10;
-/** What each entry may weigh in a browser, minified and gzipped. */
+/**
+ * What an entry weighs in a browser, in KB minified and gzipped: the goal, and the ceiling it must not pass. A ceiling
+ * only ever comes down; docs/decisions/0006 says why the first is above its goal.
+ */
 const BUNDLES = [
-  ['q2q', "export * from 'q2q'", 75],
-  ['q2q/tls with the portable provider', "export * from 'q2q/tls'; export { provider } from '#provider'", 60],
+  [
+    'a page that dials and listens',
+    "export { Peer, enroll, selfSignedIdentity, provider } from 'q2q'",
+    75,
+    110,
+  ],
+  ['everything q2q exports', "export * from 'q2q'", 75, 120],
+  [
+    'q2q/tls with the portable provider',
+    "export * from 'q2q/tls'; export { provider } from '#provider'",
+    60,
+    62,
+  ],
 ];
 
 const problems = [];
@@ -29,10 +43,11 @@ const installed = Object.entries(lock.packages).filter(
 console.log(`  packages installed with q2q: ${installed.length} (budget ${MAX_PACKAGES})`);
 if (installed.length > MAX_PACKAGES) problems.push(`${installed.length} packages, budget ${MAX_PACKAGES}`);
 
-for (const [name, source, budget] of BUNDLES) {
+for (const [name, source, goal, ceiling] of BUNDLES) {
   const kilobytes = await bundled(source);
-  console.log(`  ${name}: ${kilobytes.toFixed(1)} KB gzip in a browser (budget ${budget})`);
-  if (kilobytes > budget) problems.push(`${name} weighs ${kilobytes.toFixed(1)} KB gzip, budget ${budget}`);
+  console.log(`  ${name}: ${kilobytes.toFixed(1)} KB gzip in a browser (goal ${goal}, ceiling ${ceiling})`);
+  if (kilobytes > ceiling)
+    problems.push(`${name} weighs ${kilobytes.toFixed(1)} KB gzip, ceiling ${ceiling}`);
 }
 
 for (const problem of problems) console.error(`  over budget: ${problem}`);
