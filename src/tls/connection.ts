@@ -288,6 +288,7 @@ export class TlsConnection {
       readKeys: (keys: TrafficKeys, aligned: RecordAligned): void => reader.setKeys(keys, aligned),
       keyLog: (label: KeyLogLabel, clientRandom: Uint8Array, secret: Uint8Array): void =>
         keyLog?.(keyLogLine(label, clientRandom, secret)),
+      skipEarlyData: (): void => reader.skipEarlyData(),
       adopt: (chosen: TlsConfig): void => {
         keyLog = chosen.keyLog;
         writer.maxPlaintext = chosen.maxPlaintext;

@@ -36,6 +36,9 @@ export const MAX_WARNING_ALERTS: number = 4;
 /** NewSessionTickets between two records with data: each is parsed and dropped. */
 export const MAX_TICKETS: number = 32;
 
+/** Early data of a client that hopes to resume is skipped, unread, this far (§4.3.10; BoringSSL's number). */
+export const MAX_SKIPPED_EARLY_DATA: number = 16 * 1024;
+
 /** Input kept while an op is pending. A driver that heeds `wantsInput` overruns by what was already under way. */
 export const MAX_PENDING_INPUT: number = 1024 * 1024;
 

@@ -99,6 +99,7 @@ class ExpectClientHello implements State {
 function answerHello(start: ServerStart, offer: Offered, message: HandshakeMessage, out: Output): State {
   const { settings } = start;
   const picked = pick(settings, offer);
+  if (offer.hello.extensions.has(ExtensionType.earlyData)) out.skipEarlyData();
   const cookie = start.seam?.retryCookie;
   if (picked.share === undefined) return requestRetry(start, offer, picked, cookie, message, out);
   const transcript = new Transcript(settings.provider, picked.suite.hash);

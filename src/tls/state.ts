@@ -36,6 +36,8 @@ export interface Output {
   /** The proof says that no byte under the old key is left over. */
   readKeys(keys: TrafficKeys, aligned: RecordAligned): void;
   keyLog(label: KeyLogLabel, clientRandom: Uint8Array, secret: Uint8Array): void;
+  /** The client sends early data that we will not read. */
+  skipEarlyData(): void;
   /** Another context was chosen: its record size and key log count from here on. */
   adopt(config: TlsConfig): void;
   /** Secrets of the handshake, destroyed with the connection if it fails before they were. */

@@ -1,7 +1,10 @@
 /** The record layer against a hostile carrier and a hostile peer (RFC 9846 §5; lessons 5, 6, 10-16, 36). */
 import { describe, expect, it } from 'vitest';
 import { EMPTY, utf8 } from '../../src/base/bytes.ts';
+import { ExtensionType } from '../../src/tls/messages/codePoints.ts';
+import { ExtensionBlock } from '../../src/tls/messages/extensionBlock.ts';
 import { encodeKeyUpdate } from '../../src/tls/messages/keyUpdate.ts';
+import type { Seam } from '../../src/tls/seam.ts';
 import { ALERT, CCS, DATA, Forger, HANDSHAKE, KeyLog, plain } from '../support/forge.ts';
 import { fault, openPair, type Pair, type PairOptions, pair, pump } from '../support/tls.ts';
 
@@ -283,6 +286,57 @@ describe('a connection in the handshake', () => {
     expect(v.server.data.length).toBe(0);
     expect(v.server.connection.phase).toBe('handshake');
     expect(() => v.server.connection.write(utf8('x'))).toThrow(/before the handshake/);
+  });
+});
+
+describe('early data that nobody takes (lesson 37)', () => {
+  /** A hello of a client that hopes to resume. */
+  const hopeful: Seam = {
+    shapeClientHello: (hello) => ({
+      ...hello,
+      extensions: new ExtensionBlock([
+        ...hello.extensions.list.filter(({ type }) => type !== ExtensionType.earlyData),
+        ...(hello.extensions.has(ExtensionType.cookie) || retried++ > 0
+          ? []
+          : [{ type: ExtensionType.earlyData, data: EMPTY }]),
+      ]),
+    }),
+  };
+  let retried = 0;
+  const early = (length: number): Uint8Array => plain(DATA, new Uint8Array(length).fill(5));
+
+  for (const retry of [false, true])
+    it(`is skipped unread${retry ? ', behind a retry too' : ''}`, () => {
+      retried = 0;
+      const ends = pair({ clientSeam: hopeful, server: retry ? { groups: ['secp256r1'] } : {} });
+      const { client, server } = ends;
+      server.connection.feed(client.take());
+      for (let i = 0; i < 10; i++) server.connection.feed(early(100 * i + 1));
+      pump(ends);
+      client.connection.write(utf8('late data'));
+      pump(ends);
+      expect(new TextDecoder().decode(server.data)).toBe('late data');
+      server.connection.feed(early(100));
+      expect(fault(server.error)).toBe(BAD_MAC);
+    });
+
+  it('is refused beyond 16 KiB', () => {
+    retried = 0;
+    const { client, server } = pair({ clientSeam: hopeful });
+    server.connection.feed(client.take());
+    server.settleAll();
+    for (let i = 0; i < 4; i++) server.connection.feed(early(4096 - 10));
+    expect(server.error).toBeUndefined();
+    server.connection.feed(early(100));
+    expect(fault(server.error)).toBe(FLOOD);
+  });
+
+  it('is refused when it was not announced', () => {
+    const { client, server } = pair();
+    server.connection.feed(client.take());
+    server.settleAll();
+    server.connection.feed(early(100));
+    expect(fault(server.error)).toBe(BAD_MAC);
   });
 });
 

@@ -53,6 +53,12 @@ class Nonce {
     return bytes;
   }
 
+  /** Takes the last step back. */
+  retreat(): void {
+    if (this.#low === 0) this.#high--;
+    this.#low = (this.#low - 1) >>> 0;
+  }
+
   destroy(): void {
     this.bytes.fill(0);
     this.#iv.fill(0);
@@ -120,21 +126,39 @@ export class Opener {
 
   /** Decrypts a whole record in place; returns its content as a view and leaves its type in `type`. */
   open(record: Uint8Array): Uint8Array {
-    if (record.length < HEADER_LENGTH + 1 + this.#aead.tagLength) throw badRecord();
-    this.#header.set(record.subarray(0, HEADER_LENGTH));
-    const end = this.#aead.open(this.#nonce.advance(), this.#header, record, HEADER_LENGTH, record.length);
+    const end = this.#decrypt(record);
     if (end < 0) throw badRecord();
+    return this.#content(record, end);
+  }
+
+  /** The same, or undefined for a record that is not under this key: then it does not count. */
+  tryOpen(record: Uint8Array): Uint8Array | undefined {
+    const end = this.#decrypt(record);
+    if (end >= 0) return this.#content(record, end);
+    this.#nonce.retreat();
+    return undefined;
+  }
+
+  destroy(): void {
+    this.#aead.destroy();
+    this.#nonce.destroy();
+  }
+
+  /** Index behind the inner plaintext, or -1. */
+  #decrypt(record: Uint8Array): number {
+    const nonce = this.#nonce.advance();
+    if (record.length < HEADER_LENGTH + 1 + this.#aead.tagLength) return -1;
+    this.#header.set(record.subarray(0, HEADER_LENGTH));
+    return this.#aead.open(nonce, this.#header, record, HEADER_LENGTH, record.length);
+  }
+
+  #content(record: Uint8Array, end: number): Uint8Array {
     if (end - HEADER_LENGTH > MAX_RECORD_PLAINTEXT + 1)
       throw new TlsError(
         'ERR_TLS_RECORD_OVERFLOW',
         `inner plaintext of ${end - HEADER_LENGTH} bytes, wanted at most ${MAX_RECORD_PLAINTEXT + 1}`,
       );
     return this.#unpad(record, end);
-  }
-
-  destroy(): void {
-    this.#aead.destroy();
-    this.#nonce.destroy();
   }
 
   /** Padding is zeros behind the type; a plaintext of nothing but zeros has no type (§5.4). */

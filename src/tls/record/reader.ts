@@ -8,6 +8,7 @@ import {
   MAX_CHANGE_CIPHER_SPECS,
   MAX_EMPTY_RECORDS,
   MAX_RECORD_PLAINTEXT,
+  MAX_SKIPPED_EARLY_DATA,
   MAX_WARNING_ALERTS,
 } from '../limits.ts';
 import type { HandshakeMessage } from '../messages/handshake.ts';
@@ -38,6 +39,8 @@ export class RecordReader {
   #changeCipherSpecs = 0;
   #emptyRecords = 0;
   #warnings = 0;
+  /** Bytes of early data that may still be skipped; 0 once a record of the handshake proper was seen. */
+  #skippable = 0;
 
   constructor(role: 'client' | 'server') {
     this.#role = role;
@@ -73,6 +76,11 @@ export class RecordReader {
     }
   }
 
+  /** The client offered early data and we take none: what does not open under the handshake key is that (§4.3.10). */
+  skipEarlyData(): void {
+    this.#skippable = MAX_SKIPPED_EARLY_DATA;
+  }
+
   /** Drops what waits: nothing more will be read. */
   close(): void {
     this.#deframer.clear();
@@ -90,11 +98,25 @@ export class RecordReader {
       this.#changeCipherSpec(record);
       return undefined;
     }
+    if (this.#skippable > 0 && outer === ContentType.applicationData) return this.#maybeEarlyData(record);
     if (this.#opener === undefined || this.#isPlainAlert(record)) return this.#plain(outer, record);
     if (outer !== ContentType.applicationData)
       throw unexpectedMessage(`unprotected record of type ${outer} behind the change to protected ones`);
     const content = this.#opener.open(record);
     return this.#content(this.#opener.type, content);
+  }
+
+  #maybeEarlyData(record: Uint8Array): Incoming | undefined {
+    const content = this.#opener?.tryOpen(record);
+    if (content !== undefined) {
+      this.#skippable = 0;
+      return this.#content(this.#opener!.type, content);
+    }
+    if (this.#joiner.isInside) throw unexpectedMessage('early data inside a handshake message');
+    this.#skippable -= record.length;
+    if (this.#skippable <= 0)
+      throw new TlsError('ERR_TLS_FLOOD', `more than ${MAX_SKIPPED_EARLY_DATA} bytes of early data`);
+    return undefined;
   }
 
   /**
@@ -119,6 +141,7 @@ export class RecordReader {
       );
     if (type === ContentType.applicationData)
       throw unexpectedMessage('application data before there are keys');
+    this.#skippable = 0; // a second ClientHello: early data ended with the first
     return this.#content(type, record.subarray(HEADER_LENGTH));
   }
 
