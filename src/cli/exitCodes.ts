@@ -44,6 +44,7 @@ const BY_CODE: Readonly<Record<string, ExitCode>> = {
   ERR_CLI_INTERRUPTED: EXIT.interrupted,
   ERR_LINK_TIMEOUT: EXIT.timeout,
   ERR_RELAY_DATA: EXIT.config,
+  ERR_MUX_RESET: EXIT.unreachable,
   ERR_TLS_PEER_REFUSED: EXIT.refused,
   ERR_TLS_CERTIFICATE: EXIT.refused,
   ERR_TLS_CERTIFICATE_REQUIRED: EXIT.refused,

@@ -9,6 +9,7 @@ import { addInvite } from './commands/invite.ts';
 import { addListen } from './commands/listen.ts';
 import { addRelay } from './commands/relay.ts';
 import { addTls } from './commands/tls.ts';
+import { addTrust } from './commands/trust.ts';
 import type { Run } from './context.ts';
 import { EXIT_HELP } from './exitCodes.ts';
 
@@ -38,6 +39,7 @@ export function buildProgram(run: Run, output: GrammarOutput): Command {
     .exitOverride();
   for (const add of [addRelay, addInvite, addEnroll, addId, addListen, addDial, addForward])
     add(program, run);
+  addTrust(program, run);
   addCert(program, run);
   addTls(program, run);
   program.addHelpText('after', `\n${EXIT_HELP}`);

@@ -9,6 +9,10 @@ export interface SpliceOptions {
   readonly onBackward?: (bytes: number) => void;
   /** When `b` ends its direction, so do we: `a` is a person at a terminal, who would have to guess it. */
   readonly endWithB?: boolean;
+  /** What `b` is told when `a` fails. */
+  readonly resetB?: number;
+  /** True for failures of `a` that lose nothing: they count as its end. */
+  readonly forgiveA?: (error: Q2qError) => boolean;
 }
 
 /** How both links ended: the first failure, if any. */
@@ -22,32 +26,41 @@ export function splice(a: Link, b: Link, options: SpliceOptions = {}): Promise<S
   return new Promise((resolve) => {
     let open = 2;
     let first: SpliceEnd = { error: undefined, side: undefined };
-    const ended = (side: 'a' | 'b', error: Q2qError | undefined): void => {
+    const over = (side: 'a' | 'b', error: Q2qError | undefined): void => {
       if (error !== undefined && first.error === undefined) first = { error, side };
       if (--open === 0) resolve(first);
     };
-    a.start(half(a, b, options.onForward, (error) => ended('a', error)));
-    const backward = half(b, a, options.onBackward, (error) => ended('b', error));
-    b.start(options.endWithB === true ? endingBoth(backward, b) : backward);
+    const { onForward, onBackward, endWithB, resetB, forgiveA } = options;
+    a.start({
+      ...passing(a, b, onForward),
+      closed(failure) {
+        const error = failure !== undefined && forgiveA?.(failure) === true ? undefined : failure;
+        if (error === undefined) b.close();
+        else b.reset(resetB);
+        over('a', error);
+      },
+    });
+    b.start({
+      ...passing(b, a, onBackward),
+      end() {
+        a.closeWrite();
+        if (endWithB === true) b.closeWrite();
+      },
+      closed(error) {
+        if (error === undefined) a.close();
+        else a.reset();
+        over('b', error);
+      },
+    });
   });
 }
 
-function endingBoth(handler: LinkHandler, link: Link): LinkHandler {
-  return {
-    ...handler,
-    end() {
-      handler.end();
-      link.closeWrite();
-    },
-  };
-}
-
-function half(
+/** One direction: what `from` delivers goes to `to`; `from` waits when `to` is full, and `to` when `from` was. */
+function passing(
   from: Link,
   to: Link,
   onBytes: ((bytes: number) => void) | undefined,
-  ended: (error: Q2qError | undefined) => void,
-): LinkHandler {
+): Omit<LinkHandler, 'closed'> {
   return {
     data(chunk) {
       onBytes?.(chunk.length);
@@ -55,11 +68,6 @@ function half(
     },
     drain: () => to.resume(),
     end: () => to.closeWrite(),
-    closed(error) {
-      if (error === undefined) to.close();
-      else to.reset();
-      ended(error);
-    },
   };
 }
 

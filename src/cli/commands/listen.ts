@@ -180,6 +180,9 @@ function stdoutService({ out }: Context): Service {
   };
 }
 
+/** The caller learns that the service failed, not how. */
+const FAILED = { resetB: CLOSE_CODES.handlerFailed };
+
 /** The command is the person's own; what the network says reaches it as environment variables only, never as words. */
 function commandService(command: string): Service {
   return async (channel) => {
@@ -194,7 +197,9 @@ function commandService(command: string): Service {
         Q2Q_PROTOCOL: protocol,
       },
     });
-    return (await splice(processLink(child, { name: 'command' }), channel)).error;
+    // A command that ends well has said what it wanted; that it did not read all its input is its own affair (`head`).
+    const forgiveA = (): boolean => child.exitCode === 0;
+    return (await splice(processLink(child, { name: 'command' }), channel, { ...FAILED, forgiveA })).error;
   };
 }
 
@@ -202,7 +207,7 @@ function tcpService(address: HostPort, { signal }: Context): Service {
   return async (channel) => {
     try {
       const link = await connectTcp({ ...address, signal });
-      return (await splice(link, channel)).error;
+      return (await splice(link, channel, FAILED)).error;
     } catch (error) {
       channel.reset(CLOSE_CODES.handlerFailed);
       return error as Error;
