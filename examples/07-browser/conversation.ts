@@ -113,9 +113,7 @@ export class Conversation {
   #closed(error: Error | undefined): void {
     this.#status.dataset['state'] = error === undefined ? 'ended' : 'failed';
     this.#status.textContent = error === undefined ? 'Ended' : `Broken off: ${problem(error)}`;
-    for (const control of this.element.querySelectorAll<HTMLInputElement | HTMLButtonElement>(
-      'input, button',
-    ))
-      control.disabled = true;
+    for (const controls of this.element.querySelectorAll<HTMLElement>('form, .actions'))
+      controls.hidden = true;
   }
 }
