@@ -4,5 +4,10 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   resolve: { conditions: ['q2q-src', 'node'] },
   ssr: { resolve: { conditions: ['q2q-src', 'node'] } },
-  test: { include: ['test/slow/**/*.test.ts'], testTimeout: 180_000, hookTimeout: 60_000, fileParallelism: false },
+  test: {
+    include: ['test/slow/**/*.test.ts'],
+    testTimeout: 180_000,
+    hookTimeout: 60_000,
+    fileParallelism: false,
+  },
 });
