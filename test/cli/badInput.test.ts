@@ -5,11 +5,14 @@
 import { chmodSync, cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { fileError } from '../../src/cli/files.ts';
 import { Overlay } from './support/overlay.ts';
 import type { Ran } from './support/q2q.ts';
 import { snapshot } from './support/snapshot.ts';
+
+// Each step starts a process; beside other suites on two cores that takes a while.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 let overlay: Overlay;
 /** Another server that says it is example.org, too; what it issues soon expires. */

@@ -2,9 +2,12 @@
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Overlay } from './support/overlay.ts';
 import { collect, commandLine, environment } from './support/q2q.ts';
+
+// Each step starts a process; beside other suites on two cores that takes a while.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const MEGABYTE = randomBytes(1 << 20);
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
