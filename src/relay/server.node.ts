@@ -82,8 +82,7 @@ export async function startRelay(options: RelayServerOptions): Promise<RelayServ
     });
     await listen(http, host, port);
     undo.unshift(() => closeServer(http));
-    for (const path of ['/', '/q2q'])
-      await listenWebSocket({ server: http }, (link) => relay.accept(link), { path, clock });
+    await listenWebSocket({ server: http }, (link) => relay.accept(link), { path: ['/', '/q2q'], clock });
     const tcpListener = tcp && (await listenTcp(tcp, (link) => relay.accept(link)));
     if (tcpListener !== undefined) undo.unshift(() => tcpListener.close());
 

@@ -103,8 +103,8 @@ function dialError(error: Error & { code?: unknown }, url: string): LinkError {
 }
 
 export interface ListenWebSocketOptions {
-  /** The path that upgrades; `/` unless told. */
-  readonly path?: string;
+  /** The path that upgrades, or several; `/` unless told. */
+  readonly path?: string | readonly string[];
   readonly clock?: Clock;
 }
 
@@ -115,6 +115,7 @@ export async function listenWebSocket(
   options: ListenWebSocketOptions = {},
 ): Promise<Listener> {
   const { path = '/', clock = systemClock } = options;
+  const paths: readonly string[] = typeof path === 'string' ? [path] : path;
   const own = 'server' in where ? undefined : createServer(upgradeRequired);
   const server = 'server' in where ? where.server : own!;
   const upgrader = new WebSocketServer({
@@ -125,8 +126,8 @@ export async function listenWebSocket(
     handleProtocols: () => SUBPROTOCOL,
   });
   const onUpgrade = (request: IncomingMessage, stream: Duplex, head: Buffer): void => {
-    if (pathOf(request) !== path) {
-      if (server.listenerCount('upgrade') === 1) refuse(stream, 404); // else it may be another's
+    if (!paths.includes(pathOf(request))) {
+      if (server.listenerCount('upgrade') === 1) refuse(stream, 404); // else another listener must see to it
     } else if (!offersUs(request)) refuse(stream, 400);
     else
       upgrader.handleUpgrade(request, stream, head, (socket) =>
@@ -138,7 +139,7 @@ export async function listenWebSocket(
   const { address, port } = addressOf(server);
   return {
     port,
-    address: `${server instanceof HttpsServer ? 'wss' : 'ws'}://${address.includes(':') ? `[${address}]` : address}:${port}${path}`,
+    address: `${server instanceof HttpsServer ? 'wss' : 'ws'}://${address.includes(':') ? `[${address}]` : address}:${port}${paths[0]}`,
     close: () => {
       server.off('upgrade', onUpgrade);
       own?.close();
@@ -179,8 +180,10 @@ function offersUs(request: IncomingMessage): boolean {
   return offered.split(',').some((protocol) => protocol.trim() === SUBPROTOCOL);
 }
 
+/** Ends both directions: an upgraded stream has no timeout, and its client may never end its own. */
 function refuse(stream: Duplex, status: number): void {
   stream.on('error', () => {});
+  stream.once('finish', () => stream.destroy());
   stream.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
 }
 
