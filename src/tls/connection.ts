@@ -28,6 +28,17 @@ import { Traffic } from './traffic.ts';
 
 export type Phase = 'handshake' | 'open' | 'closed' | 'failed';
 
+/**
+ * @example A driver's turn, after bytes came or something was written:
+ *
+ *     connection.feed(chunk);
+ *     for (let event = connection.next(); event; event = connection.next()) {
+ *       if (event.type === 'op') connection.settle(event.id, await performOp(event.op));
+ *       else if (event.type === 'data') consume(event.bytes);
+ *     }
+ *     for (const record of connection.takeOutput()) carrier.send(record);
+ */
+
 export class TlsConnection {
   readonly role: 'client' | 'server';
   readonly #reader: RecordReader;
@@ -195,7 +206,7 @@ export class TlsConnection {
     this.#destroyWhenClosed();
   }
 
-  /** Ends both directions at once with a fatal alert. */
+  /** Ends both directions at once with a fatal alert; an `error` event with `ERR_TLS_ABORTED` follows. */
   abort(alert: AlertName = 'internal_error'): void {
     if (this.#error !== undefined || this.phase === 'closed') return;
     this.#fail(new TlsError('ERR_TLS_ABORTED', 'the connection was aborted here', { alert }));
