@@ -161,7 +161,12 @@ export class Dialler {
     const forget = (): void => {
       if (this.#sessions.get(key) === making) this.#sessions.delete(key);
     };
-    making.then((session) => void session.closed.then(forget), forget);
+    making.then((session) => {
+      void session.closed.then(() => {
+        forget();
+        for (const [pair, latest] of this.#latest) if (latest === session) this.#latest.delete(pair);
+      });
+    }, forget);
     return making;
   }
 

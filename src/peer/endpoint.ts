@@ -237,7 +237,12 @@ export class Peer implements AsyncDisposable {
 function identitiesOf({ identity, identities = [] }: PeerOptions): Map<string, Identity> {
   const all = identity === undefined ? identities : [identity, ...identities];
   if (all.length === 0) throw new PeerError('ERR_PEER_NO_IDENTITY', 'a peer needs an identity');
-  return new Map(all.map((one) => [identityLabel(one), one]));
+  const byLabel = new Map(all.map((one) => [identityLabel(one), one]));
+  if (byLabel.size < all.length)
+    throw new PeerError('ERR_PEER_NO_IDENTITY', 'two identities have the same name', {
+      hint: 'two devices of one person are two peers',
+    });
+  return byLabel;
 }
 
 function relaysOf(

@@ -45,10 +45,10 @@ describe('a relay', () => {
     expect(await ask(await alice.dial('bob@example.org/echo/1'), 'both ways')).toBe('both ways');
   });
 
-  test('is reached under /q2q as well', async () => {
+  test('refuses a WebSocket on another path, or of another protocol', async () => {
     await start();
-    const link = await connectWs(`ws://127.0.0.1:${relay.port}/q2q`);
-    link.reset();
+    const elsewhere = connectWs(`ws://127.0.0.1:${relay.port}/other`);
+    await expect(elsewhere).rejects.toMatchObject({ code: 'ERR_LINK_UPGRADE' });
   });
 
   test('records ciphertext only, and hands a megabyte through unchanged', async () => {

@@ -1,0 +1,114 @@
+/** Processes that are killed: the others learn it soon, by a typed error, and go on when the process is back. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { isQ2qError } from '../../src/base/errors.ts';
+import { enroll, Peer, provider, Trust } from '../../src/node.ts';
+import { bundleProgram } from '../support/bundle.ts';
+import { introduce, readAll } from '../support/echo.ts';
+
+const RELAY = `
+import { provider } from './crypto/node.node.ts';
+import { startRelay } from './relay/index.node.ts';
+const [dataDir, port] = process.argv.slice(2);
+const relay = await startRelay({ dataDir, port: Number(port), domain: 'example.org', provider });
+const invites = await Promise.all(['alice', 'bob'].map((user) => relay.invite(user)));
+console.log(JSON.stringify({ port: relay.port, invites }));
+`;
+
+const BOB = `
+import { enroll, Peer, provider, Trust } from './node.ts';
+const { identity, anchors, relay } = await enroll(process.argv[2], { key: provider.generateKey('ed25519') });
+const bob = await Peer.create({ identity, trust: Trust.of([anchors]), relays: [relay] });
+await bob.listen('drip/1', { authorize: () => true }, (channel) => channel.send(new Uint8Array(10)));
+console.log(JSON.stringify({ listening: true }));
+`;
+
+let folder: string;
+const children: ChildProcess[] = [];
+const peers: Peer[] = [];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'q2q-killed-'));
+});
+afterEach(async () => {
+  await Promise.all(peers.splice(0).map((peer) => peer.close()));
+  for (const child of children.splice(0)) child.kill('SIGKILL');
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** Runs the program and returns it with the first line that it printed. */
+async function run<T>(name: string, source: string, ...args: string[]): Promise<[ChildProcess, T]> {
+  const program = await bundleProgram(name, source);
+  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  children.push(child);
+  const line = await new Promise<string>((resolve, reject) => {
+    createInterface(child.stdout!).once('line', resolve);
+    child.once('exit', (code) => reject(new Error(`${name} ended with code ${code}`)));
+  });
+  return [child, JSON.parse(line) as T];
+}
+
+const startRelay = (port = 0) =>
+  run<{ port: number; invites: [string, string] }>('relay', RELAY, join(folder, 'data'), String(port));
+
+async function peerOf(invite: string): Promise<Peer> {
+  const { identity, anchors, relay } = await enroll(invite, { key: provider.generateKey('ed25519') });
+  const peer = await Peer.create({ identity, trust: Trust.of([anchors]), relays: [relay] });
+  peers.push(peer);
+  return peer;
+}
+
+const soon = <T>(promise: Promise<T>): Promise<T> =>
+  Promise.race([
+    promise,
+    new Promise<never>((_, reject) => setTimeout(() => reject(new Error('too late')), 3_000)),
+  ]);
+
+test('the relay: channels end, dials say unreachable, and all is well when it is back', async () => {
+  const [relay, { port, invites }] = await startRelay();
+  const [alice, bob] = [await peerOf(invites[0]), await peerOf(invites[1])];
+  await bob.listen('chat/1', { authorize: () => true }, introduce);
+  await bob.listen('hold/1', { authorize: () => true }, (channel) => void channel.send(new Uint8Array(1)));
+  const channel = await alice.dial('bob@example.org/hold/1');
+
+  relay.kill('SIGKILL');
+  const error = await soon(
+    channel.closed.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    ),
+  );
+  expect(isQ2qError(error)).toBe(true);
+  await expect(soon(alice.dial('bob@example.org/chat/1'))).rejects.toMatchObject({
+    code: 'ERR_PEER_UNREACHABLE',
+  });
+
+  const back = new Promise<void>((resolve) => {
+    bob.on('relay', ({ state }) => state === 'up' && resolve());
+  });
+  await startRelay(port);
+  await back;
+  expect(await readAll(await alice.dial('bob@example.org/chat/1'))).toContain('hears alice');
+});
+
+test('a peer: its channels end, and nobody finds it any more', async () => {
+  const [, { invites }] = await startRelay();
+  const [bob] = await run('bob', BOB, invites[1]);
+  const alice = await peerOf(invites[0]);
+  const channel = await alice.dial('bob@example.org/drip/1');
+  bob.kill('SIGKILL');
+  const error = await soon(
+    channel.closed.then(
+      () => undefined,
+      (reason: unknown) => reason,
+    ),
+  );
+  expect(isQ2qError(error)).toBe(true);
+  await expect(soon(alice.dial('bob@example.org/drip/1'))).rejects.toMatchObject({
+    code: 'ERR_PEER_NOT_FOUND',
+  });
+});
