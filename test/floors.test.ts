@@ -19,7 +19,7 @@ const FLOORS: Readonly<Record<string, number>> = {
 };
 
 /** Packages a portable file may name. */
-const PORTABLE_PACKAGES = /^(@noble\/(ciphers|curves|hashes)\/|msgpackr$)/;
+const PORTABLE_PACKAGES = /^(@noble\/(ciphers|curves|hashes)\/|msgpackr\/unpack$)/;
 
 interface Import {
   readonly file: string;

@@ -1,0 +1,146 @@
+/** Plain data in MessagePack: what we write any reader takes, what we read is bounded first. */
+import fc from 'fast-check';
+import { Packr, Unpackr } from 'msgpackr';
+import { describe, expect, test } from 'vitest';
+import { fromHex, hex } from '../../src/base/bytes.ts';
+import { type PackLimits, pack, unpack } from '../../src/base/msgpack.ts';
+
+const limits: PackLimits = { depth: 4, values: 10_000, maps: true, wideIntegers: true };
+const reference = new Packr({ useRecords: false, variableMapSize: true });
+const referenceReader = new Unpackr({ useRecords: false, copyBuffers: true });
+
+const leaf = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 300 }),
+  fc.boolean(),
+  fc.constant(null),
+  fc.integer(),
+  fc.maxSafeInteger(),
+  fc.double(),
+  fc.uint8Array({ maxLength: 300 }).map((bytes) => Uint8Array.from(bytes)),
+);
+const key = fc.string({ maxLength: 40 }).filter((name) => name !== '__proto__');
+const { value } = fc.letrec((tie) => ({
+  value: fc.oneof({ maxDepth: 3 }, leaf, tie('list'), tie('map')),
+  list: fc.array(tie('value'), { maxLength: 20 }),
+  map: fc.dictionary(key, tie('value'), { maxKeys: 20, noNullPrototype: true }),
+}));
+
+describe('MessagePack', () => {
+  test('comes back as it was', () => {
+    fc.assert(
+      fc.property(value, (plain) => {
+        expect(unpack(pack(plain, 4), limits)).toEqual(plain);
+      }),
+    );
+  });
+
+  test('that we write, msgpackr reads', () => {
+    fc.assert(
+      fc.property(value, (plain) => {
+        expect(referenceReader.unpack(new Uint8Array(pack(plain, 4)))).toEqual(plain);
+      }),
+    );
+  });
+
+  test('that msgpackr writes, we read', () => {
+    fc.assert(
+      fc.property(value, (plain) => {
+        expect(unpack(new Uint8Array(reference.pack(plain)), limits)).toEqual(plain);
+      }),
+    );
+  });
+
+  test.each([
+    0,
+    1,
+    127,
+    128,
+    255,
+    256,
+    65_535,
+    65_536,
+    4_294_967_295,
+    4_294_967_296,
+    -1,
+    -32,
+    -33,
+    -128,
+    -129,
+    -32_768,
+    -32_769,
+    -2_147_483_648,
+    -2_147_483_649,
+    2 ** 53,
+    0.5,
+    -0,
+    Number.POSITIVE_INFINITY,
+    Number.NaN,
+  ])('writes %d as msgpackr does', (number) => {
+    expect(hex(pack(number, 0))).toBe(
+      hex(Object.is(number, -0) ? fromHex('cb8000000000000000') : reference.pack(number)),
+    );
+    expect(unpack(pack(number, 0), limits)).toBe(number);
+  });
+
+  test.each([0, 15, 16, 31, 32, 255, 256, 65_535, 65_536])('keeps the shortest length of %i', (length) => {
+    const wide = { ...limits, values: 200_000 };
+    const text = 'x'.repeat(length);
+    const list = new Array<number>(length).fill(7);
+    const map = Object.fromEntries(list.map((item, i) => [`k${i}`, item]));
+    for (const plain of [text, list, new Uint8Array(length), map]) {
+      const packed = pack(plain, 1);
+      expect(packed.length).toBe(reference.pack(plain).length);
+      expect(unpack(packed, wide)).toEqual(plain);
+    }
+  });
+
+  test('leaves properties out that are undefined, as JSON does', () => {
+    expect(unpack(pack({ a: 1, b: undefined }, 1), limits)).toEqual({ a: 1 });
+    expect(unpack(pack([undefined, 1], 1), limits)).toEqual([null, 1]);
+  });
+
+  test('of a lone surrogate is still UTF-8', () => {
+    expect(unpack(pack('a\ud800', 0), limits)).toBe('a\ufffd');
+  });
+
+  test.each<[string, unknown]>([
+    ['a function', () => 1],
+    ['a symbol', Symbol('x')],
+    ['a BigInt', 1n],
+    ['an instance of a class', new Date()],
+    ['five levels', [[[[[]]]]]],
+  ])('refuses to write %s', (_, plain) => {
+    expect(() => pack(plain, 4)).toThrow(RangeError);
+  });
+
+  test.each<[string, string, Partial<PackLimits>]>([
+    ['more levels than allowed', '9191919190', {}],
+    ['more values than allowed', '93010203', { values: 3 }],
+    ['more values than bytes', 'dd00010000', {}],
+    ['a map where none may be', '80', { maps: false }],
+    ['a long map where none may be', 'de0000', { maps: false }],
+    ['a 64-bit integer where none may be', 'cf0000000000000001', { wideIntegers: false }],
+    ['a negative 64-bit integer where none may be', 'd3ffffffffffffffff', { wideIntegers: false }],
+    ['an extension', 'd40000', {}],
+    ['a long extension', 'c70578', {}],
+    ['the unused format', 'c1', {}],
+    ['a cut text', 'a54142', {}],
+    ['nothing', '', {}],
+    ['a second value', 'c0c0', {}],
+  ])('refuses to read %s', (_, bytes, narrower) => {
+    expect(() => unpack(fromHex(bytes), { ...limits, ...narrower })).toThrow(RangeError);
+  });
+
+  test('of any bytes is read or refused with a RangeError', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        try {
+          unpack(bytes, limits);
+        } catch (error) {
+          expect(error).toBeInstanceOf(RangeError);
+        }
+      }),
+      { numRuns: 5_000 },
+    );
+  });
+});
