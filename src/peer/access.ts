@@ -12,6 +12,7 @@ export function mayEnter(
 ): Promise<boolean> {
   return new Promise((resolve) => {
     const failed = (error: unknown): void => {
+      cancel();
       logger.log('warn', 'authorize failed: refused', { protocol: request.protocol, error });
       resolve(false);
     };
@@ -25,9 +26,8 @@ export function mayEnter(
     try {
       const answer = authorize(request);
       if (typeof answer === 'boolean') answered(answer);
-      else Promise.resolve(answer).then(answered, failed).finally(cancel);
+      else Promise.resolve(answer).then(answered, failed);
     } catch (error) {
-      cancel();
       failed(error);
     }
   });
