@@ -161,6 +161,7 @@ async function sendFile({ from, to, address, allow, file }) {
 }
 
 function showChannels() {
+  tell('bytes by layer; a payload of 1 is the byte by which a listener lets its caller in');
   for (const name of ['alice', 'bob']) {
     const records = reportOf(name);
     for (const channel of records.filter((record) => record.event === 'channel')) {

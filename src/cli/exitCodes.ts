@@ -42,20 +42,35 @@ const BY_CODE: Readonly<Record<string, ExitCode>> = {
   ERR_CLI_USAGE: EXIT.usage,
   ERR_CLI_TIMEOUT: EXIT.timeout,
   ERR_CLI_INTERRUPTED: EXIT.interrupted,
-  ERR_LINK_TIMEOUT: EXIT.timeout,
-  ERR_RELAY_DATA: EXIT.config,
+  // Words of the command line that are no address, name or protocol
+  ERR_IDENTITY_ADDRESS: EXIT.usage,
+  ERR_IDENTITY_KEY_ID: EXIT.usage,
+  ERR_IDENTITY_PROTOCOL: EXIT.usage,
+  ERR_PEER_ADDRESS: EXIT.usage,
+  // The way broke, whoever broke it
+  ERR_MUX_GOAWAY: EXIT.unreachable,
   ERR_MUX_RESET: EXIT.unreachable,
-  ERR_TLS_PEER_REFUSED: EXIT.refused,
-  ERR_TLS_CERTIFICATE: EXIT.refused,
-  ERR_TLS_CERTIFICATE_REQUIRED: EXIT.refused,
-  ERR_PEER_TIMEOUT: EXIT.timeout,
+  ERR_MUX_STOPPED: EXIT.unreachable,
+  ERR_PEER_RESET: EXIT.unreachable,
+  // No is an answer
+  ERR_MUX_REFUSED: EXIT.refused,
+  ERR_PEER_BUSY: EXIT.refused,
+  ERR_PEER_INVITE_EXPIRED: EXIT.refused,
+  ERR_PEER_INVITE_REFUSED: EXIT.refused,
+  ERR_PEER_INVITE_USED: EXIT.refused,
   ERR_PEER_NOT_FOUND: EXIT.refused,
   ERR_PEER_REFUSED: EXIT.refused,
-  ERR_PEER_BUSY: EXIT.refused,
   ERR_PEER_WRONG_IDENTITY: EXIT.refused,
-  ERR_PEER_INVITE_EXPIRED: EXIT.refused,
-  ERR_PEER_INVITE_USED: EXIT.refused,
-  ERR_PEER_INVITE_REFUSED: EXIT.refused,
+  ERR_TLS_CERTIFICATE: EXIT.refused,
+  ERR_TLS_CERTIFICATE_REQUIRED: EXIT.refused,
+  ERR_TLS_PEER_REFUSED: EXIT.refused,
+  // Silence is none
+  ERR_LINK_TIMEOUT: EXIT.timeout,
+  ERR_PEER_TIMEOUT: EXIT.timeout,
+  ERR_SECURE_CLOSE_TIMEOUT: EXIT.timeout,
+  ERR_SECURE_TIMEOUT: EXIT.timeout,
+  // Our own data
+  ERR_RELAY_DATA: EXIT.config,
 };
 
 /** Alerts by which the other end refuses our identity (RFC 9846 §6.2), rather than our protocol. */

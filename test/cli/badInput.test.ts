@@ -139,9 +139,9 @@ describe('a dial', () => {
     });
   });
 
-  test('without a protocol, or of no address, is wrong usage or configuration', async () => {
+  test('without a protocol, or of no address, is wrong usage', async () => {
     await fails(['dial', 'bob@example.org'], 'alice', { exit: 2, message: /no protocol/ });
-    await fails(['dial', 'bob'], 'alice', { exit: 3, message: /no "@"/ });
+    await fails(['dial', 'bob'], 'alice', { exit: 2, message: /no "@"/ });
   });
 
   test('by a relay that is not there is unreachable', async () => {

@@ -3,6 +3,7 @@ import { CliError } from '../../src/cli/errors.ts';
 import { EXIT, exitCodeOf } from '../../src/cli/exitCodes.ts';
 import { IdentityError, Refusal } from '../../src/identity/index.ts';
 import { PeerError } from '../../src/peer/errors.ts';
+import { SecureError } from '../../src/peer/secureErrors.ts';
 import { RelayError } from '../../src/relay/errors.ts';
 import { TlsError } from '../../src/tls/index.ts';
 import { LinkError } from '../../src/transport/index.ts';
@@ -13,6 +14,9 @@ describe('the exit code', () => {
     [new CliError('ERR_CLI_FILE', 'x'), EXIT.config],
     [new IdentityError('ERR_IDENTITY_STORE_MODE', 'x'), EXIT.config],
     [new IdentityError('ERR_IDENTITY_STORE', 'x'), EXIT.config],
+    [new IdentityError('ERR_IDENTITY_ADDRESS', 'x'), EXIT.usage],
+    [new SecureError('ERR_SECURE_TIMEOUT', 'x'), EXIT.timeout],
+    [new PeerError('ERR_PEER_RESET', 'x'), EXIT.unreachable],
     [new PeerError('ERR_PEER_INVITE_MALFORMED', 'x'), EXIT.config],
     [new RelayError('ERR_RELAY_LOCKED', 'x'), EXIT.config],
     [new LinkError('ERR_LINK_ADDRESS_IN_USE', 'x'), EXIT.config],

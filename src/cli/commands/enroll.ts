@@ -46,8 +46,8 @@ async function enrol(options: EnrollOptions, context: Context): Promise<undefine
   });
   const store = await openStore(context);
   await store.putAnchors(anchors);
-  await store.put(identity, key);
   await rememberRelay(context, relay.domain, relay.url);
+  await store.put(identity, key); // last: an identity that is there is whole
   const { keyId, notAfter } = identity;
   const expiresAt = new Date(notAfter).toISOString();
   if (options.json === true) {
