@@ -54,8 +54,7 @@ export class ControlStream<Side extends ControlSide> {
   }
 
   reset(code: CloseCodeName): void {
-    this.#over = true;
-    this.#link.reset(CLOSE_CODES[code]);
+    this.fail(new PeerError('ERR_PEER_CLOSED', `the control channel was reset here (${code})`), code);
   }
 
   /** Our own reason to stop; the other end learns the code only. */
