@@ -16,6 +16,7 @@ export default defineConfig({
       include: ['src/**/*.ts'],
       exclude: ['src/cli/**'],
       reporter: ['text-summary'],
+      thresholds: { statements: 94, branches: 90, functions: 93, lines: 95 },
     },
   },
 });
