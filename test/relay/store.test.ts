@@ -118,5 +118,5 @@ describe('a data folder', () => {
 });
 
 test('nothing that was promised is lost when the process is killed', async () => {
-  expect(await killRounds(3, 1)).toBeGreaterThan(3);
-}, 30_000);
+  expect(await killRounds(3, 1)).toBeGreaterThanOrEqual(3);
+}, 60_000);
