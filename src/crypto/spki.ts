@@ -4,8 +4,9 @@
  */
 import { type Bytes, concat, equalBytes, fromHex } from '../base/bytes.ts';
 import { Reader } from '../base/reader.ts';
-import { bitString, element, encode, NotDer, nested, SEQUENCE, unlessMalformed, unsigned } from './der.ts';
+import { bitString, element, NotDer, nested, SEQUENCE, unlessMalformed, unsigned } from './der.ts';
 import { MAX_RSA_BYTES, MAX_SPKI_BYTES, MIN_RSA_BYTES } from './limits.ts';
+import { pssHash } from './pss.ts';
 import type { HashName } from './suites.ts';
 
 export type CurveKind = 'ed25519' | 'p256' | 'p384';
@@ -125,31 +126,4 @@ export function rsaAlgorithm(content: Uint8Array): Pick<RsaKey, 'kind' | 'onlyHa
   const onlyHash = pssHash(parameters);
   if (onlyHash === undefined) throw new NotDer('RSASSA-PSS parameters that no TLS scheme has');
   return { kind: 'rsa-pss', onlyHash };
-}
-
-const HASH_OIDS: readonly (readonly [HashName, number, Bytes])[] = [
-  ['sha256', 32, fromHex('0609608648016503040201')],
-  ['sha384', 48, fromHex('0609608648016503040202')],
-  ['sha512', 64, fromHex('0609608648016503040203')],
-];
-const MGF1_OID: Bytes = fromHex('06092a864886f70d010108');
-const NULL: Bytes = fromHex('0500');
-
-/**
- * The hash of RSASSA-PSS-params (RFC 4055 §3.1) that say exactly what a TLS scheme does: that hash, MGF1 with the same
- * hash, a salt as long as the digest. The hash's own parameters may be NULL or absent (RFC 4055 §2.1).
- */
-function pssHash(parameters: Uint8Array): HashName | undefined {
-  for (const [name, saltLength, oid] of HASH_OIDS) {
-    for (const hash of [encode(SEQUENCE, oid, NULL), encode(SEQUENCE, oid)]) {
-      const wanted = encode(
-        SEQUENCE,
-        encode(0xa0, hash),
-        encode(0xa1, encode(SEQUENCE, MGF1_OID, hash)),
-        encode(0xa2, Uint8Array.of(0x02, 1, saltLength)),
-      );
-      if (equalBytes(parameters, wanted)) return name;
-    }
-  }
-  return undefined;
 }

@@ -3,18 +3,13 @@ import { p256, p384 } from '@noble/curves/nist.js';
 import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
 import { type Bytes, equalBytes } from '../base/bytes.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
+import { encodePssParameters, pssHash } from '../crypto/pss.ts';
 import { rawFromDer } from '../crypto/signature.ts';
 import { parseSpki } from '../crypto/spki.ts';
 import type { HashName, KeyKind, SchemeName } from '../crypto/suites.ts';
 import type { SignatureAlgorithm } from './certificate.ts';
-import { context, type DerReader, der, integer, oid, sequence, TAG } from './der.ts';
+import { type DerReader, der, oid, sequence, TAG } from './der.ts';
 import { OID } from './oid.ts';
-
-const HASH_OIDS: readonly (readonly [HashName, string, number])[] = [
-  ['sha256', OID.sha256, 32],
-  ['sha384', OID.sha384, 48],
-  ['sha512', OID.sha512, 64],
-];
 
 type Family = NonNullable<SignatureAlgorithm['family']>;
 
@@ -58,24 +53,6 @@ function parametersFit(family: Family, parameters: Uint8Array | undefined): bool
 
 const NULL = der(TAG.null);
 
-/**
- * The hash of RSASSA-PSS-params that say what a TLS scheme does: MGF1 of the same hash, salt as long as the
- * digest.
- */
-function pssHash(parameters: Uint8Array): HashName | undefined {
-  for (const [name, id, saltLength] of HASH_OIDS) {
-    for (const hash of [sequence(oid(id), NULL), sequence(oid(id))]) {
-      const wanted = sequence(
-        der(context(0, true), hash),
-        der(context(1, true), sequence(oid(OID.mgf1), hash)),
-        der(context(2, true), integer(saltLength)),
-      );
-      if (equalBytes(parameters, wanted)) return name;
-    }
-  }
-  return undefined;
-}
-
 /** DER AlgorithmIdentifier with which a key of `kind` signs what we issue. */
 export function signatureIdentifier(kind: KeyKind): {
   readonly scheme: SchemeName;
@@ -90,15 +67,11 @@ export function signatureIdentifier(kind: KeyKind): {
       return { scheme: 'ecdsa_secp384r1_sha384', identifier: sequence(oid(OID.ecdsaWithSha384)) };
     case 'rsa':
       return { scheme: 'rsa_pkcs1_sha256', identifier: sequence(oid(OID.sha256WithRsa), NULL) };
-    case 'rsa-pss': {
-      const hash = sequence(oid(OID.sha256), NULL);
-      const parameters = sequence(
-        der(context(0, true), hash),
-        der(context(1, true), sequence(oid(OID.mgf1), hash)),
-        der(context(2, true), integer(32)),
-      );
-      return { scheme: 'rsa_pss_pss_sha256', identifier: sequence(oid(OID.rsaPss), parameters) };
-    }
+    case 'rsa-pss':
+      return {
+        scheme: 'rsa_pss_pss_sha256',
+        identifier: sequence(oid(OID.rsaPss), encodePssParameters('sha256')),
+      };
   }
 }
 

@@ -7,7 +7,7 @@ import { hex } from '../base/bytes.ts';
 import type { Certificate, Subtrees } from './certificate.ts';
 import { printable, showDistinguishedName } from './distinguishedName.ts';
 import { formatIp } from './names.ts';
-import { OID_NAMES } from './oid.ts';
+import { OID } from './oid.ts';
 import { groupPeerId, peerId } from './peerId.ts';
 import { isSelfIssued } from './rules.ts';
 
@@ -53,6 +53,40 @@ const KEY_TEXT = {
   rsa: 'RSA',
   'rsa-pss': 'RSA-PSS',
 } as const;
+
+/** Names for printing; OpenSSL's, where it has one. */
+const OID_NAMES: Readonly<Record<string, string>> = {
+  [OID.ed25519]: 'Ed25519',
+  [OID.sha256WithRsa]: 'RSA with SHA-256',
+  [OID.sha384WithRsa]: 'RSA with SHA-384',
+  [OID.sha512WithRsa]: 'RSA with SHA-512',
+  [OID.rsaPss]: 'RSA-PSS',
+  [OID.ecdsaWithSha256]: 'ECDSA with SHA-256',
+  [OID.ecdsaWithSha384]: 'ECDSA with SHA-384',
+  '1.2.840.113549.1.1.5': 'RSA with SHA-1',
+  '1.2.840.113549.1.1.4': 'RSA with MD5',
+  '1.2.840.10045.4.1': 'ECDSA with SHA-1',
+  [OID.ecdsaWithSha512]: 'ECDSA with SHA-512',
+  [OID.serverAuth]: 'serverAuth',
+  [OID.clientAuth]: 'clientAuth',
+  [OID.anyExtendedKeyUsage]: 'any',
+  '1.3.6.1.5.5.7.3.3': 'codeSigning',
+  '1.3.6.1.5.5.7.3.4': 'emailProtection',
+  '1.3.6.1.5.5.7.3.8': 'timeStamping',
+  '1.3.6.1.5.5.7.3.9': 'OCSPSigning',
+  [OID.subjectKeyIdentifier]: 'subjectKeyIdentifier',
+  [OID.keyUsage]: 'keyUsage',
+  [OID.subjectAltName]: 'subjectAltName',
+  [OID.basicConstraints]: 'basicConstraints',
+  [OID.nameConstraints]: 'nameConstraints',
+  [OID.authorityKeyIdentifier]: 'authorityKeyIdentifier',
+  [OID.policyConstraints]: 'policyConstraints',
+  [OID.extendedKeyUsage]: 'extendedKeyUsage',
+  [OID.authorityInfoAccess]: 'authorityInfoAccess',
+  '2.5.29.31': 'cRLDistributionPoints',
+  '2.5.29.32': 'certificatePolicies',
+  '1.3.6.1.4.1.11129.2.4.2': 'signedCertificateTimestamps',
+};
 
 function keyText({ keyKind, keyBits }: Certificate): string {
   if (keyKind === undefined) return 'of a kind that is not accepted';
@@ -115,17 +149,15 @@ function otherRows({ extensions, unknownCritical, aki }: Certificate): Rows {
   return rows;
 }
 
-const SHOWN: ReadonlySet<string> = new Set(
-  [
-    'subjectKeyIdentifier',
-    'keyUsage',
-    'subjectAltName',
-    'basicConstraints',
-    'nameConstraints',
-    'authorityKeyIdentifier',
-    'extendedKeyUsage',
-  ].map((name) => Object.keys(OID_NAMES).find((oid) => OID_NAMES[oid] === name)!),
-);
+const SHOWN: ReadonlySet<string> = new Set<string>([
+  OID.subjectKeyIdentifier,
+  OID.keyUsage,
+  OID.subjectAltName,
+  OID.basicConstraints,
+  OID.nameConstraints,
+  OID.authorityKeyIdentifier,
+  OID.extendedKeyUsage,
+]);
 
 function pairs(bytes: Uint8Array): string {
   return hex(bytes).replace(/..(?=.)/g, '$&:');

@@ -3,7 +3,7 @@
  */
 import { type Bytes, compareBytes, equalBytes, fromUtf8 } from '../base/bytes.ts';
 import { DerReader, der, malformed, oid, sequence, setOf, TAG, utf8String } from './der.ts';
-import { OID, OID_NAMES } from './oid.ts';
+import { OID } from './oid.ts';
 
 export interface Attribute {
   readonly oid: string;
@@ -83,12 +83,25 @@ function attributeTexts(name: Bytes, id: string): readonly string[] {
     .map((attribute) => String.fromCharCode(...attribute.value));
 }
 
+/** OpenSSL's. */
+const ATTRIBUTE_NAMES: Readonly<Record<string, string>> = {
+  [OID.commonName]: 'CN',
+  '2.5.4.5': 'serialNumber',
+  '2.5.4.6': 'C',
+  '2.5.4.7': 'L',
+  '2.5.4.8': 'ST',
+  '2.5.4.10': 'O',
+  '2.5.4.11': 'OU',
+  [OID.emailAddress]: 'emailAddress',
+  '0.9.2342.19200300.100.1.25': 'DC',
+};
+
 /** `CN=example.org, O=Example` in the order of the certificate, hostile characters escaped. */
 export function showDistinguishedName(name: Bytes): string {
   const rdns = parseDistinguishedName(name, 'name');
   if (rdns.length === 0) return '(empty)';
   return rdns
-    .map((rdn) => rdn.attributes.map((a) => `${OID_NAMES[a.oid] ?? a.oid}=${showValue(a)}`).join(' + '))
+    .map((rdn) => rdn.attributes.map((a) => `${ATTRIBUTE_NAMES[a.oid] ?? a.oid}=${showValue(a)}`).join(' + '))
     .join(', ');
 }
 

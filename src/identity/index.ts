@@ -37,8 +37,9 @@ export type {
 export type { Csr } from './csr.ts';
 export { createCsr, parseCsr } from './csr.ts';
 export { describeCertificate } from './describe.ts';
+export { IDENTITY_ERRORS } from './errorMeanings.ts';
 export type { CertificateAlert, IdentityErrorCode } from './errors.ts';
-export { IDENTITY_ERRORS, IdentityError, Refusal } from './errors.ts';
+export { IdentityError, Refusal } from './errors.ts';
 export type { Identity } from './identity.ts';
 export { identityLabel } from './identity.ts';
 export { identityFromChain, selfSignedIdentity } from './issue.ts';

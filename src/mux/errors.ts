@@ -4,13 +4,6 @@
  */
 import { type ErrorDetails, type Fault, Q2qError } from '../base/errors.ts';
 
-interface Meaning {
-  readonly fault: Fault;
-  /** The code that the peer reads in our GOAWAY; 0 where none is sent. */
-  readonly wire: number;
-  readonly means: string;
-}
-
 /**
  * Codes on the wire. 0 to 255 belong to the protocol, applications use 256 and above. Shared by RESET, STOP and GOAWAY,
  * so that one table explains every number in a trace.
@@ -31,50 +24,37 @@ export const WireCode = {
 
 export type WireCodeName = keyof typeof WireCode;
 
-export type MuxErrorCode =
-  | 'ERR_MUX_PREFACE'
-  | 'ERR_MUX_VERSION'
-  | 'ERR_MUX_PROTOCOL'
-  | 'ERR_MUX_FLOW_CONTROL'
-  | 'ERR_MUX_LIMIT'
-  | 'ERR_MUX_ROLE'
-  | 'ERR_MUX_IDLE'
-  | 'ERR_MUX_LINK_CLOSED'
-  | 'ERR_MUX_REMOTE'
-  | 'ERR_MUX_GOAWAY'
-  | 'ERR_MUX_RESET'
-  | 'ERR_MUX_STOPPED'
-  | 'ERR_MUX_REFUSED'
-  | 'ERR_MUX_ABORTED'
-  | 'ERR_MUX_HANDLER'
-  | 'ERR_MUX_CLOSED'
-  | 'ERR_MUX_ARGUMENT'
-  | 'ERR_MUX_PENDING';
+/**
+ * Code: whose fault, and the code that the peer reads in our GOAWAY (none where none is sent). What each means is said in
+ * `errorMeanings.ts`, which only those load who print it.
+ */
+const TABLE = {
+  ERR_MUX_PREFACE: ['remote', 'protocol'],
+  ERR_MUX_VERSION: ['remote', 'unsupported'],
+  ERR_MUX_PROTOCOL: ['remote', 'protocol'],
+  ERR_MUX_FLOW_CONTROL: ['remote', 'flowControl'],
+  ERR_MUX_LIMIT: ['remote', 'limit'],
+  ERR_MUX_ROLE: ['remote', 'protocol'],
+  ERR_MUX_IDLE: ['transport', 'idle'],
+  ERR_MUX_LINK_CLOSED: ['transport'],
+  ERR_MUX_REMOTE: ['remote'],
+  ERR_MUX_GOAWAY: ['remote'],
+  ERR_MUX_RESET: ['remote'],
+  ERR_MUX_STOPPED: ['remote'],
+  ERR_MUX_REFUSED: ['remote'],
+  ERR_MUX_ABORTED: ['local', 'cancelled'],
+  ERR_MUX_HANDLER: ['local', 'internal'],
+  ERR_MUX_CLOSED: ['local'],
+  ERR_MUX_ARGUMENT: ['config'],
+  ERR_MUX_PENDING: ['local'],
+} as const;
 
-/** What each code means; documentation prints from here. */
-export const MUX_ERRORS: Readonly<Record<MuxErrorCode, Meaning>> = Object.freeze({
-  ERR_MUX_PREFACE: row('remote', WireCode.protocol, 'the other end does not speak this protocol'),
-  ERR_MUX_VERSION: row('remote', WireCode.unsupported, 'the other end speaks another version'),
-  ERR_MUX_PROTOCOL: row('remote', WireCode.protocol, 'a frame breaks the rules'),
-  ERR_MUX_FLOW_CONTROL: row('remote', WireCode.flowControl, 'more data came than credit was given'),
-  ERR_MUX_LIMIT: row('remote', WireCode.limit, 'the other end asks for more work than it may'),
-  ERR_MUX_ROLE: row('remote', WireCode.protocol, 'both ends drew the same nonce: this end talks to itself'),
-  ERR_MUX_IDLE: row('transport', WireCode.idle, 'nothing came for too long'),
-  ERR_MUX_LINK_CLOSED: row('transport', WireCode.none, 'the link ended under open channels'),
-  ERR_MUX_REMOTE: row('remote', WireCode.none, 'the other end gave the link up for an error'),
-  ERR_MUX_GOAWAY: row('remote', WireCode.none, 'the other end takes no new channels; it never saw this one'),
-  ERR_MUX_RESET: row('remote', WireCode.none, 'the other end reset the channel'),
-  ERR_MUX_STOPPED: row('remote', WireCode.none, 'the other end stopped reading and data was lost'),
-  ERR_MUX_REFUSED: row('remote', WireCode.none, 'the other end refused the channel'),
-  ERR_MUX_ABORTED: row('local', WireCode.cancelled, 'this end reset the channel or the session'),
-  ERR_MUX_HANDLER: row('local', WireCode.internal, 'a handler threw'),
-  ERR_MUX_CLOSED: row('local', WireCode.none, 'the session takes no new channels any more'),
-  ERR_MUX_ARGUMENT: row('config', WireCode.none, 'an argument is out of bounds'),
-  ERR_MUX_PENDING: row('local', WireCode.none, 'too many channels wait for the other end to allow them'),
-});
+export type MuxErrorCode = keyof typeof TABLE;
 
-function row(fault: Fault, wire: number, means: string): Meaning {
-  return { fault, wire, means };
+/** `wire` is 0 where the peer is told nothing. */
+export function consequencesOf(code: MuxErrorCode): { fault: Fault; wire: number } {
+  const [fault, wire = 'none'] = TABLE[code] as readonly [Fault, WireCodeName?];
+  return { fault, wire: WireCode[wire] };
 }
 
 export interface MuxErrorDetails extends ErrorDetails {
@@ -86,7 +66,7 @@ export class MuxError extends Q2qError<MuxErrorCode> {
   readonly resetCode: number | undefined;
 
   constructor(code: MuxErrorCode, message: string, details: MuxErrorDetails = {}) {
-    super(code, MUX_ERRORS[code].fault, message, details);
+    super(code, consequencesOf(code).fault, message, details);
     this.name = 'MuxError';
     this.resetCode = details.resetCode;
   }

@@ -13,9 +13,9 @@
  */
 export { DEFAULT_URGENCY, LOWEST_URGENCY } from './bodies.ts';
 export type { ControlValue } from './control.ts';
+export { MUX_ERRORS } from './errorMeanings.ts';
 export {
   describeCode,
-  MUX_ERRORS,
   MuxError,
   type MuxErrorCode,
   WireCode,

@@ -11,7 +11,7 @@
  */
 import { BYTE_MODE, DEFAULT_URGENCY, encodeAccept, encodeOpen, type GoawayBody, isCount } from './bodies.ts';
 import type { ControlValue } from './control.ts';
-import { describeCode, MUX_ERRORS, MuxError, WireCode } from './errors.ts';
+import { consequencesOf, describeCode, MuxError, WireCode } from './errors.ts';
 import { EventQueue } from './eventQueue.ts';
 import type { MuxEvent } from './events.ts';
 import { NONCE_LENGTH } from './frame.ts';
@@ -369,7 +369,7 @@ export class MuxSession {
   }
 
   #fail(error: MuxError): void {
-    const { wire } = MUX_ERRORS[error.code];
+    const { wire } = consequencesOf(error.code);
     const goaway = { lastAccepted: this.#table.highestThere, code: wire, reason: '' };
     this.#close(error, wire === WireCode.none ? undefined : goaway);
   }

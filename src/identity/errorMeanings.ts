@@ -1,0 +1,62 @@
+/** What each code of `errors.ts` means, in words: for documentation and whoever prints errors to people. */
+import type { Fault } from '../base/errors.ts';
+import { type CertificateAlert, consequencesOf, type IdentityErrorCode } from './errors.ts';
+
+const MEANS: Readonly<Record<IdentityErrorCode, string>> = {
+  // Formats
+  ERR_IDENTITY_DER: 'bytes are not strict DER of the expected shape',
+  ERR_IDENTITY_PEM_NO_BLOCK: 'the text holds no PEM block',
+  ERR_IDENTITY_PEM_TRUNCATED: 'a PEM block has no END line',
+  ERR_IDENTITY_PEM_LABEL: 'BEGIN and END lines differ, or the label is not the one wanted',
+  ERR_IDENTITY_PEM_BASE64: 'the body of a PEM block is not base64',
+  ERR_IDENTITY_PEM_AROUND: 'there is other text around the PEM blocks',
+  ERR_IDENTITY_PEM_TOO_BIG: 'the PEM text is larger than any we read',
+  ERR_IDENTITY_KEY: 'the private key cannot be used',
+  ERR_IDENTITY_CSR: 'the certification request is malformed or does not prove its key',
+  ERR_IDENTITY_KEY_ID: 'the text is no key id',
+  ERR_IDENTITY_ADDRESS: 'the text is no address',
+  ERR_IDENTITY_PROTOCOL: 'the protocol name is not allowed',
+  // Own side
+  ERR_IDENTITY_ISSUE: 'the authority does not issue such a certificate',
+  ERR_IDENTITY_MISMATCH: 'certificate and key do not belong together',
+  ERR_IDENTITY_STORE: 'the identity store cannot be read or written',
+  ERR_IDENTITY_STORE_MODE: 'a file with a private key is open to other users',
+  // Refusals: what a presented chain did not prove
+  ERR_IDENTITY_NO_CERTIFICATE: 'the peer presented no certificate',
+  ERR_IDENTITY_CHAIN_TOO_BIG: 'the chain has too many certificates or bytes',
+  ERR_IDENTITY_MALFORMED: 'a certificate does not follow RFC 5280',
+  ERR_IDENTITY_NO_ANCHOR: 'we hold no root for the claimed domain',
+  ERR_IDENTITY_UNKNOWN_ISSUER: 'no path leads from the leaf to a root we hold',
+  ERR_IDENTITY_SIGNATURE: 'a signature does not verify',
+  ERR_IDENTITY_ALGORITHM: 'a key or signature algorithm is too weak or unknown',
+  ERR_IDENTITY_EXPIRED: 'a certificate is past its end',
+  ERR_IDENTITY_NOT_YET_VALID: 'a certificate is not valid yet',
+  ERR_IDENTITY_NOT_A_CA: 'a certificate that may not issue has issued',
+  ERR_IDENTITY_CA_AS_LEAF: 'the leaf is a CA certificate',
+  ERR_IDENTITY_PATH_LENGTH: 'more certificates follow a CA than it allows',
+  ERR_IDENTITY_KEY_USAGE: 'the key is not for this use',
+  ERR_IDENTITY_EXTENDED_KEY_USAGE: 'the certificate is not for this role',
+  ERR_IDENTITY_CRITICAL_EXTENSION: 'a critical extension is not understood',
+  ERR_IDENTITY_NAME_CONSTRAINTS: 'a name lies outside what its CA may sign',
+  ERR_IDENTITY_PROFILE: 'the certificate does not fit the profile of its kind',
+  ERR_IDENTITY_NAME: 'the peer proved another name than the one wanted',
+  ERR_IDENTITY_KEY_MISMATCH: 'the peer holds another key than the one wanted',
+  ERR_IDENTITY_PIN: 'the chain holds no root with the pinned key',
+  ERR_IDENTITY_DENIED: 'the domain has withdrawn this key',
+  ERR_IDENTITY_BUDGET: 'checking the chain takes more work than we spend',
+};
+
+export interface IdentityErrorMeaning {
+  readonly fault: Fault;
+  readonly means: string;
+  readonly alert: CertificateAlert;
+}
+
+export const IDENTITY_ERRORS: Readonly<Record<IdentityErrorCode, IdentityErrorMeaning>> = Object.freeze(
+  Object.fromEntries(
+    (Object.keys(MEANS) as IdentityErrorCode[]).map((code) => [
+      code,
+      Object.freeze({ means: MEANS[code], ...consequencesOf(code) }),
+    ]),
+  ) as Record<IdentityErrorCode, IdentityErrorMeaning>,
+);
