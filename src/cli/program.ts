@@ -11,12 +11,22 @@ import { addRelay } from './commands/relay.ts';
 import { addTls } from './commands/tls.ts';
 import { addTrust } from './commands/trust.ts';
 import type { Run } from './context.ts';
-import { EXIT_HELP } from './exitCodes.ts';
+import { addExamples } from './help.ts';
 
 /** Put in by the build (scripts/build.mjs). */
 declare const Q2Q_VERSION: string | undefined;
 
 const version: string = typeof Q2Q_VERSION === 'string' ? Q2Q_VERSION : '0.0.0-source';
+
+/** The main job: a domain, two people, a service of one reached by the other. */
+const OVERVIEW: readonly string[] = [
+  'q2q relay --domain example.org --data ./relay &',
+  'q2q invite alice@example.org --data ./relay > alice.invite',
+  'alice$ q2q enroll < alice.invite',
+  'bob$   q2q listen http/1 --allow alice@example.org --tcp 127.0.0.1:80',
+  'alice$ q2q forward 8080 bob@example.org/http/1',
+  'alice$ curl http://127.0.0.1:8080/',
+];
 
 export interface GrammarOutput {
   readonly writeOut: (text: string) => void;
@@ -42,6 +52,6 @@ export function buildProgram(run: Run, output: GrammarOutput): Command {
   addTrust(program, run);
   addCert(program, run);
   addTls(program, run);
-  program.addHelpText('after', `\n${EXIT_HELP}`);
+  addExamples(program, OVERVIEW);
   return program;
 }
