@@ -10,7 +10,7 @@ const DEPENDENCIES = ['@noble/ciphers', '@noble/curves', '@noble/hashes', 'msgpa
 const MAX_PACKAGES = 10;
 /**
  * What an entry weighs in a browser, in KB minified and gzipped: the goal, and the ceiling it must not pass. A ceiling
- * only ever comes down; docs/decisions/0006 says why the first is above its goal.
+ * only ever comes down; docs/decisions/0008 says why the first is above its goal.
  */
 const BUNDLES = [
   [
