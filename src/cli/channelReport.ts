@@ -1,8 +1,7 @@
 /** What is told about a channel: who is there, what protects it, how much went through. */
-import { appendFileSync } from 'node:fs';
 import { identityLabel } from '../identity/index.ts';
 import type { Channel } from '../peer/channel.ts';
-import { fileError } from './files.ts';
+import { appendLine } from './files.ts';
 import type { Meter } from './meter.ts';
 import { describe, type Output } from './output.ts';
 import { formatBytes } from './terminal.ts';
@@ -37,11 +36,7 @@ export class ChannelReport {
         `${formatBytes(plaintextOut)} out, ${formatBytes(plaintextIn)} in`,
     );
     if (file === undefined) return;
-    try {
-      appendFileSync(file, `${JSON.stringify(this.#record(seconds, error))}\n`, { mode: 0o600 });
-    } catch (cause) {
-      throw fileError('report', file, cause);
-    }
+    appendLine('report', file, JSON.stringify(this.#record(seconds, error)));
   }
 
   #record(seconds: number, error: Error | undefined): object {

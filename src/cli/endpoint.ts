@@ -7,6 +7,7 @@ import { Peer } from '../peer/endpoint.ts';
 import { connectAny } from '../transport/connectAny.node.ts';
 import type { Context } from './context.ts';
 import { CliError, usage } from './errors.ts';
+import { checkAppendable } from './files.ts';
 import { chosenIdentity, existingStore } from './identities.ts';
 import { keyLogTo } from './keyLog.ts';
 import { Meter } from './meter.ts';
@@ -45,6 +46,7 @@ export async function openEndpoint(options: EndpointOptions, context: Context): 
   const identity = await chosenIdentity(context, store, options.from ?? options.as);
   const trust = await store!.trust();
   const relay = await chooseRelay(options.relay, identity, context);
+  if (options.report !== undefined) checkAppendable('report', options.report);
   const keyLog = options.keylog === undefined ? undefined : keyLogTo(options.keylog);
   const meter = new Meter();
   const peer = await Peer.create({

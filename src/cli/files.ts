@@ -1,5 +1,7 @@
 /** Reads what the person names, with one clear message when it cannot be read. `-` is stdin. */
+import { accessSync, appendFileSync, constants, existsSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
 import { concat } from '../base/bytes.ts';
 import { CliError } from './errors.ts';
@@ -50,4 +52,24 @@ export function fileError(what: string, path: string, cause: unknown): CliError 
   const code = (cause as NodeJS.ErrnoException).code ?? '';
   const reason = REASONS[code] ?? `cannot be used (${code || String(cause)})`;
   return new CliError('ERR_CLI_FILE', `${what} ${path} ${reason}`, { cause });
+}
+
+/** Fails now, without making the file, when it could not be appended to later. */
+export function checkAppendable(what: string, path: string): void {
+  try {
+    if (existsSync(path)) accessSync(path, constants.W_OK);
+    else accessSync(dirname(resolve(path)), constants.W_OK | constants.X_OK);
+    if (existsSync(path) && statSync(path).isDirectory())
+      throw Object.assign(new Error(), { code: 'EISDIR' });
+  } catch (cause) {
+    throw fileError(what, path, cause);
+  }
+}
+
+export function appendLine(what: string, path: string, line: string): void {
+  try {
+    appendFileSync(path, line.endsWith('\n') ? line : `${line}\n`, { mode: 0o600 });
+  } catch (cause) {
+    throw fileError(what, path, cause);
+  }
 }

@@ -1,16 +1,8 @@
-/** `--keylog FILE`: NSS key log lines, appended. Whoever reads them reads the connection, so the file is the owner's. */
-import { appendFileSync } from 'node:fs';
-import { fileError } from './files.ts';
+/** `--keylog FILE`: NSS key log lines, appended. Whoever reads them reads the connection, so the file is its owner's. */
+import { appendLine, checkAppendable } from './files.ts';
 
 /** Fails at once, not at the first handshake, when the file cannot be written. */
 export function keyLogTo(path: string): (line: string) => void {
-  const append = (text: string): void => {
-    try {
-      appendFileSync(path, text, { mode: 0o600 });
-    } catch (cause) {
-      throw fileError('key log', path, cause);
-    }
-  };
-  append('');
-  return (line) => append(line.endsWith('\n') ? line : `${line}\n`);
+  checkAppendable('key log', path);
+  return (line) => appendLine('key log', path, line);
 }

@@ -40,12 +40,12 @@ export class Output {
 
   /** A line for the person, unless --quiet. */
   say(line: string): void {
-    if (!this.options.quiet) this.#talk(`q2q: ${line}`);
+    if (!this.options.quiet) this.#talk(`q2q: ${oneLine(line)}`);
   }
 
   /** A line of a longer report for the person: no prefix. */
   tell(line: string): void {
-    if (!this.options.quiet) this.#talk(line);
+    if (!this.options.quiet) this.#talk(oneLine(line));
   }
 
   /** Only with --verbose. */
@@ -54,7 +54,7 @@ export class Output {
   }
 
   warn(line: string): void {
-    this.#talk(`q2q: ${this.style('yellow', 'warning:')} ${line}`);
+    this.#talk(`q2q: ${this.style('yellow', 'warning:')} ${oneLine(line)}`);
   }
 
   error(error: unknown): void {

@@ -3,10 +3,10 @@
  * `path-1.to-listener.bin` and `path-1.to-caller.bin`, and one line in `paths.jsonl` when it ends. A tool for showing and
  * checking what a relay learns; nobody needs it to run one.
  */
-import { appendFileSync, closeSync, mkdirSync, openSync, writevSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, writevSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RecordPath } from '../relay/relay.ts';
-import { fileError } from './files.ts';
+import { appendLine, checkAppendable } from './files.ts';
 
 /** Gathered before a write: the relay's loop stands still while it lasts. */
 const GATHER = 1_048_576;
@@ -18,13 +18,10 @@ export interface Recorder {
 }
 
 export function recordTo(folder: string): Recorder {
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-  } catch (cause) {
-    throw fileError('record folder', folder, cause);
-  }
+  checkAppendable('record folder', join(folder, existsSync(folder) ? 'paths.jsonl' : ''));
   const open = new Set<() => void>();
   const record: RecordPath = ({ id, from, to }) => {
+    mkdirSync(folder, { recursive: true, mode: 0o700 }); // with the first path: a relay that fails to start makes nothing
     const opened = new Date().toISOString();
     const toListener = new Tape(join(folder, `path-${id}.to-listener.bin`));
     const toCaller = new Tape(join(folder, `path-${id}.to-caller.bin`));
@@ -34,7 +31,7 @@ export function recordTo(folder: string): Recorder {
       toCaller.close();
       const bytes = { toListener: toListener.bytes, toCaller: toCaller.bytes };
       const line = { path: id, from, to, opened, closed: new Date().toISOString(), bytes };
-      appendFileSync(join(folder, 'paths.jsonl'), `${JSON.stringify(line)}\n`, { mode: 0o600 });
+      appendLine('record', join(folder, 'paths.jsonl'), JSON.stringify(line));
     };
     open.add(close);
     return {

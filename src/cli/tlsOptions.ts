@@ -2,7 +2,7 @@
 import { type Command, Option } from 'commander';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { GROUPS, type GroupName, SUITES, type SuiteName } from '../crypto/suites.ts';
-import { showDistinguishedName } from '../identity/distinguishedName.ts';
+import { printable, showDistinguishedName } from '../identity/distinguishedName.ts';
 import type { Certificate, VerifiedPeer } from '../identity/index.ts';
 import type { Negotiated, TlsConfigInit } from '../tls/index.ts';
 import { parseDuration, parseList, parseNames } from './arguments.ts';
@@ -105,7 +105,7 @@ function chainLines(peer: VerifiedPeer): string[] {
 function leafName(leaf: Certificate): string {
   const { dns, email, uri } = leaf.names;
   const names = [...email, ...dns, ...uri];
-  return names.length > 0 ? names.join(', ') : showDistinguishedName(leaf.subject);
+  return names.length > 0 ? names.map(printable).join(', ') : showDistinguishedName(leaf.subject);
 }
 
 /** The same for `--json` (docs/cli.md). */

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { type Command, Option } from 'commander';
 import { deferred } from '../../base/deferred.ts';
+import { toError } from '../../base/errors.ts';
 import { identityLabel, type PeerIdentity, parseProtocol } from '../../identity/index.ts';
 import type { Channel } from '../../peer/channel.ts';
 import { CLOSE_CODES } from '../../peer/codes.ts';
@@ -124,9 +125,14 @@ async function serveOne(
 ): Promise<Error | undefined> {
   const report = new ChannelReport(channel, 'accepted', meter);
   report.opened(out);
-  const error = await service(channel);
-  report.ended(out, options.report, error);
-  return error;
+  try {
+    const error = await service(channel);
+    report.ended(out, options.report, error);
+    return error;
+  } catch (error) {
+    channel.reset(CLOSE_CODES.handlerFailed);
+    return toError(error);
+  }
 }
 
 /** One channel's failure is its own: the next one may well succeed. */

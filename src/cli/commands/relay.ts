@@ -1,13 +1,14 @@
 /** `q2q relay`: a domain and its relay in one process, all its state in one folder. */
 
-import { stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
 import { hex } from '../../base/bytes.ts';
 import type { Logger } from '../../base/log.ts';
 import { parseDomain } from '../../identity/index.ts';
-import { type RelayServer, startRelay } from '../../relay/index.node.ts';
+import { RelayError, type RelayServer, startRelay } from '../../relay/index.node.ts';
 import { fromNodeError } from '../../transport/nodeErrors.node.ts';
 import { formatHostPort, type HostPort, parseDuration, parseHostPort, parseList } from '../arguments.ts';
 import type { Context, Run } from '../context.ts';
@@ -64,8 +65,14 @@ async function serve(options: RelayOptions, context: Context): Promise<ExitCode>
   const urls = options.url === undefined ? undefined : parseUrls(options.url);
   const userLifetime =
     options.userLifetime === undefined ? undefined : parseDuration(options.userLifetime, '--user-lifetime');
-  const web = options.serveExample === true ? await exampleFolder() : undefined;
+  const web = options.serveExample === true ? exampleFolder() : undefined;
   // Whatever is wrong is told before a folder is made: a domain should not be born of a failed start.
+  if (domain === undefined && !existsSync(join(options.data, 'domain.json'))) {
+    throw new RelayError(
+      'ERR_RELAY_NO_DOMAIN',
+      `data folder ${options.data} holds no domain yet, and none was named`,
+    );
+  }
   for (const wanted of [address, tcp]) if (wanted !== undefined) await checkFree(wanted);
   const recorder = options.record === undefined ? undefined : recordTo(options.record);
   const server = await startRelay({
@@ -112,9 +119,9 @@ function parseUrls(text: string): readonly string[] {
 }
 
 /** The page that the build puts beside the command line. */
-async function exampleFolder(): Promise<string> {
+function exampleFolder(): string {
   const folder = fileURLToPath(new URL('../web', import.meta.url));
-  if ((await stat(folder).catch(() => undefined)) !== undefined) return folder;
+  if (existsSync(folder)) return folder;
   throw new CliError('ERR_CLI_FILE', `the browser example is not at ${folder}`, {
     hint: 'npm run build makes it',
   });
