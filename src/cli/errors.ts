@@ -8,9 +8,7 @@ export type CliErrorCode =
   | 'ERR_CLI_FILE'
   | 'ERR_CLI_CONFIG'
   | 'ERR_CLI_NO_IDENTITY'
-  | 'ERR_CLI_COMMAND_FAILED'
   | 'ERR_CLI_OUTPUT_CLOSED'
-  | 'ERR_CLI_TIMEOUT'
   | 'ERR_CLI_INTERRUPTED';
 
 const FAULTS: Readonly<Record<CliErrorCode, Fault>> = {
@@ -18,9 +16,7 @@ const FAULTS: Readonly<Record<CliErrorCode, Fault>> = {
   ERR_CLI_FILE: 'config',
   ERR_CLI_CONFIG: 'config',
   ERR_CLI_NO_IDENTITY: 'config',
-  ERR_CLI_COMMAND_FAILED: 'local',
   ERR_CLI_OUTPUT_CLOSED: 'local',
-  ERR_CLI_TIMEOUT: 'transport',
   ERR_CLI_INTERRUPTED: 'local',
 };
 

@@ -40,7 +40,6 @@ const BY_FAULT: Readonly<Record<Fault, ExitCode>> = {
 /** Codes that say more than their fault does. */
 const BY_CODE: Readonly<Record<string, ExitCode>> = {
   ERR_CLI_USAGE: EXIT.usage,
-  ERR_CLI_TIMEOUT: EXIT.timeout,
   ERR_CLI_INTERRUPTED: EXIT.interrupted,
   // Words of the command line that are no address, name or protocol
   ERR_IDENTITY_ADDRESS: EXIT.usage,
