@@ -9,7 +9,7 @@
 export type Fault = 'local' | 'remote' | 'config' | 'transport';
 
 export interface ErrorDetails {
-  readonly hint?: string;
+  readonly hint?: string | undefined;
   readonly cause?: unknown;
 }
 

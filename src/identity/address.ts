@@ -116,7 +116,7 @@ function quoted(text: string): string {
 }
 
 function refused(message: string, hint?: string): IdentityError {
-  return new IdentityError('ERR_IDENTITY_ADDRESS', message, hint === undefined ? {} : { hint });
+  return new IdentityError('ERR_IDENTITY_ADDRESS', message, { hint });
 }
 
 function badProtocol(message: string): IdentityError {

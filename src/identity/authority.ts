@@ -130,5 +130,5 @@ export class DomainAuthority {
 }
 
 function refused(message: string, hint?: string): IdentityError {
-  return new IdentityError('ERR_IDENTITY_ISSUE', message, hint === undefined ? {} : { hint });
+  return new IdentityError('ERR_IDENTITY_ISSUE', message, { hint });
 }

@@ -59,5 +59,5 @@ const HINTS: Partial<Record<Fault['code'], string>> = {
 export function refusalOf(fault: Fault, presented: PresentedChain): Refusal {
   const index = fault.certificate === undefined ? undefined : presented.indexOf.get(fault.certificate);
   const hint = HINTS[fault.code];
-  return new Refusal(fault.code, fault.message, index, hint === undefined ? {} : { hint });
+  return new Refusal(fault.code, fault.message, index, { hint });
 }

@@ -25,7 +25,7 @@ export function readPrivateKey(provider: CryptoProvider, pemText: string): Priva
     return provider.importKey(block.der);
   } catch (cause) {
     const { message, hint } = cause as Error & { hint?: string };
-    throw new IdentityError('ERR_IDENTITY_KEY', message, { cause, ...(hint === undefined ? {} : { hint }) });
+    throw new IdentityError('ERR_IDENTITY_KEY', message, { cause, hint });
   } finally {
     block.der.fill(0);
   }
@@ -39,11 +39,9 @@ function onlyKey(blocks: readonly PemBlock[]): PemBlock {
   const wrong = stranger ?? (keys.length === 0 ? blocks[0] : undefined);
   if (wrong === undefined) return keys[0]!;
   const hint = OTHER_FORMS[wrong.label];
-  throw new IdentityError(
-    'ERR_IDENTITY_PEM_LABEL',
-    `PEM block is a "${wrong.label}", wanted a "${LABEL}"`,
-    hint === undefined ? {} : { hint },
-  );
+  throw new IdentityError('ERR_IDENTITY_PEM_LABEL', `PEM block is a "${wrong.label}", wanted a "${LABEL}"`, {
+    hint,
+  });
 }
 
 /** Unencrypted PEM; write it only to a file of mode 0600. */

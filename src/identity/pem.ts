@@ -105,5 +105,5 @@ type Kind = 'NO_BLOCK' | 'TRUNCATED' | 'LABEL' | 'BASE64' | 'AROUND' | 'TOO_BIG'
 
 function refused(kind: Kind, message: string, hint?: string, cause?: unknown): IdentityError {
   const code: IdentityErrorCode = `ERR_IDENTITY_PEM_${kind}`;
-  return new IdentityError(code, message, { cause, ...(hint === undefined ? {} : { hint }) });
+  return new IdentityError(code, message, { cause, hint });
 }

@@ -247,6 +247,6 @@ function notOurs(byte: number, index: number): MuxError {
             : undefined;
   const got = `0x${byte.toString(16).padStart(2, '0')}`;
   return new MuxError('ERR_MUX_PREFACE', `got ${got} as byte ${index} of the preface, wanted 'Q2QM'`, {
-    ...(hint === undefined ? {} : { hint }),
+    hint,
   });
 }

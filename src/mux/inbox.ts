@@ -109,9 +109,8 @@ export class Inbox {
   #dataHead(channel: number, length: number): void {
     this.#counters.framesReceived++;
     if (this.#settings === undefined) throw protocol('DATA frame before SETTINGS');
-    const stream = (this.#target = this.#find(channel));
-    if (stream === undefined) this.#late();
-    else {
+    const stream = (this.#target = this.#findOrLate(channel));
+    if (stream !== undefined) {
       if (stream.receive === 'ended' || stream.receive === 'reset')
         throw protocol(`DATA on channel ${channel} after its end`);
       if (length > stream.grant.left)
@@ -237,11 +236,8 @@ export class Inbox {
 
   #accept(channel: number, body: Uint8Array): void {
     const accept = decodeAccept(body);
-    const stream = this.#find(channel);
-    if (stream === undefined) {
-      this.#late();
-      return;
-    }
+    const stream = this.#findOrLate(channel);
+    if (stream === undefined) return;
     if (!stream.openedHere) throw protocol(`ACCEPT on channel ${channel}, which its sender opened`);
     if (stream.accepted) {
       this.#glitch('second ACCEPT');
@@ -259,11 +255,8 @@ export class Inbox {
 
   #reset(channel: number, body: Uint8Array): void {
     const [code, finalSize] = decodeVarints(body, 2, 'RESET') as [number, number];
-    const stream = this.#find(channel);
-    if (stream === undefined) {
-      this.#late();
-      return;
-    }
+    const stream = this.#findOrLate(channel);
+    if (stream === undefined) return;
     this.#counters.resetsReceived++;
     this.#countReset(stream);
     if (stream.openedHere && !stream.accepted) {
@@ -297,11 +290,8 @@ export class Inbox {
   /** The peer reads no more: our direction ends with a RESET of the same code (RFC 9000 §3.5). */
   #stop(channel: number, body: Uint8Array): void {
     const [code] = decodeVarints(body, 1, 'STOP') as [number];
-    const stream = this.#find(channel);
-    if (stream === undefined) {
-      this.#late();
-      return;
-    }
+    const stream = this.#findOrLate(channel);
+    if (stream === undefined) return;
     if (isSendOver(stream.send)) return; // it crossed our FIN or RESET
     if (code !== WireCode.none) this.#countReset(stream);
     const lost = stream.queue.clear() > 0;
@@ -320,11 +310,8 @@ export class Inbox {
 
   #credit(channel: number, body: Uint8Array): void {
     const [limit] = decodeVarints(body, 1, 'CREDIT') as [number];
-    const stream = this.#find(channel);
-    if (stream === undefined) {
-      this.#late();
-      return;
-    }
+    const stream = this.#findOrLate(channel);
+    if (stream === undefined) return;
     if (isSendOver(stream.send)) return;
     if (stream.credit.raise(limit) < MIN_CREDIT_STEP) this.#glitch('CREDIT that adds next to nothing');
     this.#outbox.wake(stream);
@@ -366,6 +353,13 @@ export class Inbox {
     const stream = this.#table.get(id);
     if (stream === undefined && this.#table.isUnknown(id))
       throw protocol(`frame on channel ${channel}, which was never opened`);
+    return stream;
+  }
+
+  /** The same, counting a frame that came too late. */
+  #findOrLate(channel: number): MuxStream | undefined {
+    const stream = this.#find(channel);
+    if (stream === undefined) this.#late();
     return stream;
   }
 

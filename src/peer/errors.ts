@@ -54,8 +54,7 @@ const TABLE: Readonly<Record<PeerErrorCode, readonly [Fault, hint?: string]>> = 
 export class PeerError extends Q2qError<PeerErrorCode> {
   constructor(code: PeerErrorCode, message: string, details: ErrorDetails = {}) {
     const [fault, usualHint] = TABLE[code];
-    const hint = details.hint ?? usualHint;
-    super(code, fault, message, { cause: details.cause, ...(hint === undefined ? {} : { hint }) });
+    super(code, fault, message, { cause: details.cause, hint: details.hint ?? usualHint });
     this.name = 'PeerError';
   }
 }

@@ -236,5 +236,5 @@ export class MessageReader {
 }
 
 function violation(message: string, cause?: unknown): PeerError {
-  return new PeerError('ERR_PEER_PROTOCOL', message, cause === undefined ? {} : { cause });
+  return new PeerError('ERR_PEER_PROTOCOL', message, { cause });
 }

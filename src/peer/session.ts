@@ -153,7 +153,7 @@ export class Session implements ChannelHost {
   destroy(cause?: Error): void {
     const text =
       cause === undefined ? 'session was destroyed here' : `session was destroyed here: ${cause.message}`;
-    this.mux.abort(new MuxError('ERR_MUX_ABORTED', text, cause === undefined ? {} : { cause }));
+    this.mux.abort(new MuxError('ERR_MUX_ABORTED', text, { cause }));
     this.flushSoon();
   }
 

@@ -1,5 +1,5 @@
 /** What can go wrong with the carrier itself: one table, one class. */
-import { type Fault, Q2qError } from '../base/errors.ts';
+import { type ErrorDetails, type Fault, Q2qError } from '../base/errors.ts';
 
 export type LinkErrorCode =
   | 'ERR_LINK_ADDRESS'
@@ -58,10 +58,9 @@ const LINK_ERRORS: Readonly<Record<LinkErrorCode, Row>> = {
 };
 
 export class LinkError extends Q2qError<LinkErrorCode> {
-  constructor(code: LinkErrorCode, message: string, details: { cause?: unknown; hint?: string } = {}) {
+  constructor(code: LinkErrorCode, message: string, details: ErrorDetails = {}) {
     const row = LINK_ERRORS[code];
-    const hint = details.hint ?? row.hint;
-    super(code, row.fault, message, { cause: details.cause, ...(hint === undefined ? {} : { hint }) });
+    super(code, row.fault, message, { cause: details.cause, hint: details.hint ?? row.hint });
     this.name = 'LinkError';
   }
 }
