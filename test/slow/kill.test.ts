@@ -137,7 +137,7 @@ describe('kill -9 of the relay', () => {
   });
 
   test('during enrolments keeps what was promised, and a used invite stays used', async () => {
-    for (let round = 0; round < 8; round++) {
+    for (let round = 0; round < 6; round++) {
       const name = `user${round}`;
       const invite = await inviteOf(name);
       const device = overlay.workspace.serve(['enroll'], { ...overlay.as(name), stdin: invite });
@@ -186,7 +186,7 @@ describe('kill -9 of the dialling client', () => {
   });
 
   test('while it enrols leaves a whole identity or none', async () => {
-    for (let round = 0; round < 12; round++) {
+    for (let round = 0; round < 10; round++) {
       const name = `device${round}`;
       const invite = await inviteOf(name);
       const device = overlay.workspace.serve(['enroll'], { ...overlay.as(name), stdin: invite });
