@@ -6,12 +6,8 @@ import { IdentityError } from './errors.ts';
 const MAX_OCTETS = 64;
 
 export const OID = {
-  // Keys and signatures (RFC 5480, RFC 8410, RFC 4055)
+  // Signatures (RFC 5758, RFC 8410, RFC 4055)
   ed25519: '1.3.101.112',
-  ecPublicKey: '1.2.840.10045.2.1',
-  p256: '1.2.840.10045.3.1.7',
-  p384: '1.3.132.0.34',
-  rsaEncryption: '1.2.840.113549.1.1.1',
   rsaPss: '1.2.840.113549.1.1.10',
   sha256WithRsa: '1.2.840.113549.1.1.11',
   sha384WithRsa: '1.2.840.113549.1.1.12',
