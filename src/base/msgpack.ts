@@ -4,7 +4,7 @@
  *
  * msgpackr reads, behind `measure`: it recurses (16 KiB of 0x91 overflow its stack) and knows extension types (regular
  * expressions, errors, typed arrays) that nobody may plant here. Its writer can do much more than plain data needs and
- * would be the heaviest file that a page loads (docs/decisions/0006), so writing is done here.
+ * would be the heaviest file that a page loads (docs/decisions/0008), so writing is done here.
  */
 import { Unpackr } from 'msgpackr/unpack';
 import { type Bytes, utf8 } from './bytes.ts';

@@ -1,4 +1,5 @@
 /** What a `MuxSession` tells its driver, pulled by `next()`. */
+import type { Fifo } from '../base/fifo.ts';
 import type { ControlValue } from './control.ts';
 import type { MuxError } from './errors.ts';
 import type { PeerSettings } from './settings.ts';
@@ -35,3 +36,6 @@ export type MuxEvent =
   | { readonly type: 'goaway'; readonly code: number; readonly reason: string }
   /** The session is over; every channel with it. Sent once, last. */
   | { readonly type: 'closed'; readonly error: MuxError | undefined };
+
+/** At most a few per parsed frame or taken output: parsing is on demand. */
+export type EventQueue = Fifo<MuxEvent>;

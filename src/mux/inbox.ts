@@ -14,7 +14,7 @@ import {
 import { TokenBucket } from './bucket.ts';
 import { FrameParser } from './codec.ts';
 import { describeCode, MuxError, WireCode } from './errors.ts';
-import type { EventQueue } from './eventQueue.ts';
+import type { EventQueue } from './events.ts';
 import { Kind } from './frame.ts';
 import { isSendOver } from './halves.ts';
 import { MIN_CREDIT_STEP, type MuxLimits } from './limits.ts';

@@ -5,7 +5,7 @@
  */
 import { encodeGoaway, encodeVarints, type GoawayBody } from './bodies.ts';
 import { MuxError } from './errors.ts';
-import type { EventQueue } from './eventQueue.ts';
+import type { EventQueue } from './events.ts';
 import { FIN, Kind, MAGIC, VERSION } from './frame.ts';
 import { FrameWriter } from './frameWriter.ts';
 import { MESSAGE_TARGET, type MuxLimits } from './limits.ts';

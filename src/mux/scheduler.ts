@@ -3,12 +3,13 @@
  * each level below, so that bulk is slowed by urgent traffic and never starved. A channel that cannot send leaves the
  * ring; coming back it joins at the tail (moving a channel to the tail without a send would starve it, tquic#113).
  */
+import { Fifo } from '../base/fifo.ts';
 import { LOWEST_URGENCY } from './bodies.ts';
 import { FLOOR_SHARE } from './limits.ts';
 import type { MuxStream } from './stream.ts';
 
 export class Scheduler {
-  readonly #levels: Ring[] = Array.from({ length: LOWEST_URGENCY + 1 }, () => new Ring());
+  readonly #levels: Fifo<MuxStream>[] = Array.from({ length: LOWEST_URGENCY + 1 }, () => new Fifo());
   /** Frames that a waiting level has been passed over. */
   readonly #passed: number[] = new Array(LOWEST_URGENCY + 1).fill(0);
   #size = 0;
@@ -28,7 +29,7 @@ export class Scheduler {
   next(): MuxStream | undefined {
     if (this.#size === 0) return undefined;
     const level = this.#choose();
-    const stream = this.#levels[level]!.shift();
+    const stream = this.#levels[level]!.shift()!;
     stream.scheduled = false;
     this.#size--;
     return stream;
@@ -46,32 +47,5 @@ export class Scheduler {
     }
     this.#passed[chosen] = 0;
     return chosen;
-  }
-}
-
-/** A first-in-first-out list whose `shift` does not move the rest. */
-class Ring {
-  #items: (MuxStream | undefined)[] = [];
-  #head = 0;
-
-  get length(): number {
-    return this.#items.length - this.#head;
-  }
-
-  push(stream: MuxStream): void {
-    this.#items.push(stream);
-  }
-
-  shift(): MuxStream {
-    const stream = this.#items[this.#head]!;
-    this.#items[this.#head++] = undefined;
-    if (this.#head === this.#items.length) {
-      this.#items.length = 0;
-      this.#head = 0;
-    } else if (this.#head >= 256 && this.#head * 2 >= this.#items.length) {
-      this.#items = this.#items.slice(this.#head);
-      this.#head = 0;
-    }
-    return stream;
   }
 }

@@ -2,6 +2,7 @@
  * What a channel still has to send, as the writes it came in: a frame holds whole writes where they fit, so that one
  * TLS record stays one DATA frame.
  */
+import { Fifo } from '../base/fifo.ts';
 import type { FrameWriter } from './frameWriter.ts';
 
 interface Write {
@@ -12,8 +13,7 @@ interface Write {
 }
 
 export class SendQueue {
-  #writes: Write[] = [];
-  #head = 0;
+  readonly #writes = new Fifo<Write>();
   length = 0;
 
   push(bytes: Uint8Array | readonly Uint8Array[]): void {
@@ -28,8 +28,8 @@ export class SendQueue {
   /** Size of the next frame when it may hold `max`: whole writes, or as much of the first as fits. */
   nextSize(max: number): number {
     let size = 0;
-    for (let i = this.#head; i < this.#writes.length; i++) {
-      const wanted = size + this.#writes[i]!.left;
+    for (let i = 0; i < this.#writes.length; i++) {
+      const wanted = size + this.#writes.at(i)!.left;
       if (wanted > max) return size === 0 ? max : size;
       size = wanted;
     }
@@ -41,26 +41,18 @@ export class SendQueue {
     this.length -= count;
     let left = count;
     while (left > 0) {
-      const write = this.#writes[this.#head]!;
+      const write = this.#writes.at(0)!;
       left -= moveFrom(write, left, frame);
-      if (write.left === 0) this.#shift();
+      if (write.left === 0) this.#writes.shift();
     }
   }
 
   /** Drops everything; returns how many bytes that were. */
   clear(): number {
     const dropped = this.length;
-    this.#writes = [];
-    this.#head = this.length = 0;
+    this.#writes.clear();
+    this.length = 0;
     return dropped;
-  }
-
-  #shift(): void {
-    this.#head++;
-    if (this.#head === this.#writes.length) this.#writes = [];
-    else if (this.#head < 1024) return;
-    else this.#writes = this.#writes.slice(this.#head);
-    this.#head = 0;
   }
 }
 

@@ -9,11 +9,11 @@
  * Channel ids are relative: even = opened here, odd = opened by the peer (see table.ts). `open` works from the start;
  * OPEN and data leave as soon as the peer's SETTINGS have come, which both ends send unasked.
  */
+import { Fifo } from '../base/fifo.ts';
 import { BYTE_MODE, DEFAULT_URGENCY, encodeAccept, encodeOpen, type GoawayBody, isCount } from './bodies.ts';
 import type { ControlValue } from './control.ts';
 import { consequencesOf, describeCode, MuxError, WireCode } from './errors.ts';
-import { EventQueue } from './eventQueue.ts';
-import type { MuxEvent } from './events.ts';
+import type { EventQueue, MuxEvent } from './events.ts';
 import { NONCE_LENGTH } from './frame.ts';
 import { isSendOver } from './halves.ts';
 import { Inbox } from './inbox.ts';
@@ -63,7 +63,7 @@ const FATAL: ReadonlySet<number> = new Set([
 
 export class MuxSession {
   readonly limits: MuxLimits;
-  readonly #events = new EventQueue();
+  readonly #events: EventQueue = new Fifo();
   readonly #counters: Counters = newCounters();
   readonly #table: ChannelTable;
   readonly #outbox: Outbox;

@@ -9,7 +9,7 @@
  * Ids ascend without gaps and are never used twice: a high-water mark tells a closed channel from one never opened.
  */
 import { MuxError } from './errors.ts';
-import type { EventQueue } from './eventQueue.ts';
+import type { EventQueue } from './events.ts';
 import { MAX_CHANNEL_ID } from './limits.ts';
 import { MuxStream } from './stream.ts';
 

@@ -3,14 +3,14 @@
  * whatever the peer sends: small pieces are gathered, and a small view does not pin the large chunk it was cut from.
  */
 import { EMPTY } from '../base/bytes.ts';
+import { Fifo } from '../base/fifo.ts';
 
 /** Below this a piece is copied into the tail. */
 const SMALL = 2_048;
 const LARGEST_TAIL = 16_384;
 
 export class ReceiveQueue {
-  #chunks: Uint8Array[] = [];
-  #head = 0;
+  readonly #chunks = new Fifo<Uint8Array>();
   #tail: Uint8Array = EMPTY; // gathers small pieces behind the chunks
   #filled = 0;
   length = 0;
@@ -27,22 +27,16 @@ export class ReceiveQueue {
   }
 
   shift(): Uint8Array | undefined {
-    if (this.#head === this.#chunks.length) this.#flushTail();
-    const chunk = this.#chunks[this.#head];
-    if (chunk === undefined) return undefined;
-    this.#chunks[this.#head++] = EMPTY;
-    if (this.#head === this.#chunks.length) {
-      this.#chunks.length = 0;
-      this.#head = 0;
-    }
-    this.length -= chunk.length;
+    if (this.#chunks.length === 0) this.#flushTail();
+    const chunk = this.#chunks.shift();
+    this.length -= chunk?.length ?? 0;
     return chunk;
   }
 
   clear(): void {
-    this.#chunks = [];
+    this.#chunks.clear();
     this.#tail = EMPTY;
-    this.#head = this.#filled = this.length = 0;
+    this.#filled = this.length = 0;
   }
 
   #gather(bytes: Uint8Array): void {

@@ -22,6 +22,7 @@ import {
   WireCode,
 } from '../mux/index.ts';
 import type { Link, LinkInfo } from '../transport/link.ts';
+import { abortable } from './abort.ts';
 import { type ChannelHost, ChannelLink } from './channelLink.ts';
 
 export interface SessionOptions {
@@ -134,7 +135,7 @@ export class Session implements ChannelHost {
     const answer = this.#pings.get(seq) ?? deferred<number>();
     this.#pings.set(seq, answer);
     this.flushSoon();
-    return signal === undefined ? answer.promise : withSignal(answer.promise, signal);
+    return signal === undefined ? answer.promise : abortable(answer.promise, signal);
   }
 
   /** Takes no new channels; the open ones go on. */
@@ -396,12 +397,4 @@ export class Session implements ChannelHost {
   #report(message: string, error: Error): void {
     this.#logger.log('error', message, { error });
   }
-}
-
-function withSignal<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const abort = (): void => reject(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
-  });
 }
