@@ -2,7 +2,7 @@
  * The few pieces of DER (X.690 §10) that keys and signatures are made of. The full reader, with positions and reasons,
  * lives with certificates in `identity`; this floor is below it and reads structures of one fixed shape.
  */
-import { type Bytes, concat } from '../base/bytes.ts';
+import { type Bytes, concat, EMPTY } from '../base/bytes.ts';
 import { Reader, ShortInput } from '../base/reader.ts';
 
 export const INTEGER = 0x02;
@@ -62,17 +62,25 @@ export function unlessMalformed<T>(read: () => T): T | undefined {
   }
 }
 
+/** One complete element. */
 export function encode(tag: number, ...content: readonly Uint8Array[]): Bytes {
   const body = concat(content);
-  const n = body.length;
-  const length = n < 0x80 ? [n] : n < 0x100 ? [0x81, n] : [0x82, n >> 8, n & 0xff];
-  return concat([Uint8Array.of(tag, ...length), body]);
+  return concat([Uint8Array.of(tag, ...lengthOctets(body.length)), body]);
 }
 
-/** INTEGER of unsigned big-endian bytes; leading zeros are dropped, a sign byte is added where DER wants one. */
+function lengthOctets(n: number): readonly number[] {
+  if (n < 0x80) return [n];
+  if (n < 0x100) return [0x81, n];
+  if (n < 0x10000) return [0x82, n >> 8, n & 0xff];
+  if (n < 0x1000000) return [0x83, n >> 16, (n >> 8) & 0xff, n & 0xff];
+  throw new RangeError(`DER element of ${n} bytes`);
+}
+
+/** INTEGER of unsigned big-endian bytes of any length; leading zeros are dropped, a sign byte is added where DER wants one. */
 export function encodeUnsigned(bytes: Uint8Array): Bytes {
   let from = 0;
   while (from < bytes.length - 1 && bytes[from] === 0) from++;
   const digits = bytes.subarray(from);
-  return digits[0]! >= 0x80 ? encode(INTEGER, Uint8Array.of(0), digits) : encode(INTEGER, digits);
+  const sign = digits.length === 0 || digits[0]! >= 0x80 ? Uint8Array.of(0) : EMPTY;
+  return encode(INTEGER, sign, digits);
 }

@@ -3,9 +3,9 @@ import { ed25519, x25519 } from '@noble/curves/ed25519.js';
 import { p256, p384 } from '@noble/curves/nist.js';
 import { expand, extract } from '@noble/hashes/hkdf.js';
 import { hmac } from '@noble/hashes/hmac.js';
-import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
 import type { Bytes } from '../base/bytes.ts';
 import { CryptoError } from './errors.ts';
+import { HASHES } from './hashes.ts';
 import { checkExpand } from './hkdf.ts';
 import { nobleAead } from './nobleAead.ts';
 import { type CurveArithmetic, curveKey, importCurveKey } from './privateKey.ts';
@@ -20,7 +20,6 @@ export interface NobleOptions {
   readonly random?: (length: number) => Bytes;
 }
 
-const HASHES = { sha256, sha384, sha512 } as const;
 const NIST = { p256, p384, secp256r1: p256, secp384r1: p384 } as const;
 
 export function nobleProvider(options: NobleOptions = {}): CryptoProvider {

@@ -2,12 +2,10 @@
  * RSA signature verification (RFC 8017 §8.1.2, §8.2.2) on BigInt, for certificates and handshakes of the wild. Public
  * values only, so nothing here needs constant time. A 2048-bit check with e = 65537 takes well under a millisecond.
  */
-import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
 import { type Bytes, concat, equalBytes, fromHex, hex } from '../base/bytes.ts';
+import { HASHES } from './hashes.ts';
 import type { RsaKey } from './spki.ts';
 import type { HashName } from './suites.ts';
-
-const HASHES = { sha256, sha384, sha512 } as const;
 
 /** DER of DigestInfo up to the digest (RFC 8017 §9.2 note 1): NULL parameters present, no other form accepted. */
 const DIGEST_INFO: Readonly<Record<HashName, Bytes>> = {

@@ -1,7 +1,7 @@
 /** Signature algorithms of certificates and requests: reading the identifier, checking a signature. */
 import { p256, p384 } from '@noble/curves/nist.js';
-import { sha256, sha384, sha512 } from '@noble/hashes/sha2.js';
 import { type Bytes, equalBytes } from '../base/bytes.ts';
+import { HASHES } from '../crypto/hashes.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { encodePssParameters, pssHash } from '../crypto/pss.ts';
 import { rawFromDer } from '../crypto/signature.ts';
@@ -106,7 +106,6 @@ function schemeFor({ family, hash }: SignatureAlgorithm, key: KeyKind): SchemeNa
 }
 
 const CURVES = { p256, p384 } as const;
-const HASHES = { sha256, sha384, sha512 } as const;
 
 /**
  * ECDSA with a hash of another width than the curve. TLS 1.3 has no scheme for it, so providers have no

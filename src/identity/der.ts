@@ -6,7 +6,8 @@
  * `ERR_IDENTITY_DER`, whatever the bytes are. One value has one encoding, so what we parsed is what was
  * signed.
  */
-import { type Bytes, compareBytes, concat, EMPTY, utf8 } from '../base/bytes.ts';
+import { type Bytes, compareBytes, utf8 } from '../base/bytes.ts';
+import { encode as der, encodeUnsigned } from '../crypto/der.ts';
 import { IdentityError } from './errors.ts';
 import { decodeOid, encodeOid } from './oid.ts';
 
@@ -249,19 +250,7 @@ function formatTime(time: number): string {
 
 /* ---- Writing: each function returns one complete element. ---- */
 
-export function der(tag: number, ...content: readonly Uint8Array[]): Bytes {
-  const length = content.reduce((sum, part) => sum + part.length, 0);
-  const header =
-    length < 0x80
-      ? [tag, length]
-      : length < 0x100
-        ? [tag, 0x81, length]
-        : length < 0x10000
-          ? [tag, 0x82, length >> 8, length & 0xff]
-          : [tag, 0x83, length >> 16, (length >> 8) & 0xff, length & 0xff];
-  if (length >= 2 ** 24) throw new RangeError(`DER element of ${length} bytes`);
-  return concat([Uint8Array.from(header), ...content]);
-}
+export { der };
 
 export function sequence(...elements: readonly Uint8Array[]): Bytes {
   return der(TAG.sequence, ...elements);
@@ -278,18 +267,13 @@ export function boolean(value: boolean): Bytes {
 
 /** A non-negative INTEGER from big-endian octets of any length. */
 export function integer(magnitude: Uint8Array | number): Bytes {
-  let bytes = typeof magnitude === 'number' ? bigEndian(magnitude) : magnitude;
-  let zeros = 0;
-  while (zeros < bytes.length - 1 && bytes[zeros] === 0) zeros++;
-  bytes = bytes.subarray(zeros);
-  const sign = bytes.length === 0 || bytes[0]! >= 0x80 ? Uint8Array.of(0) : EMPTY;
-  return der(TAG.integer, sign, bytes);
+  return encodeUnsigned(typeof magnitude === 'number' ? bigEndian(magnitude) : magnitude);
 }
 
 function bigEndian(value: number): Bytes {
   const bytes: number[] = [];
   for (let rest = value; rest > 0; rest = Math.floor(rest / 256)) bytes.unshift(rest % 256);
-  return Uint8Array.from(bytes.length === 0 ? [0] : bytes);
+  return Uint8Array.from(bytes);
 }
 
 export function oid(dotted: string): Bytes {
