@@ -116,7 +116,7 @@ export class TlsConfig {
 }
 
 function invalid(field: string, problem: string, cause?: unknown): TlsError {
-  return new TlsError('ERR_TLS_CONFIG', `${field}: ${problem}`, cause === undefined ? {} : { cause });
+  return new TlsError('ERR_TLS_CONFIG', `${field}: ${problem}`, { cause });
 }
 
 function checkVerifier(verifier: PeerVerifier | undefined): PeerVerifier {

@@ -5,6 +5,7 @@
  */
 import type { Bytes } from '../base/bytes.ts';
 import { EMPTY } from '../base/bytes.ts';
+import { Fifo } from '../base/fifo.ts';
 import { ShortInput } from '../base/reader.ts';
 import type { AlertName } from './alert.ts';
 import type { TlsConfig } from './config.ts';
@@ -46,8 +47,7 @@ export class TlsConnection {
   readonly #out: Output;
   #state: State = POISONED;
   #traffic: Traffic | undefined;
-  #events: TlsEvent[] = [];
-  #nextEvent = 0;
+  readonly #events = new Fifo<TlsEvent>();
   #unread = 0;
   #opId = 0;
   #isBusy = false;
@@ -121,14 +121,8 @@ export class TlsConnection {
 
   /** Pull until undefined. */
   next(): TlsEvent | undefined {
-    const event = this.#events[this.#nextEvent];
-    if (event === undefined) return undefined;
-    this.#nextEvent++;
-    if (this.#nextEvent === this.#events.length) {
-      this.#events = [];
-      this.#nextEvent = 0;
-    }
-    if (event.type === 'data') this.#unread -= event.bytes.length;
+    const event = this.#events.shift();
+    if (event?.type === 'data') this.#unread -= event.bytes.length;
     return event;
   }
 

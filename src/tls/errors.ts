@@ -75,7 +75,7 @@ export const unexpectedMessage = (message: string): TlsError =>
 export const illegalParameter = (message: string): TlsError =>
   new TlsError('ERR_TLS_ILLEGAL_PARAMETER', message);
 export const decodeError = (message: string, cause?: unknown): TlsError =>
-  new TlsError('ERR_TLS_DECODE', message, cause === undefined ? {} : { cause });
+  new TlsError('ERR_TLS_DECODE', message, { cause });
 export const missingExtension = (message: string): TlsError =>
   new TlsError('ERR_TLS_MISSING_EXTENSION', message);
 export const misuse = (message: string): TlsError => new TlsError('ERR_TLS_STATE', message, { alert: null });

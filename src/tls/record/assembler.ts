@@ -4,6 +4,7 @@
  * grows with what has come, never with what was announced.
  */
 import { EMPTY } from '../../base/bytes.ts';
+import { Fifo } from '../../base/fifo.ts';
 
 /**
  * Length of the unit that starts at `at`, header included, or 0 while its header is not complete. Sees at least one
@@ -18,7 +19,7 @@ export class Assembler {
   readonly #headerLength: number;
   readonly #measure: Measure;
   /** Chunks behind the current one; only while nobody pulls are there any. */
-  #waiting: Uint8Array[] = [];
+  readonly #waiting = new Fifo<Uint8Array>();
   #chunk: Uint8Array = EMPTY;
   #at = 0;
   /** The beginning of a unit that is cut apart. */
@@ -68,7 +69,7 @@ export class Assembler {
   }
 
   clear(): void {
-    this.#waiting = [];
+    this.#waiting.clear();
     this.#chunk = this.#partial = EMPTY;
     this.#at = this.#filled = this.#length = 0;
   }
