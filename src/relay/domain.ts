@@ -19,6 +19,7 @@ import {
   writePrivateKey,
 } from '../identity/index.ts';
 import { DEVICE } from '../identity/profile.ts';
+import { TokenBucket } from '../mux/bucket.ts';
 import { INVITE_ID_LENGTH, INVITE_SECRET_LENGTH, type Invite } from '../peer/invite.ts';
 import type { FailureCode } from '../peer/messages.ts';
 import type { Credential } from '../tls/index.ts';
@@ -53,6 +54,8 @@ export interface Issued {
 }
 
 const DAY = 86_400_000;
+/** Milliseconds that a user's certificate lasts unless told. */
+const USER_LIFETIME: number = 7 * DAY;
 /** Days that an invite is good for unless told. */
 const INVITE_LIFETIME: number = 7 * DAY;
 const SERVER_LIFETIME: number = 30 * DAY;
@@ -61,6 +64,8 @@ export class DomainService {
   readonly authority: DomainAuthority;
   readonly #options: DomainOptions;
   readonly #wrongSecrets = new Map<string, number>();
+  /** By key: certificates are written down one by one, so nobody may ask for them without end. */
+  readonly #allowances = new Map<string, TokenBucket>();
   #server: { credential: Credential; renewAt: number } | undefined;
   /** Changes of the store, one after another: two enrolments with one invite must not cross. */
   #turn: Promise<unknown> = Promise.resolve();
@@ -161,6 +166,7 @@ export class DomainService {
     if (invite.usedBy === undefined && clock.now() >= invite.expires) return 'invite_expired';
     const account = await store.account(invite.user);
     if (account?.blocked) return 'refused';
+    if (!this.#mayIssue(keyId)) return 'busy';
     // In this order: a crash in between leaves a used invite that its own key can still finish.
     if (invite.usedBy === undefined) await store.putInvite({ ...invite, usedBy: keyId });
     const now = clock.now();
@@ -188,11 +194,24 @@ export class DomainService {
     return 'invite_refused';
   }
 
-  renew(identity: PeerIdentity, spki: Uint8Array): Promise<Issued | FailureCode> {
+  async renew(identity: PeerIdentity, spki: Uint8Array): Promise<Issued | FailureCode> {
+    if (!this.#mayIssue(identity.keyId)) return 'busy'; // before it waits in the others' way
     return this.#alone(async () => {
       if (identity.name === undefined || !(await this.admits(identity))) return 'refused';
       return this.#issue(parseName(identity.name).user, spki, identity.device ?? '', 'renewal');
     });
+  }
+
+  #mayIssue(keyId: string): boolean {
+    const { clock, userLifetime = USER_LIFETIME } = this.#options;
+    const now = clock.monotonic();
+    let allowance = this.#allowances.get(keyId);
+    if (allowance === undefined) {
+      const { issueBurst, issuesPerLife } = RELAY_LIMITS;
+      allowance = new TokenBucket(issueBurst, (issuesPerLife * 1000) / userLifetime, now);
+      this.#allowances.set(keyId, allowance);
+    }
+    return allowance.take(now);
   }
 
   async #issue(user: string, spki: Uint8Array, device: string, by: 'invite' | 'renewal'): Promise<Issued> {

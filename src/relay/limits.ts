@@ -35,6 +35,9 @@ export interface RelayLimits {
   readonly handshakesPerLink: number;
   /** Wrong secrets for one invite, then it is refused until the relay restarts. */
   readonly secretsPerInvite: number;
+  /** Certificates for one key: at once, then per lifetime of one. Each is a line on disk; a peer needs two per lifetime. */
+  readonly issueBurst: number;
+  readonly issuesPerLife: number;
   /** Enrolment channels of one link: at once, then per second. */
   readonly enrolBurst: number;
   readonly enrolRate: number;
@@ -58,6 +61,8 @@ export const RELAY_LIMITS: RelayLimits = Object.freeze({
   helloTimeout: 10_000,
   handshakesPerLink: 64,
   secretsPerInvite: 10,
+  issueBurst: 10,
+  issuesPerLife: 20,
   enrolBurst: 10,
   enrolRate: 0.2,
 });

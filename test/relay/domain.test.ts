@@ -141,6 +141,21 @@ describe('an account', () => {
   });
 });
 
+test('one key gets ten certificates at once and then one now and then, and holds nobody up', async () => {
+  await issued();
+  const identity = { name: 'alice@example.org', domain: 'example.org', keyId: peerId(key.spki) };
+  const proven = { ...identity, assurance: 'domain', expiresAt: now + DAY } as const;
+  const answers = await Promise.all(Array.from({ length: 2_000 }, () => domain.renew(proven, key.spki)));
+  expect(answers.filter((answer) => answer !== 'busy')).toHaveLength(9);
+  expect(await domain.enrol(request())).toBe('busy'); // the same key by its invite
+  expect(await store.issued()).toHaveLength(10);
+  const other = provider.generateKey('ed25519');
+  const { id, secret } = await domain.invite('bob', { url: 'ws://relay/' });
+  await issued({ invite: id, secret, csr: createCsr(other), provedKeyId: peerId(other.spki) });
+  now += 7 * DAY * (2 / 3);
+  expect(await domain.renew(proven, key.spki)).not.toBe('busy');
+});
+
 test('the server certificate is renewed at two thirds of its life', () => {
   const first = domain.serverCredential();
   now += 19 * DAY;
