@@ -215,10 +215,17 @@ export class SecureLink implements Link {
   #onDrain(): void {
     this.#belowFull = false;
     if (this.#closing) this.#expectProgress();
-    this.#flush();
-    if (this.#belowFull || !this.#wantsDrain || this.#writeClosed || this.#phase === 'done') return;
+    if (this.#phase !== 'done' && this.#wantsDrain && !this.#writeClosed) this.#askForMore();
+    else this.#flush();
+  }
+
+  /** Whole records first; what is left waits for what the handler adds, so that bulk makes no runt record per drain. */
+  #askForMore(): void {
+    this.#encrypt(wholeRecords(this.#pending.length));
+    if (this.#belowFull) return;
     this.#wantsDrain = false;
     this.#handler?.drain();
+    this.#flushInMicrotask();
   }
 
   // ---- ciphertext in --------------------------------------------------------------------------------------------

@@ -147,6 +147,23 @@ describe('secure', () => {
     expect(server.stats.recordsIn).toBeLessThanOrEqual(server.stats.plaintextIn);
   });
 
+  test('bulk fills its records when it is sent as room comes, too', async () => {
+    const { a, b, client } = await open();
+    const before = client.stats.recordsOut;
+    const total = 64 * 65_536;
+    let at = 0;
+    let drains = -1;
+    a.drain = () => {
+      drains++;
+      for (let room = true; room && at < total; at += 65_536) room = a.link.send(numbered(65_536, at));
+    };
+    a.drain();
+    await b.until('all', () => b.received === total);
+    expect(drains).toBeGreaterThan(10);
+    expect(firstWrong(b.bytes)).toBe(-1);
+    expect(client.stats.recordsOut - before).toBeLessThanOrEqual(Math.ceil(total / 16_320) + 2);
+  });
+
   test('one send of 8 MiB arrives whole', async () => {
     const { a, b } = await open();
     expect(a.link.send(numbered(8 * 1024 * 1024))).toBe(false);
