@@ -158,6 +158,7 @@ class ExpectServerHello implements State {
   /** HelloRetryRequest (§4.2.4): once, and only if it changes something. */
   #retried(hello: ServerHello, message: HandshakeMessage, out: Output): State {
     if (this.#retry !== undefined) throw unexpectedMessage('got a second HelloRetryRequest');
+    RecordAligned.check(message); // nothing can rightly follow: the server waits for us
     const { settings, seam } = this.#start;
     const { offered, keyExchange } = this.#offer;
     this.#checkVersion(hello);

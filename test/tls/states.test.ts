@@ -215,6 +215,20 @@ describe('bytes across a change of keys (lesson 5)', () => {
       expect(ends[victim].error?.message).toMatch(/across a change of keys/);
     });
 
+  it('client refuses a message in the record of a HelloRetryRequest, before it answers', () => {
+    let sent = 0;
+    const ends = pair({
+      server: { groups: ['secp256r1'] },
+      serverSeam: {
+        rewrite: (name, message) =>
+          name === 'server_hello' && ++sent === 1 ? [message, samples.get('key_update')!] : [message],
+      },
+    });
+    pump(ends);
+    expect(fault(ends.client.error)).toBe('ERR_TLS_UNEXPECTED_MESSAGE unexpected_message local');
+    expect(sent).toBe(1); // no second ClientHello, so no ServerHello
+  });
+
   it('refuses a message in the record of a KeyUpdate', () => {
     const ends = openPair({
       serverSeam: {
