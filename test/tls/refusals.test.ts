@@ -188,7 +188,7 @@ describe('a client refuses a ServerHello', () => {
       message[4 + 2 + 32 + 1 + 32 + 2] = 1;
       return message;
     });
-    expectRefusal(played({ serverSeam: seam }), 'client', 'ERR_TLS_ILLEGAL_PARAMETER', 'illegal_parameter');
+    expectRefusal(played({ serverSeam: seam }), 'client', 'ERR_TLS_DECODE', 'decode_error');
   });
 
   it('with a legacy_version that is not TLS 1.2', () => {

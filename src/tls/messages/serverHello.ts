@@ -2,7 +2,7 @@
 import type { Bytes } from '../../base/bytes.ts';
 import { equalBytes, fromHex } from '../../base/bytes.ts';
 import { Reader } from '../../base/reader.ts';
-import { illegalParameter, TlsError } from '../errors.ts';
+import { decodeError, TlsError } from '../errors.ts';
 import { LEGACY_VERSION } from './codePoints.ts';
 import { ExtensionBlock } from './extensionBlock.ts';
 import { encodeMessage } from './handshake.ts';
@@ -41,7 +41,7 @@ export function decodeServerHello(body: Uint8Array): ServerHello {
   const compression = reader.u8();
   const extensions = reader.left === 0 ? new ExtensionBlock([]) : ExtensionBlock.read(reader);
   reader.end();
-  if (compression !== 0) throw illegalParameter('ServerHello chooses compression');
+  if (compression !== 0) throw decodeError('ServerHello chooses compression');
   return { random, sessionIdEcho, cipherSuite, extensions };
 }
 
