@@ -212,7 +212,7 @@ describe('a client refuses a ServerHello', () => {
         });
       });
     });
-    expectRefusal(played({ serverSeam: seam }), 'client', 'ERR_TLS_ILLEGAL_PARAMETER', 'illegal_parameter');
+    expectRefusal(played({ serverSeam: seam }), 'client', 'ERR_TLS_DECODE', 'decode_error');
   });
 });
 

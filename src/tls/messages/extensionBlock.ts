@@ -1,7 +1,7 @@
 /** Lists of extensions (RFC 9846 §4.3): order kept, doubles refused, unknown types kept as numbers. */
 import type { Reader } from '../../base/reader.ts';
 import type { Writer } from '../../base/writer.ts';
-import { illegalParameter, TlsError } from '../errors.ts';
+import { decodeError, illegalParameter, TlsError } from '../errors.ts';
 import { ExtensionType } from './codePoints.ts';
 
 export interface Extension {
@@ -16,7 +16,7 @@ export class ExtensionBlock {
   constructor(list: readonly Extension[]) {
     this.list = list;
     for (const { type, data } of list) {
-      if (this.#byType.has(type)) throw illegalParameter(`extension ${type} appears twice in one message`);
+      if (this.#byType.has(type)) throw decodeError(`extension ${type} appears twice in one message`);
       this.#byType.set(type, data);
     }
   }
