@@ -9,7 +9,7 @@ import { schemeById } from '../crypto/suites.ts';
 import type { Certificate } from '../identity/index.ts';
 import { Refusal, VerifiedPeer } from '../identity/index.ts';
 import type { ClientCertificatePolicy } from './config.ts';
-import { decodeError, illegalParameter, TlsError, unexpectedMessage } from './errors.ts';
+import { illegalParameter, TlsError, unexpectedMessage } from './errors.ts';
 import type { OpAnswer } from './events.ts';
 import type { CertificateVerify } from './messages/certificateVerify.ts';
 import type { HandshakeMessage } from './messages/handshake.ts';
@@ -129,8 +129,7 @@ export class FinishedVerified {
   private constructor() {}
 
   static check(secret: TrafficSecret, transcript: Uint8Array, verifyData: Uint8Array): FinishedVerified {
-    if (verifyData.length !== transcript.length)
-      throw decodeError(`Finished of ${verifyData.length} bytes, wanted ${transcript.length}`);
+    // A wrong length is wrong content as well: one answer to everything that is not the one right value.
     if (!secret.isFinished(transcript, verifyData))
       throw new TlsError('ERR_TLS_FINISHED', 'Finished does not match the handshake');
     return new FinishedVerified();

@@ -386,8 +386,8 @@ describe('a client refuses', () => {
       'a short Finished',
       'finished',
       () => encodeMessage('finished', (w) => w.bytes(new Uint8Array(31))),
-      'DECODE',
-      'decode_error',
+      'FINISHED',
+      'decrypt_error',
     ],
   ];
   for (const [what, name, lie, code, alert] of cases)
