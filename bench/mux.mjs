@@ -12,7 +12,7 @@ export async function benchMux({ rounds, seconds }) {
   const ours = await q2qMux();
   const native = await http2Mux({});
   const tuned = await http2Mux({ initialWindowSize: 16 * MIB });
-  const bytes = 256 * MIB;
+  const bytes = Math.round(seconds * 128) * MIB;
   const rows = [
     await compare(
       'mux bulk, one channel over loopback TCP, writes of 16 KiB, both ends in one process',
