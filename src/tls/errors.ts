@@ -41,7 +41,7 @@ const FAULTS = {
   ERR_TLS_ALPN: 'remote',
   ERR_TLS_SIGNATURE: 'remote',
   ERR_TLS_FINISHED: 'remote',
-  /** The peer's leaf certificate cannot be read. */
+  /** The peer's leaf certificate cannot be read, or its key may not sign. */
   ERR_TLS_CERTIFICATE: 'remote',
   ERR_TLS_CERTIFICATE_REQUIRED: 'remote',
   /** The verifier refused the peer's certificates; `cause` is the Refusal. */

@@ -42,6 +42,11 @@ export class SignatureVerified {
       throw illegalParameter(
         `CertificateVerify with ${scheme.name} under a ${leaf.keyKind ?? 'strange'} key`,
       );
+    // RFC 9846 §4.5.1.2. Verifiers check it too, but this is about TLS: a key that must not sign proves nothing by signing.
+    if (leaf.keyUsage !== undefined && !leaf.keyUsage.has('digitalSignature'))
+      throw new TlsError('ERR_TLS_CERTIFICATE', 'the key usage of the leaf certificate forbids signing', {
+        alert: 'unsupported_certificate',
+      });
     if (!provider.verify(scheme.name, leaf.spki, content, signature))
       throw new TlsError(
         'ERR_TLS_SIGNATURE',

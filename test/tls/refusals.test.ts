@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { type Bytes, fromHex } from '../../src/base/bytes.ts';
 import { provider as node } from '../../src/crypto/node.node.ts';
-import { Refusal } from '../../src/identity/index.ts';
+import { parseCertificate, Refusal } from '../../src/identity/index.ts';
 import type { PeerVerifier } from '../../src/tls/index.ts';
 import { encodeCertificate } from '../../src/tls/messages/certificate.ts';
 import { encodeCertificateRequest } from '../../src/tls/messages/certificateRequest.ts';
@@ -412,6 +412,17 @@ describe('a client refuses', () => {
       pki,
     });
     expectRefusal(ends, 'client', 'ERR_TLS_ILLEGAL_PARAMETER', 'illegal_parameter');
+  });
+});
+
+describe.each(['client', 'server'] as const)('a %s refuses a leaf', (victim) => {
+  const seamed = (seam: Seam): PairOptions =>
+    victim === 'client' ? { clientSeam: seam } : { serverSeam: seam };
+
+  it('whose key usage forbids signing', () => {
+    const keyUsage = new Set(['keyAgreement'] as const);
+    const ends = played(seamed({ readLeaf: (der) => ({ ...parseCertificate(der), keyUsage }) }));
+    expectRefusal(ends, victim, 'ERR_TLS_CERTIFICATE', 'unsupported_certificate');
   });
 });
 
