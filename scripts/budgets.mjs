@@ -17,14 +17,14 @@ const BUNDLES = [
     'a page that dials and listens',
     "export { Peer, enroll, selfSignedIdentity, provider } from 'q2q'",
     75,
-    110,
+    103,
   ],
-  ['everything q2q exports', "export * from 'q2q'", 75, 120],
+  ['everything q2q exports', "export * from 'q2q'", 75, 111],
   [
     'q2q/tls with the portable provider',
     "export * from 'q2q/tls'; export { provider } from '#provider'",
     60,
-    62,
+    60,
   ],
 ];
 
