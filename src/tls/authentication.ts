@@ -6,7 +6,7 @@ import { schemeByName } from '../crypto/suites.ts';
 import type { Certificate } from '../identity/index.ts';
 import { parseCertificate } from '../identity/index.ts';
 import type { Credential } from './config.ts';
-import { TlsError } from './errors.ts';
+import { decodeError, TlsError } from './errors.ts';
 import type { PresentedPeer } from './events.ts';
 import {
   decodeCertificateVerify,
@@ -75,6 +75,8 @@ export interface PresentedChain {
 }
 
 export function readChain(chain: readonly Bytes[], seam: Seam | undefined): PresentedChain {
+  // Not even the outermost SEQUENCE: the message is malformed, not the certificate bad.
+  if (chain[0]![0] !== 0x30) throw decodeError('the peer presented a leaf certificate that is not DER');
   try {
     return { chain, leaf: (seam?.readLeaf ?? parseCertificate)(chain[0]!) };
   } catch (cause) {

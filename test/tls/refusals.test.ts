@@ -1,6 +1,6 @@
 /** Peers that break the rules of the handshake, each with the alert they see for it. */
 import { describe, expect, it } from 'vitest';
-import { type Bytes, fromHex } from '../../src/base/bytes.ts';
+import { type Bytes, fromHex, utf8 } from '../../src/base/bytes.ts';
 import { provider as node } from '../../src/crypto/node.node.ts';
 import { parseCertificate, Refusal } from '../../src/identity/index.ts';
 import type { PeerVerifier } from '../../src/tls/index.ts';
@@ -424,6 +424,16 @@ describe.each(['client', 'server'] as const)('a %s refuses a leaf', (victim) => 
     const ends = played(seamed({ readLeaf: (der) => ({ ...parseCertificate(der), keyUsage }) }));
     expectRefusal(ends, victim, 'ERR_TLS_CERTIFICATE', 'unsupported_certificate');
   });
+
+  for (const [what, der, code, alert] of [
+    ['that is not DER at all', utf8('GARBAGE'), 'DECODE', 'decode_error'],
+    ['that is DER but no certificate', Uint8Array.of(0x30, 0), 'CERTIFICATE', 'bad_certificate'],
+  ] as const)
+    it(what, () => {
+      const lie = replace('certificate', () => encodeCertificate([der]));
+      const ends = played(victim === 'client' ? { serverSeam: lie } : { clientSeam: lie });
+      expectRefusal(ends, victim, `ERR_TLS_${code}`, alert);
+    });
 });
 
 describe('a server refuses', () => {
