@@ -23,6 +23,8 @@ export function controlFailure(error: unknown, domain: string, url: string): Err
     return failed('ERR_PEER_NO_TRUST', `no root is held for the domain ${domain}`);
   if (refusal !== undefined)
     return failed('ERR_PEER_WRONG_IDENTITY', `${url} did not prove to be ${domain}: ${refusal.message}`);
+  if (isForgery(error))
+    return failed('ERR_PEER_WRONG_IDENTITY', `${url} did not prove to be ${domain}: ${said}`);
   if (isAlert(error)) return failed('ERR_PEER_NOT_ENROLLED', `${domain} refused our certificate: ${said}`);
   const code = resetCodeOf(error);
   if (code === CLOSE_CODES.notAdmitted || code === CLOSE_CODES.expired)
@@ -41,6 +43,7 @@ export function channelFailure(error: unknown, dialled: string): Error {
     return failed('ERR_PEER_NO_TRUST', `${dialled}: ${refusal.message}`);
   if (refusal !== undefined)
     return failed('ERR_PEER_WRONG_IDENTITY', `who answered is not ${dialled}: ${refusal.message}`);
+  if (isForgery(error)) return failed('ERR_PEER_WRONG_IDENTITY', `who answered is not ${dialled}: ${said}`);
   if (isAlert(error)) return failed('ERR_PEER_REFUSED', `${dialled} refused our certificate: ${said}`);
   if (isTimeout(error)) return failed('ERR_PEER_TIMEOUT', `${dialled} did not answer the handshake`);
   const code = resetCodeOf(error);
@@ -64,6 +67,11 @@ function causedBy(error: unknown): {
 } {
   const cause = toError(error);
   return { failed: (code, message) => new PeerError(code, message, { cause }), said: cause.message };
+}
+
+/** A chain without the key to it: certificates are public, so anybody can show one. */
+function isForgery(error: unknown): boolean {
+  return error instanceof TlsError && error.code === 'ERR_TLS_SIGNATURE';
 }
 
 function isAlert(error: unknown): boolean {
