@@ -187,7 +187,7 @@ export class Session implements ChannelHost {
     this.#cancelGoodbye();
     this.#pull();
     if (cause === undefined) this.mux.endOfInput();
-    else this.mux.abort(new MuxError('ERR_MUX_LINK_CLOSED', `link failed: ${cause.message}`, { cause }));
+    else this.mux.abort(new MuxError('ERR_MUX_LINK_CLOSED', linkFailure(cause), { cause }));
     this.#pull();
     this.#linkClosed.resolve();
   }
@@ -397,4 +397,9 @@ export class Session implements ChannelHost {
   #report(message: string, error: Error): void {
     this.#logger.log('error', message, { error });
   }
+}
+
+/** A session over a channel of another session says once, not once a floor, that the link failed. */
+function linkFailure(cause: Q2qError): string {
+  return cause.code === 'ERR_MUX_LINK_CLOSED' ? cause.message : `link failed: ${cause.message}`;
 }

@@ -118,6 +118,21 @@ describe('one slow channel harms no other', () => {
     await stalled.done;
     expect(stalled.error?.code).toBe('ERR_MUX_LINK_CLOSED');
   });
+
+  it('says once that the link failed, however many sessions lie on it', async () => {
+    const [left, right] = memoryPair();
+    const outer = over([left, right]);
+    const inner = await new Promise<SessionPair>((resolve) => {
+      const near = outer.a.open('inner');
+      outer.b.onIncoming((incoming) => resolve(over([near, incoming.accept()])));
+    });
+    acceptAll(inner.b, echo);
+    const channel = exercise(inner.a.open('talk'), {});
+    right.reset();
+    await channel.done;
+    expect(channel.error?.code).toBe('ERR_MUX_LINK_CLOSED');
+    expect(channel.error?.message.match(/link failed/g)).toHaveLength(1);
+  });
 });
 
 describe('pausing', () => {
