@@ -303,13 +303,6 @@ describe('a client refuses', () => {
       'illegal_parameter',
     ],
     [
-      'a certificate that is no DER',
-      'certificate',
-      () => encodeCertificate([Uint8Array.of(1, 2, 3)]),
-      'CERTIFICATE',
-      'bad_certificate',
-    ],
-    [
       'nine certificates',
       'certificate',
       () => encodeCertificate(Array(9).fill(Uint8Array.of(1))),
