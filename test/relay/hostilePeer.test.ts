@@ -121,6 +121,39 @@ function enrolment(): Uint8Array {
   return encodeMessage({ type: 'enrol', id: 1, invite, secret, csr, device: '' });
 }
 
+test('a listener that reads nothing is cut off before much is stored for it', async () => {
+  world = await relayWorld({ limits: { dialBurst: 10_000, dialsPerControl: 10_000, answerDeadline: 300 } });
+  const { identity } = await world.enrol('mallory');
+  const session = await openSession();
+  const control = await openControl(session, identity);
+  const listen = { type: 'listen', id: 1, protocols: ['echo/1'], description: '' } as const;
+  control.send([hello(), encodeMessage(listen)]);
+  await expect.poll(() => world.relay.stats().services).toBeGreaterThan(0);
+  const ended = deferred<Q2qError | undefined>();
+  control.pause();
+  control.start({ data: () => {}, drain: () => {}, end: () => {}, closed: ended.resolve });
+
+  const caller = await openSession();
+  const asking = await ControlClient.open(caller, {
+    ...{
+      identity: (await world.enrol('alice')).identity,
+      domain: DOMAIN,
+      url: RELAY_URL,
+      instance: random(16),
+    },
+    ...{ parts: parts(), signal: new AbortController().signal },
+    events: { incoming: async () => false, path: () => {} },
+  });
+  const { signal } = new AbortController();
+  const ask = () => asking.dial('mallory@example.org', 'echo/1', { first: true, signal });
+  const answers = await Promise.allSettled(Array.from({ length: 2_000 }, ask));
+  expect(answers.every(({ status }) => status === 'rejected')).toBe(true);
+  expect(resetCodeOf(await ended.promise)).toBe(CLOSE_CODES.busy);
+  expect(world.relay.stats()).toMatchObject({ controls: 1, services: 0 });
+  for (const one of [session, caller]) one.destroy();
+  await stillServes();
+});
+
 describe('a path channel', () => {
   test('with guessed tokens is refused, and the link is closed at the sixteenth', async () => {
     world = await relayWorld();
