@@ -56,6 +56,13 @@ export class Client {
     this.dialBucket = new TokenBucket(limits.dialBurst, limits.dialRate, now);
   }
 
+  /** Protocols listened on: one `listen` brings up to 32. */
+  get protocols(): number {
+    let count = 0;
+    for (const { protocols } of this.listeners.values()) count += protocols.length;
+    return count;
+  }
+
   /** Listeners, offers and questions of one client share a counter: an id never means two things. */
   nextNumber(): number {
     return this.#nextNumber++;

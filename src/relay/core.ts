@@ -196,7 +196,7 @@ export class RelayCore {
     const { id, protocols, description } = message;
     if (protocols.some((name) => isReservedProtocol(name) || name.includes(' '))) {
       this.#fail(client, id, 'invalid');
-    } else if (client.listeners.size >= this.#limits.listensPerControl) {
+    } else if (client.protocols + protocols.length > this.#limits.listensPerControl) {
       this.#fail(client, id, 'busy');
     } else {
       const listener = { id: client.nextNumber(), client, protocols, description };

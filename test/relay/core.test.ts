@@ -366,6 +366,19 @@ describe('presence', () => {
     for (const id of [1, 2, 3]) say(bob, { type: 'listen', id, protocols: [`p/${id}`], description: '' });
     expect(told(bob).at(-1)).toEqual({ type: 'failed', id: 3, code: 'busy' });
   });
+
+  test('is bounded by its protocols, however many come in one message', () => {
+    start({ listensPerControl: 64 });
+    const bob = join('bob');
+    const protocols = (from: number, count: number) =>
+      Array.from({ length: count }, (_, i) => `p/${from + i}`);
+    say(bob, { type: 'listen', id: 1, protocols: protocols(0, 32), description: '' });
+    say(bob, { type: 'listen', id: 2, protocols: protocols(32, 31), description: '' });
+    say(bob, { type: 'listen', id: 3, protocols: protocols(63, 2), description: '' });
+    expect(told(bob).at(-1)).toEqual({ type: 'failed', id: 3, code: 'busy' });
+    say(bob, { type: 'listen', id: 4, protocols: protocols(63, 1), description: '' });
+    expect(told(bob)).toMatchObject([{ type: 'listening', id: 4 }]);
+  });
 });
 
 describe('out of turn', () => {
