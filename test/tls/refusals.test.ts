@@ -303,9 +303,9 @@ describe('a client refuses', () => {
       'illegal_parameter',
     ],
     [
-      'nine certificates',
+      'forty-nine certificates',
       'certificate',
-      () => encodeCertificate(Array(9).fill(Uint8Array.of(1))),
+      () => encodeCertificate(Array(49).fill(Uint8Array.of(1))),
       'CERTIFICATE',
       'bad_certificate',
     ],
@@ -699,6 +699,14 @@ describe('a server refuses a ClientHello', () => {
 
 describe('a client tolerates', () => {
   const unknown = { type: 0x7a7a, data: Uint8Array.of(1, 2) };
+
+  it('a server of the wild that sends twenty certificates too many', () => {
+    const pki = new Pki();
+    const { chain, signer } = pki.server();
+    const long = { chain: [...chain, ...Array(20).fill(chain[0]!)], signer };
+    const ends = played({ pki, server: { credentials: [long] } });
+    expect([ends.client.connection.phase, ends.client.error]).toEqual(['open', undefined]);
+  });
 
   it('unknown extensions in CertificateRequest', () => {
     const request = new ExtensionBlock([unknown, ext.signatureAlgorithms([0x0a0a, 0x0807])]);
