@@ -69,7 +69,7 @@ async function q2qMux() {
     sessions.push(session);
     session.onIncoming(({ name, accept }) => {
       const channel = accept();
-      const handler = name === 'sink' ? sink(() => onDone()) : echo(channel);
+      const handler = name === 'sink' ? sink(channel, () => onDone()) : echo(channel);
       channel.start({ drain: ignore, closed: ignore, ...handler });
     });
   });
@@ -104,8 +104,12 @@ async function q2qMux() {
   };
 }
 
-function sink(done) {
-  return { data: ignore, end: done };
+function sink(channel, done) {
+  const end = () => {
+    channel.closeWrite(); // a session ends when its channels have
+    done();
+  };
+  return { data: ignore, end };
 }
 
 function echo(channel) {
