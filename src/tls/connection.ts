@@ -150,13 +150,12 @@ export class TlsConnection {
 
   /** Whole records, at most `max` bytes but at least one record if there is any. The arrays are the caller's. */
   takeOutput(max: number = Number.POSITIVE_INFINITY): Uint8Array[] {
-    this.#guarded(() => this.#answerKeyUpdate());
     return this.#writer.take(max);
   }
 
   /** Bytes that `takeOutput` would return. */
   get outputSize(): number {
-    return this.#writer.size + (this.#updateDue ? KEY_UPDATE_SIZE : 0);
+    return this.#writer.size;
   }
 
   /** Answers an op. A late or second answer, and one to an op that was never asked, throws. */
@@ -172,7 +171,10 @@ export class TlsConnection {
     });
   }
 
-  /** New keys for our direction; `requestPeer` asks for the other too: one request at a time (RFC 9846 §4.7.3). */
+  /**
+   * New keys for our direction; `requestPeer` asks for the other too: one request at a time, and a peer answers it when
+   * it next sends data (RFC 9846 §4.7.3).
+   */
   updateKeys(requestPeer = false): void {
     const traffic = this.#demandOpen('updateKeys');
     if (this.#writeClosed) throw misuse('updateKeys after closeWrite');
@@ -307,7 +309,7 @@ export class TlsConnection {
     };
   }
 
-  /** One answer however often the peer asked since our last record (lesson 8). */
+  /** One answer however often the peer asked while we were silent (lesson 8). */
   #answerKeyUpdate(): void {
     if (!this.#updateDue || this.#error !== undefined) return;
     this.#updateDue = false;
@@ -371,9 +373,6 @@ export class TlsConnection {
     this.#owned = [];
   }
 }
-
-/** Size of the record that holds a KeyUpdate. */
-const KEY_UPDATE_SIZE = 5 + 5 + 1 + 16;
 
 function toTlsError(error: unknown): TlsError {
   if (error instanceof TlsError) return error;

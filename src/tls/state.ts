@@ -42,7 +42,7 @@ export interface Output {
   adopt(config: TlsConfig): void;
   /** Secrets of the handshake, destroyed with the connection if it fails before they were. */
   own(...secrets: readonly Destroyable[]): void;
-  /** The peer asked for a KeyUpdate: one answer before our next record, however often it asks. */
+  /** The peer asked for a KeyUpdate: one answer in front of our next data, however often it asks meanwhile (§4.7.3). */
   answerKeyUpdate(): void;
 }
 
