@@ -211,8 +211,9 @@ export class TlsConnection {
   /** Keying material bound to this connection (RFC 9846 §7.5); both ends get the same. */
   exportKey(label: string, context: Uint8Array = EMPTY, length = 32): Bytes {
     const traffic = this.#demandOpen('exportKey');
-    if (!/^[\x21-\x7e][\x20-\x7e]{0,248}$/.test(label))
-      throw new TlsError('ERR_TLS_CONFIG', 'label: is not 1 to 249 printable ASCII characters');
+    // Empty as well: other stacks export under it, though HkdfLabel's syntax (§7.1) wants a character.
+    if (!/^([\x21-\x7e][\x20-\x7e]{0,248})?$/.test(label))
+      throw new TlsError('ERR_TLS_CONFIG', 'label: is not at most 249 printable ASCII characters');
     if (!Number.isInteger(length) || length < 1 || length > MAX_EXPORT)
       throw new TlsError('ERR_TLS_CONFIG', `length: ${length} is not an integer from 1 to ${MAX_EXPORT}`);
     return traffic.exportKey(label, context, length);

@@ -360,13 +360,14 @@ describe('exportKey', () => {
       ['EXPORTER-b', '', 32],
       ['EXPORTER-a', 'c', 32],
       ['EXPORTER-a', '', 48],
+      ['', '', 32],
     ] as const) {
       const [ours, theirs] = from(label, context, length);
       expect(ours).toBe(theirs);
       expect(ours!.length).toBe(2 * length);
       seen.add(ours!.slice(0, 32));
     }
-    expect(seen.size).toBe(4);
+    expect(seen.size).toBe(5);
   });
 
   it('is unchanged by KeyUpdate', () => {
@@ -379,7 +380,8 @@ describe('exportKey', () => {
 
   it('refuses bad labels, bad lengths and closed connections', () => {
     const { client } = openPair();
-    expect(() => client.connection.exportKey('')).toThrow(/^label: /);
+    expect(() => client.connection.exportKey('\n')).toThrow(/^label: /);
+    expect(() => client.connection.exportKey('x'.repeat(250))).toThrow(/^label: /);
     expect(() => client.connection.exportKey('EXPORTER-x', undefined, 0)).toThrow(/^length: /);
     expect(() => client.connection.exportKey('EXPORTER-x', undefined, 1e6)).toThrow(/^length: /);
     expect(() => pair().client.connection.exportKey('EXPORTER-x')).toThrow(/before the handshake/);
