@@ -36,6 +36,12 @@ export class Exchange {
     });
     socket.on('end', () => {
       if (this.#isOver) return;
+      // Who closes first may not care how the peer does.
+      const { shimShutsDown, checkCloseNotify } = options;
+      if (connection.phase === 'open' && shimShutsDown && !checkCloseNotify) {
+        this.#finish();
+        return;
+      }
       connection.endOfInput();
       this.#turn();
     });
@@ -91,7 +97,7 @@ export class Exchange {
       );
     if (options.exportTrafficSecrets) this.#write(this.#trafficSecrets());
     if (options.sendAlert) {
-      connection.abort('internal_error');
+      connection.abort('decompression_failure');
       return;
     }
     if (options.writeDifferentSizes) {

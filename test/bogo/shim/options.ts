@@ -128,6 +128,7 @@ const FLAGS: Readonly<Record<string, Flag>> = {
   'use-early-callback': (o) => (o.chooser = 'answers'),
   'install-ddos-callback': (o) => (o.chooser ??= 'answers'),
   'fail-cert-callback': (o) => (o.chooser = 'fails'),
+  'fail-ddos-callback': (o) => (o.chooser = 'fails'),
   'shim-writes-first': (o) => (o.shimWritesFirst = true),
   'shim-shuts-down': (o) => (o.shimShutsDown = true),
   'check-close-notify': (o) => (o.checkCloseNotify = true),
@@ -185,6 +186,7 @@ const FLAGS: Readonly<Record<string, Flag>> = {
   'use-old-client-cert-callback': nothing,
   'expect-verify-result': nothing,
   'reverify-on-resume': nothing,
+  'enforce-rsa-key-usage': nothing,
   'use-export-context': nothing,
 };
 
@@ -235,6 +237,7 @@ export function parseOptions(args: readonly string[]): Options {
     if (typeof flag === 'function') flag(options);
     else flag.value(options, value ?? '');
   }
+  needs(options.server || options.chooser !== 'fails', 'clients choose their certificate beforehand');
   needs(options.signingPrefs?.length !== 0, 'none of the signature schemes');
   needs(options.verifyPrefs?.length !== 0, 'none of the signature schemes');
   needs(options.curves?.length !== 0, 'none of the groups');
