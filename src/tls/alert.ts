@@ -6,6 +6,8 @@ const NUMBERS = {
   unexpected_message: 10,
   bad_record_mac: 20,
   record_overflow: 22,
+  /** Reserved (§B.2): stacks that also speak older versions send it. */
+  decompression_failure: 30,
   handshake_failure: 40,
   bad_certificate: 42,
   unsupported_certificate: 43,

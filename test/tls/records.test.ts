@@ -217,6 +217,7 @@ describe('an open connection', () => {
     for (const [level, number, alert] of [
       [1, 112, 'unrecognized_name'],
       [2, 40, 'handshake_failure'],
+      [2, 30, 'decompression_failure'],
       [1, 200, undefined],
       [7, 10, 'unexpected_message'],
     ] as const) {
