@@ -128,7 +128,7 @@ describe('a client refuses a ServerHello', () => {
     [
       'with a share of a group we sent none for',
       (h) => ({
-        extensions: withExtension(h, ext.keyShareAnswer({ group: 0x17, share: new Uint8Array(65) })),
+        extensions: withExtension(h, ext.keyShareAnswer({ group: 0x17, share: new Uint8Array(49) })),
       }),
       'ILLEGAL_PARAMETER',
       'illegal_parameter',
@@ -212,7 +212,7 @@ describe('a client refuses a ServerHello', () => {
         });
       });
     });
-    expectRefusal(played({ serverSeam: seam }), 'client', 'ERR_TLS_DECODE', 'decode_error');
+    expectRefusal(played({ serverSeam: seam }), 'client', 'ERR_TLS_ILLEGAL_PARAMETER', 'illegal_parameter');
   });
 });
 
@@ -473,6 +473,31 @@ describe('a server refuses', () => {
     });
 });
 
+describe('an unknown extension twice is a decode_error (lesson 32)', () => {
+  /** Appends it to the block that ends a message and starts at `at`. */
+  const doubled = (message: Bytes, at: number): Bytes => {
+    const twice = fromHex('ffff0000ffff0000');
+    const bytes = new Uint8Array([...message, ...twice]);
+    const view = new DataView(bytes.buffer);
+    view.setUint16(2, view.getUint16(2) + twice.length);
+    view.setUint16(at, view.getUint16(at) + twice.length);
+    return bytes;
+  };
+
+  it('in EncryptedExtensions', () => {
+    const seam = replace('encrypted_extensions', (message) => doubled(message, 4));
+    expectRefusal(played({ serverSeam: seam }), 'client', 'ERR_TLS_DECODE', 'decode_error');
+  });
+
+  it('in a ClientHello', () => {
+    const suites = 4 + 2 + 32 + 1 + 32;
+    const seam = replace('client_hello', (message) =>
+      doubled(message, suites + 2 + ((message[suites]! << 8) | message[suites + 1]!) + 2),
+    );
+    expectRefusal(played({ clientSeam: seam }), 'server', 'ERR_TLS_DECODE', 'decode_error');
+  });
+});
+
 describe('a server refuses a ClientHello', () => {
   type Change = (hello: ClientHello) => Partial<ClientHello>;
   const shaped = (change: Change): Seam => ({
@@ -633,7 +658,7 @@ describe('a server refuses a ClientHello', () => {
       (h) => ({
         extensions: withExtension(
           h,
-          ext.keyShareOffer([{ group: 0x17, share: new Uint8Array(65) }, share(0x1d, 32)]),
+          ext.keyShareOffer([{ group: 0x17, share: new Uint8Array(49) }, share(0x1d, 32)]),
         ),
       }),
     ],

@@ -1,7 +1,7 @@
 /** ClientHello (RFC 9846 §4.2.2). */
 import type { Bytes } from '../../base/bytes.ts';
 import { Reader } from '../../base/reader.ts';
-import { illegalParameter } from '../errors.ts';
+import { decodeError, illegalParameter } from '../errors.ts';
 import { LEGACY_VERSION } from './codePoints.ts';
 import { ExtensionBlock } from './extensionBlock.ts';
 import { encodeMessage } from './handshake.ts';
@@ -33,7 +33,7 @@ export function decodeClientHello(body: Uint8Array): ClientHello {
   const cipherSuites = readSuites(reader);
   const compression = reader.vector(1, 1);
   // A hello that ends here is from before extensions: it offers no TLS 1.3, and the caller says so.
-  const extensions = reader.left === 0 ? new ExtensionBlock([]) : ExtensionBlock.read(reader);
+  const extensions = reader.left === 0 ? new ExtensionBlock([]) : ExtensionBlock.read(reader, decodeError);
   reader.end();
   if (extensions.list.length > 0 && (compression.length !== 1 || compression[0] !== 0))
     throw illegalParameter('ClientHello offers compression');

@@ -1,7 +1,7 @@
 /** Lists of extensions (RFC 9846 §4.3): order kept, doubles refused, unknown types kept as numbers. */
 import type { Reader } from '../../base/reader.ts';
 import type { Writer } from '../../base/writer.ts';
-import { decodeError, illegalParameter, TlsError } from '../errors.ts';
+import { illegalParameter, TlsError } from '../errors.ts';
 import { ExtensionType } from './codePoints.ts';
 
 export interface Extension {
@@ -13,19 +13,20 @@ export class ExtensionBlock {
   readonly list: readonly Extension[];
   readonly #byType = new Map<number, Uint8Array>();
 
-  constructor(list: readonly Extension[]) {
+  /** §4.3 forbids doubles and leaves the alert open: BoringSSL's suite wants two, and the message knows which. */
+  constructor(list: readonly Extension[], refusal: (text: string) => TlsError = illegalParameter) {
     this.list = list;
     for (const { type, data } of list) {
-      if (this.#byType.has(type)) throw decodeError(`extension ${type} appears twice in one message`);
+      if (this.#byType.has(type)) throw refusal(`extension ${type} appears twice in one message`);
       this.#byType.set(type, data);
     }
   }
 
-  static read(reader: Reader): ExtensionBlock {
+  static read(reader: Reader, refusal?: (text: string) => TlsError): ExtensionBlock {
     const block = reader.nested(2);
     const list: Extension[] = [];
     while (block.left > 0) list.push({ type: block.u16(), data: block.vector(2) });
-    return new ExtensionBlock(list);
+    return new ExtensionBlock(list, refusal);
   }
 
   write(writer: Writer): void {
