@@ -75,7 +75,7 @@ describe('TlsConfig', () => {
     ],
     [
       'a chain too long',
-      { credentials: [{ ...credential, chain: Array(49).fill(credential.chain[0]) }] },
+      { credentials: [{ ...credential, chain: Array(65).fill(credential.chain[0]) }] },
       /^credentials\[0\]\.chain: /,
     ],
     [

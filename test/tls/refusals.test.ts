@@ -128,7 +128,7 @@ describe('a client refuses a ServerHello', () => {
     [
       'with a share of a group we sent none for',
       (h) => ({
-        extensions: withExtension(h, ext.keyShareAnswer({ group: 0x17, share: new Uint8Array(49) })),
+        extensions: withExtension(h, ext.keyShareAnswer({ group: 0x17, share: new Uint8Array(65) })),
       }),
       'ILLEGAL_PARAMETER',
       'illegal_parameter',
@@ -303,9 +303,9 @@ describe('a client refuses', () => {
       'illegal_parameter',
     ],
     [
-      'forty-nine certificates',
+      'sixty-five certificates',
       'certificate',
-      () => encodeCertificate(Array(49).fill(Uint8Array.of(1))),
+      () => encodeCertificate(Array(65).fill(Uint8Array.of(1))),
       'CERTIFICATE',
       'bad_certificate',
     ],
@@ -658,7 +658,7 @@ describe('a server refuses a ClientHello', () => {
       (h) => ({
         extensions: withExtension(
           h,
-          ext.keyShareOffer([{ group: 0x17, share: new Uint8Array(49) }, share(0x1d, 32)]),
+          ext.keyShareOffer([{ group: 0x17, share: new Uint8Array(65) }, share(0x1d, 32)]),
         ),
       }),
     ],
