@@ -34,6 +34,11 @@ export interface EnrolOptions {
   readonly key: PrivateKey;
   /** A label for this device: letters, digits, "._-". */
   readonly device?: string;
+  /**
+   * Called when the domain has proved itself, right before the invite's secret leaves: the time to store the key, so that
+   * a lost answer can be asked for again. Nothing is sent until it settles; a rejection ends the enrolment.
+   */
+  readonly beforeAsking?: () => Promise<void>;
   readonly connect?: Connect;
   readonly provider?: CryptoProvider;
   readonly clock?: Clock;
@@ -83,6 +88,7 @@ async function enrolWith(
       ...{ serverName: invite.domain, signal, clock },
     });
     const anchors = opened.negotiated.peer!.anchors!;
+    await abortable(Promise.resolve(wishes.beforeAsking?.()), signal);
     const chain = await ask(opened, invite, wishes, signal);
     const identity = checked(chain, invite, anchors, wishes.key, { clock, provider });
     return { identity, anchors, relay: { url: invite.url, domain: invite.domain } };

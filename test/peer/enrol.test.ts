@@ -48,6 +48,15 @@ describe('an invite', () => {
     expect(second.identity.keyId).toBe(first.identity.keyId);
   });
 
+  test('leaves only when the device has stored its key, and stays unused when that fails', async () => {
+    const key = provider.generateKey('ed25519');
+    const beforeAsking = () => Promise.reject(new Error('disk is full'));
+    const options = { key, connect: world.connect, provider };
+    await expect(enrolOver(line, { ...options, beforeAsking })).rejects.toThrow('disk is full');
+    const { identity } = await enrol(line); // another key: nobody used the invite
+    expect(identity.name).toBe('alice@example.org');
+  });
+
   test('with a wrong secret is refused', async () => {
     const wrong = formatInvite({ ...parseInvite(line), secret: new Uint8Array(16) });
     await expect(enrol(wrong)).rejects.toThrow(failing('ERR_PEER_INVITE_REFUSED'));

@@ -11,6 +11,7 @@ import { CliError, usage } from '../errors.ts';
 import { readText } from '../files.ts';
 import { addExamples } from '../help.ts';
 import { checkWritable, openStore } from '../identities.ts';
+import { PendingKey } from '../pendingKey.ts';
 import { rememberRelay } from '../relays.ts';
 
 interface EnrollOptions {
@@ -33,21 +34,27 @@ export function addEnroll(program: Command, run: Run): void {
 async function enrol(options: EnrollOptions, context: Context): Promise<undefined> {
   const { out, provider, signal } = context;
   const text = await readInvite(options, context);
-  parseInvite(text); // a bad one is told before a key is made
+  const invite = parseInvite(text); // a bad one is told before a key is made
   const device = deviceLabel(options.device);
   await checkWritable(context);
-  const key = provider.generateKey('ed25519');
+  const pending = await PendingKey.of(context, invite);
+  const { key } = pending;
   const { identity, anchors, relay } = await enrolOver(text, {
     key,
     device,
+    beforeAsking: () => pending.keep(),
     connect: connectAny,
     provider,
     signal,
+  }).catch(async (error) => {
+    await pending.failed(error);
+    throw error;
   });
   const store = await openStore(context);
   await store.putAnchors(anchors);
   await rememberRelay(context, relay.domain, relay.url);
   await store.put(identity, key); // last: an identity that is there is whole
+  await pending.forget();
   const { keyId, notAfter } = identity;
   const expiresAt = new Date(notAfter).toISOString();
   if (options.json === true) {
