@@ -15,6 +15,9 @@ const SIZES = [0, 1, 255, 256, 257, 16383, 16384, 16385, 32767, 32768, 32769];
 /** How long the peer may take to read our last bytes and close. */
 const LINGER_MS = 5000;
 
+/** Bytes per read under `-async`: every header and every message is cut somewhere. */
+const SMALL_READ = 7;
+
 export class Exchange {
   readonly #options: Options;
   readonly #watch: Watch;
@@ -30,9 +33,11 @@ export class Exchange {
     this.#connection = connection;
     this.#socket = socket;
     socket.on('data', (chunk: Uint8Array) => {
-      if (this.#isOver) return;
-      connection.feed(new Uint8Array(chunk));
-      this.#turn();
+      const size = options.async ? SMALL_READ : chunk.length;
+      for (let at = 0; at < chunk.length && !this.#isOver; at += size) {
+        connection.feed(new Uint8Array(chunk.subarray(at, at + size)));
+        this.#turn();
+      }
     });
     socket.on('end', () => {
       if (this.#isOver) return;
