@@ -1,7 +1,6 @@
 /** What the core knows of one control channel. */
 import { hex } from '../base/bytes.ts';
-import { TokenBucket } from '../mux/bucket.ts';
-import type { RelayLimits } from './limits.ts';
+import type { IdentityCount } from './counts.ts';
 import type { Timer } from './timers.ts';
 
 /** Who proved to be there, as the driver tells the core. */
@@ -30,16 +29,21 @@ export interface OpenOffer {
   readonly timer: Timer;
 }
 
+/** `alice@example.org`, else `key:…`: who this is to others, and to the limits. */
+export function addressOf({ name, keyId }: Admitted): string {
+  return name ?? `key:${keyId}`;
+}
+
 export class Client {
   readonly id: number;
   readonly who: Admitted;
-  /** `alice@example.org`, else `key:…`: who this is to others. */
   readonly address: string;
   /** Every address it can be dialled by. */
   readonly addresses: readonly string[];
   readonly listeners: Map<number, Listener> = new Map();
-  readonly offers: Map<number, OpenOffer> = new Map();
-  readonly dialBucket: TokenBucket;
+  readonly #offers: Map<number, OpenOffer> = new Map();
+  /** Shared with the other control channels of this identity. */
+  readonly count: IdentityCount;
   /** Set by `hello`. */
   instance: string | undefined;
   dials = 0;
@@ -47,13 +51,13 @@ export class Client {
   expiry: Timer | undefined;
   #nextNumber = 1;
 
-  constructor(id: number, who: Admitted, limits: RelayLimits, now: number) {
+  constructor(id: number, who: Admitted, count: IdentityCount) {
     this.id = id;
     this.who = who;
+    this.count = count;
+    this.address = addressOf(who);
     const key = `key:${who.keyId}`;
-    this.address = who.name ?? key;
     this.addresses = who.name === undefined ? [key] : [who.name, key];
-    this.dialBucket = new TokenBucket(limits.dialBurst, limits.dialRate, now);
   }
 
   /** Protocols listened on: one `listen` brings up to 32. */
@@ -66,6 +70,29 @@ export class Client {
   /** Listeners, offers and questions of one client share a counter: an id never means two things. */
   nextNumber(): number {
     return this.#nextNumber++;
+  }
+
+  get offers(): number {
+    return this.#offers.size;
+  }
+
+  putOffer(number: number, offer: OpenOffer): void {
+    this.#offers.set(number, offer);
+    this.count.offers++;
+  }
+
+  /** An offer is connected once. */
+  takeOffer(number: number): OpenOffer | undefined {
+    const offer = this.#offers.get(number);
+    if (this.#offers.delete(number)) this.count.offers--;
+    return offer;
+  }
+
+  takeOffers(): OpenOffer[] {
+    const offers = [...this.#offers.values()];
+    this.count.offers -= offers.length;
+    this.#offers.clear();
+    return offers;
   }
 
   claim(instance: Uint8Array): string {

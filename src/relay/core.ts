@@ -6,7 +6,8 @@ import type { Bytes } from '../base/bytes.ts';
 import { isReservedProtocol } from '../identity/index.ts';
 import type { CloseCodeName } from '../peer/codes.ts';
 import type { FailureCode, ToPeer, ToRelay } from '../peer/messages.ts';
-import { type Admitted, Client } from './client.ts';
+import { type Admitted, addressOf, Client } from './client.ts';
+import { IdentityCounts } from './counts.ts';
 import { type Allowed, Dials } from './dials.ts';
 import type { RelayLimits } from './limits.ts';
 import { Presence } from './presence.ts';
@@ -35,6 +36,8 @@ export interface CoreStats {
   readonly services: number;
   readonly tokens: number;
   readonly paths: number;
+  /** Those whose limits are remembered: present, or gone a moment ago. */
+  readonly identities: number;
 }
 
 export class RelayCore {
@@ -42,6 +45,7 @@ export class RelayCore {
   readonly #limits: RelayLimits;
   readonly #timers = new Timers();
   readonly #presence = new Presence();
+  readonly #counts: IdentityCounts;
   readonly #dials: Dials;
   readonly #rendezvous: Rendezvous;
   readonly #clients = new Map<number, Client>();
@@ -53,11 +57,12 @@ export class RelayCore {
   constructor(options: { domain: string; limits: RelayLimits; random: (length: number) => Bytes }) {
     this.#domain = options.domain;
     this.#limits = options.limits;
+    this.#counts = new IdentityCounts(options.limits, this.#timers);
     this.#dials = new Dials(options.limits, this.#timers, {
       send: (client, message) => this.#send(client, message),
       offers: (caller, id, allowed, now) => this.#offer(caller, id, allowed, now),
     });
-    this.#rendezvous = new Rendezvous(options.limits, this.#timers, options.random, {
+    this.#rendezvous = new Rendezvous(options.limits, this.#timers, this.#counts, options.random, {
       splice: (meeting) =>
         this.#actions.push({
           type: 'splice',
@@ -89,12 +94,15 @@ export class RelayCore {
       services: this.#presence.size,
       tokens: this.#rendezvous.waiting,
       paths: this.#rendezvous.meetings,
+      identities: this.#counts.size,
     };
   }
 
-  /** A control channel whose TLS has verified. Its number is the driver's handle. */
-  connect(who: Admitted, now: number): number {
-    const client = new Client(this.#nextClient++, who, this.#limits, now);
+  /** A control channel whose TLS has verified. Its number is the driver's handle; undefined: this identity has too many. */
+  connect(who: Admitted, now: number): number | undefined {
+    const count = this.#counts.enter(addressOf(who), now);
+    if (count === undefined) return undefined;
+    const client = new Client(this.#nextClient++, who, count);
     this.#clients.set(client.id, client);
     this.#expireAt(client, who.expiresAt);
     return client.id;
@@ -167,12 +175,12 @@ export class RelayCore {
   }
 
   /** A path channel ended before it was spliced. */
-  pathGone(path: number): void {
-    this.#rendezvous.leave(path);
+  pathGone(path: number, now: number): void {
+    this.#rendezvous.leave(path, now);
   }
 
-  spliceEnded(meeting: number): void {
-    this.#rendezvous.end(meeting);
+  spliceEnded(meeting: number, now: number): void {
+    this.#rendezvous.end(meeting, now);
   }
 
   linkGone(link: number): void {
@@ -218,7 +226,7 @@ export class RelayCore {
     const { id, to, protocol } = message;
     if (this.#dials.has(client, id)) {
       this.#close(client, 'protocol', 'dial id used twice', now);
-    } else if (client.dials >= this.#limits.dialsPerControl || !client.dialBucket.take(now)) {
+    } else if (client.dials >= this.#limits.dialsPerControl || !client.count.dialBucket.take(now)) {
       this.#fail(client, id, 'busy');
     } else {
       const listeners = this.#presence.find(to, protocol, this.#limits.listenersPerDial);
@@ -227,14 +235,16 @@ export class RelayCore {
   }
 
   #offer(caller: Client, id: number, allowed: readonly Allowed[], now: number): void {
-    if (caller.offers.size + allowed.length > this.#limits.offersPerControl) {
+    const { offersPerControl, offersPerIdentity, offerLifetime } = this.#limits;
+    const { length } = allowed;
+    if (caller.offers + length > offersPerControl || caller.count.offers + length > offersPerIdentity) {
       this.#fail(caller, id, 'busy');
       return;
     }
     const offers = allowed.map(({ listener, incoming }) => {
       const offer = caller.nextNumber();
-      const timer = this.#timers.set(now + this.#limits.offerLifetime, () => caller.offers.delete(offer));
-      caller.offers.set(offer, { listener: listener.client, incoming, timer });
+      const timer = this.#timers.set(now + offerLifetime, () => caller.takeOffer(offer));
+      caller.putOffer(offer, { listener: listener.client, incoming, timer });
       const { client, description } = listener;
       return { offer, description, keyId: client.who.keyId, node: client.id };
     });
@@ -243,8 +253,7 @@ export class RelayCore {
 
   #connectOffer(caller: Client, message: Extract<ToRelay, { type: 'connect' }>, now: number): void {
     const { id } = message;
-    const offer = caller.offers.get(message.offer);
-    caller.offers.delete(message.offer);
+    const offer = caller.takeOffer(message.offer);
     this.#timers.cancel(offer?.timer);
     if (offer === undefined || !this.#clients.has(offer.listener.id)) {
       this.#fail(caller, id, 'not_found');
@@ -283,9 +292,10 @@ export class RelayCore {
     this.#timers.cancel(client.expiry);
     if (client.instance !== undefined && this.#instances.get(client.instance) === client)
       this.#instances.delete(client.instance);
-    for (const offer of client.offers.values()) this.#timers.cancel(offer.timer);
+    for (const offer of client.takeOffers()) this.#timers.cancel(offer.timer);
     this.#presence.removeAll(client);
     this.#dials.gone(client, now);
-    this.#rendezvous.gone(client);
+    this.#rendezvous.gone(client, now);
+    this.#counts.leave(client.count, now);
   }
 }

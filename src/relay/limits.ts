@@ -1,23 +1,30 @@
 /**
- * The relay's numbers, each with its reason. Worst case of memory held for one admitted identity by these: 256 listeners,
- * 1,024 offers, 256 dials and 256 paths, small objects all: about 0.5 MiB; bytes are held by the mux's windows only.
+ * The relay's numbers, each with its reason. What a control channel may hold is bounded, and what all control channels of one
+ * identity may hold together. Worst case for one identity, small objects all: 64 control channels of 256 protocols each,
+ * 4,096 offers, 1,024 paths: about 15 MiB; bytes are held by the mux's windows only.
  */
 export interface RelayLimits {
   /** Control channels on one link: identities of one process. */
   readonly controlsPerLink: number;
+  /** Control channels of one identity, on all links: its devices and processes. */
+  readonly controlsPerIdentity: number;
   /** Protocols one control channel may listen on. */
   readonly listensPerControl: number;
   /** Listeners (devices) asked by one dial; the oldest registrations first. */
   readonly listenersPerDial: number;
   /** Dials of one control channel that wait for answers. */
   readonly dialsPerControl: number;
-  /** Dials of one control channel: at once, then per second. A person opens a few; a forwarder reuses sessions. */
+  /** Dials of one identity: at once, then per second. A person opens a few; a forwarder reuses sessions. */
   readonly dialBurst: number;
   readonly dialRate: number;
   /** Offers of one control channel that may still be connected. */
   readonly offersPerControl: number;
+  /** Offers of one identity that may still be connected: four devices that ask for all they may. */
+  readonly offersPerIdentity: number;
   /** Paths of one control channel, called and calling, waiting and spliced. */
   readonly pathsPerControl: number;
+  /** Paths of one identity, as above: each counts at both its ends, so it takes 64 identities at their limit to use up the tokens. */
+  readonly pathsPerIdentity: number;
   /** Tokens alive in the whole relay: two per path that waits. */
   readonly tokens: number;
   /** Wrong tokens after which a link is closed: it guesses. */
@@ -45,13 +52,16 @@ export interface RelayLimits {
 
 export const RELAY_LIMITS: RelayLimits = Object.freeze({
   controlsPerLink: 64,
+  controlsPerIdentity: 64,
   listensPerControl: 256,
   listenersPerDial: 32,
   dialsPerControl: 256,
   dialBurst: 200,
   dialRate: 4,
   offersPerControl: 1_024,
+  offersPerIdentity: 4_096,
   pathsPerControl: 256,
+  pathsPerIdentity: 1_024,
   tokens: 65_536,
   badTokensPerLink: 16,
   answerDeadline: 3_000,

@@ -209,24 +209,13 @@ export class Relay {
 
   async #control(link: RelayedLink, opened: SecureLink): Promise<void> {
     const peer = opened.negotiated.peer!;
-    const refusal = await this.#refusal(link, peer);
-    if (refusal !== undefined) {
-      this.#logger.log('info', 'not admitted', { link: link.id, keyId: peer.identity.keyId, code: refusal });
-      opened.reset(CLOSE_CODES[refusal]);
+    const { name, keyId } = peer.identity;
+    const client = (await this.#refusal(link, peer)) ?? this.#connect(link, peer);
+    if (typeof client === 'string') {
+      this.#logger.log('info', 'not admitted', { link: link.id, keyId, code: client });
+      opened.reset(CLOSE_CODES[client]);
       return;
     }
-    const { name, keyId, expiresAt } = peer.identity;
-    const client = this.#core.connect(
-      {
-        link: link.id,
-        name,
-        keyId,
-        chain: presentedChain(peer),
-        expiresAt: this.#monotonicAt(expiresAt),
-        observed: link.remote.slice(0, 64),
-      },
-      this.#clock.monotonic(),
-    );
     link.controls++;
     const cancelHello = this.#clock.after(this.#limits.helloTimeout, () => stream.reset('timeout'));
     const stream: ControlStream<'relay'> = new ControlStream(opened, 'relay', {
@@ -255,12 +244,25 @@ export class Relay {
     return (await this.#domain.admits(peer.identity)) ? undefined : 'notAdmitted';
   }
 
+  #connect(link: RelayedLink, peer: VerifiedPeer): number | CloseCodeName {
+    const { name, keyId, expiresAt } = peer.identity;
+    const who = {
+      link: link.id,
+      name,
+      keyId,
+      chain: presentedChain(peer),
+      expiresAt: this.#monotonicAt(expiresAt),
+      observed: link.remote.slice(0, 64),
+    };
+    return this.#core.connect(who, this.#clock.monotonic()) ?? 'busy';
+  }
+
   #path(link: RelayedLink, incoming: IncomingChannel): void {
     const id = this.#nextPath++;
     const token = tokenOf(incoming.meta);
     const end = new PathEnd(incoming.accept(), () => {
       this.#paths.delete(id);
-      this.#core.pathGone(id);
+      this.#core.pathGone(id, this.#clock.monotonic());
       this.#act();
     });
     this.#paths.set(id, end);
@@ -321,7 +323,8 @@ export class Relay {
       const bytes = callerEnd.bytes + listenerEnd.bytes;
       this.#relayed += bytes;
       this.#logger.log('info', 'path ended', { path: meeting, from, to, bytes });
-      this.#core.spliceEnded(meeting);
+      this.#core.spliceEnded(meeting, this.#clock.monotonic());
+      this.#act();
     };
     this.#logger.log('info', 'path spliced', { path: meeting, from, to });
     splice(callerEnd, listenerEnd, ended, this.#options.record?.({ id: meeting, from, to }));

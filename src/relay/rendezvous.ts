@@ -5,6 +5,7 @@
 import { type Bytes, hex } from '../base/bytes.ts';
 import { TOKEN_LENGTH } from '../peer/messages.ts';
 import type { Client } from './client.ts';
+import type { IdentityCounts } from './counts.ts';
 import type { RelayLimits } from './limits.ts';
 import type { Timer, Timers } from './timers.ts';
 
@@ -35,11 +36,12 @@ export interface RendezvousHooks {
 export class Rendezvous {
   readonly #seats = new Map<string, Seat>();
   readonly #meetings = new Map<number, Meeting>();
-  /** Those that are not spliced yet. */
-  readonly #open = new Set<Meeting>();
+  /** Those that are not spliced yet, under both their clients: one that leaves looks at its own only. */
+  readonly #open = new Map<Client, Set<Meeting>>();
   readonly #byPath = new Map<number, Meeting>();
   readonly #limits: RelayLimits;
   readonly #timers: Timers;
+  readonly #counts: IdentityCounts;
   readonly #random: (length: number) => Bytes;
   readonly #hooks: RendezvousHooks;
   #nextId = 1;
@@ -47,11 +49,13 @@ export class Rendezvous {
   constructor(
     limits: RelayLimits,
     timers: Timers,
+    counts: IdentityCounts,
     random: (length: number) => Bytes,
     hooks: RendezvousHooks,
   ) {
     this.#limits = limits;
     this.#timers = timers;
+    this.#counts = counts;
     this.#random = random;
     this.#hooks = hooks;
   }
@@ -66,9 +70,8 @@ export class Rendezvous {
 
   /** Two fresh tokens, or undefined when a limit is reached. */
   arrange(caller: Client, listener: Client, now: number): { caller: Bytes; listener: Bytes } | undefined {
-    const { tokens, pathsPerControl, tokenLifetime } = this.#limits;
-    if (this.#seats.size + 2 > tokens) return undefined;
-    if (caller.paths >= pathsPerControl || listener.paths >= pathsPerControl) return undefined;
+    const { tokens, tokenLifetime } = this.#limits;
+    if (this.#seats.size + 2 > tokens || this.#full(caller) || this.#full(listener)) return undefined;
     const callerToken = this.#random(TOKEN_LENGTH);
     const listenerToken = this.#random(TOKEN_LENGTH);
     const meeting: Meeting = {
@@ -78,12 +81,14 @@ export class Rendezvous {
       callerPath: undefined,
       listenerPath: undefined,
       tokens: [hex(callerToken), hex(listenerToken)],
-      timer: this.#timers.set(now + tokenLifetime, () => this.#abandon(meeting)),
+      timer: this.#timers.set(now + tokenLifetime, (at) => this.#abandon(meeting, at)),
     };
     this.#meetings.set(meeting.id, meeting);
-    this.#open.add(meeting);
-    caller.paths++;
-    listener.paths++;
+    for (const client of [caller, listener]) {
+      client.paths++;
+      client.count.paths++;
+      this.#openOf(client).add(meeting);
+    }
     this.#seats.set(meeting.tokens[0]!, { meeting, side: 'callerPath', link: caller.who.link });
     this.#seats.set(meeting.tokens[1]!, { meeting, side: 'listenerPath', link: listener.who.link });
     return { caller: callerToken, listener: listenerToken };
@@ -100,44 +105,62 @@ export class Rendezvous {
     this.#byPath.set(path, meeting);
     if (meeting.callerPath !== undefined && meeting.listenerPath !== undefined) {
       this.#timers.cancel(meeting.timer);
-      this.#open.delete(meeting);
+      this.#notOpen(meeting);
       this.#hooks.splice(meeting);
     }
     return true;
   }
 
   /** A path channel ended while it waited. */
-  leave(path: number): void {
+  leave(path: number, now: number): void {
     const meeting = this.#byPath.get(path);
-    if (meeting !== undefined) this.#abandon(meeting, path);
+    if (meeting !== undefined) this.#abandon(meeting, now, path);
   }
 
   /** The splice is over. */
-  end(id: number): void {
+  end(id: number, now: number): void {
     const meeting = this.#meetings.get(id);
-    if (meeting !== undefined) this.#close(meeting);
+    if (meeting !== undefined) this.#close(meeting, now);
   }
 
   /** A control channel ended: what it arranged and nobody has joined yet is off; what is spliced goes on. */
-  gone(client: Client): void {
-    for (const meeting of [...this.#open])
-      if (meeting.caller === client || meeting.listener === client) this.#abandon(meeting);
+  gone(client: Client, now: number): void {
+    for (const meeting of [...(this.#open.get(client) ?? [])]) this.#abandon(meeting, now);
   }
 
-  #abandon(meeting: Meeting, except?: number): void {
-    this.#close(meeting);
+  #full({ paths, count }: Client): boolean {
+    return paths >= this.#limits.pathsPerControl || count.paths >= this.#limits.pathsPerIdentity;
+  }
+
+  #abandon(meeting: Meeting, now: number, except?: number): void {
+    this.#close(meeting, now);
     for (const path of [meeting.callerPath, meeting.listenerPath])
       if (path !== undefined && path !== except) this.#hooks.abandon(path);
   }
 
-  #close(meeting: Meeting): void {
+  #close(meeting: Meeting, now: number): void {
     if (!this.#meetings.delete(meeting.id)) return;
-    this.#open.delete(meeting);
+    this.#notOpen(meeting);
     for (const path of [meeting.callerPath, meeting.listenerPath])
       if (path !== undefined) this.#byPath.delete(path);
     this.#timers.cancel(meeting.timer);
     for (const token of meeting.tokens) this.#seats.delete(token);
-    meeting.caller.paths--;
-    meeting.listener.paths--;
+    for (const client of [meeting.caller, meeting.listener]) {
+      client.paths--;
+      this.#counts.endPath(client.count, now);
+    }
+  }
+
+  #openOf(client: Client): Set<Meeting> {
+    let open = this.#open.get(client);
+    if (open === undefined) this.#open.set(client, (open = new Set()));
+    return open;
+  }
+
+  #notOpen(meeting: Meeting): void {
+    for (const client of [meeting.caller, meeting.listener]) {
+      const open = this.#open.get(client);
+      if (open?.delete(meeting) && open.size === 0) this.#open.delete(client);
+    }
   }
 }

@@ -68,6 +68,7 @@ function join(name: string, { link = 1, instance = 1, expiresAt = FAR, keyPeer =
   const keyId = `${name}${++nextKey}`.padEnd(56, 'a').slice(0, 56);
   const who = { link, keyId, chain: [Uint8Array.of(1)], expiresAt, observed: '192.0.2.1:5' };
   const client = core.connect({ ...who, name: keyPeer ? undefined : `${name}@example.org` }, now);
+  if (client === undefined) throw new Error('too many of that identity');
   say(client, { type: 'hello', instance: new Uint8Array(16).fill(instance), software: 't' });
   expect(told(client)[0]).toMatchObject({ type: 'welcome', domain: 'example.org' });
   return client;
@@ -123,7 +124,7 @@ describe('a dial', () => {
     core.path(2, 102, toBob.token);
     expect(done()).toMatchObject([{ type: 'splice', caller: 101, listener: 102, from: 'alice@example.org' }]);
     expect(core.stats()).toMatchObject({ tokens: 0, paths: 1 });
-    core.spliceEnded(1);
+    core.spliceEnded(1, now);
     expect(core.stats().paths).toBe(0);
   });
 
@@ -296,7 +297,7 @@ describe('a token', () => {
   test('is off when a side leaves before both came', () => {
     const tokens = met();
     core.path(1, 101, tokens.alice);
-    core.pathGone(101);
+    core.pathGone(101, now);
     core.path(2, 102, tokens.bob);
     expect(done()).toEqual(refused(102));
   });
@@ -386,7 +387,7 @@ describe('out of turn', () => {
     const client = core.connect(
       { link: 1, name: 'a@example.org', keyId: 'a'.repeat(56), chain: [], expiresAt: FAR, observed: '' },
       now,
-    );
+    )!;
     say(client, { type: 'renew', id: 1 });
     expect(done()).toMatchObject([{ type: 'close', client, code: 'protocol' }]);
     say(client, { type: 'renew', id: 1 });
@@ -437,12 +438,96 @@ describe('out of turn', () => {
   });
 });
 
+describe('one identity on many links', () => {
+  test('has so many control channels, and then is busy until one of them ends', () => {
+    start({ controlsPerIdentity: 2 });
+    const [first] = [join('bob', { instance: 1 }), join('bob', { instance: 2, link: 2 })];
+    expect(() => join('bob', { instance: 3, link: 3 })).toThrow('too many');
+    join('carol');
+    core.disconnect(first, now);
+    join('bob', { instance: 3, link: 3 });
+    expect(core.stats()).toMatchObject({ controls: 3, identities: 2 });
+  });
+
+  test('dials at one rate, and leaving does not refill it', () => {
+    start({ dialBurst: 2, dialRate: 1 });
+    const devices = [join('alice', { instance: 1 }), join('alice', { instance: 2, link: 2 })];
+    for (const device of devices) dial(device, 'x@example.org');
+    for (const device of devices) core.disconnect(device, now);
+    told(devices[0]!);
+    const again = join('alice', { instance: 3, link: 3 });
+    dial(again, 'x@example.org', { id: 1 });
+    expect(told(again)).toEqual([{ type: 'failed', id: 1, code: 'busy' }]);
+    core.disconnect(again, now);
+    wait(2_000);
+    expect(core.stats().identities).toBe(0);
+  });
+
+  /** A dial of that device that ends with an offer, or with what it got instead. */
+  function offered(device: number, bob: number): ToPeer | undefined {
+    dial(device);
+    say(bob, { type: 'answer', id: question(bob).id, allow: true });
+    return told(device)[0];
+  }
+
+  function connected(device: number, bob: number): ToPeer | undefined {
+    const answer = offered(device, bob);
+    if (answer?.type !== 'offers') throw new Error(`no offer: ${JSON.stringify(answer)}`);
+    say(device, { type: 'connect', id: 8, offer: answer.offers[0]!.offer });
+    return told(device)[0];
+  }
+
+  test('holds so many offers, and has them back when they are used, late or left', () => {
+    start({ offersPerIdentity: 3 });
+    const bob = join('bob', { link: 9 });
+    listen(bob);
+    const devices = [1, 2].map((instance) => join('alice', { instance, link: instance }));
+    const [one, two] = devices as [number, number];
+    for (const device of [one, one, two]) expect(offered(device, bob)).toMatchObject({ type: 'offers' });
+    expect(offered(two, bob)).toEqual({ type: 'failed', id: 7, code: 'busy' });
+    core.disconnect(one, now);
+    expect(connected(two, bob)).toMatchObject({ type: 'token' });
+    for (let i = 0; i < 2; i++) expect(offered(two, bob)).toMatchObject({ type: 'offers' });
+    expect(offered(two, bob)).toMatchObject({ code: 'busy' });
+    wait(RELAY_LIMITS.offerLifetime);
+    for (let i = 0; i < 3; i++) expect(offered(two, bob)).toMatchObject({ type: 'offers' });
+  });
+
+  test('has so many paths, those that run on after it left and came again included', () => {
+    start({ pathsPerIdentity: 2 });
+    const bob = join('bob', { link: 9 });
+    listen(bob);
+    const carol = join('carol', { link: 8 });
+    listen(carol);
+    const [one, two] = [1, 2].map((instance) => join('alice', { instance, link: instance })) as [
+      number,
+      number,
+    ];
+    const token = connected(one, bob);
+    const other = told(bob)[0];
+    if (token?.type !== 'token' || other?.type !== 'path') throw new Error('no tokens');
+    core.path(1, 101, token.token);
+    core.path(9, 102, other.token);
+    expect(done()).toMatchObject([{ type: 'splice', meeting: 1 }]);
+    for (const device of [one, two]) core.disconnect(device, now);
+    wait(60_000);
+    const again = join('alice', { instance: 3, link: 3 });
+    dial(again, 'carol@example.org');
+    say(carol, { type: 'answer', id: question(carol).id, allow: true });
+    say(again, { type: 'connect', id: 8, offer: offersOf(again).offers[0]!.offer });
+    expect(told(again)).toMatchObject([{ type: 'token' }]);
+    expect(connected(again, bob)).toEqual({ type: 'failed', id: 8, code: 'busy' });
+    core.spliceEnded(1, now);
+    expect(connected(again, bob)).toMatchObject({ type: 'token' });
+  });
+});
+
 test('nothing is left when everybody has gone', () => {
   const clients = ['a', 'b', 'c'].map((name, i) => join(name, { link: i }));
   for (const client of clients) listen(client);
   for (const client of clients) dial(client, 'b@example.org', { first: false });
   for (const client of clients) core.disconnect(client, now);
   wait(120_000);
-  expect(core.stats()).toEqual({ controls: 0, services: 0, tokens: 0, paths: 0 });
+  expect(core.stats()).toEqual({ controls: 0, services: 0, tokens: 0, paths: 0, identities: 0 });
   expect(core.deadline()).toBeUndefined();
 });
