@@ -1,6 +1,9 @@
 /** What the core knows of one control channel. */
 import { hex } from '../base/bytes.ts';
+import { TokenBucket } from '../mux/bucket.ts';
+import type { ToRelay } from '../peer/messages.ts';
 import type { IdentityCount } from './counts.ts';
+import type { RelayLimits } from './limits.ts';
 import type { Timer } from './timers.ts';
 
 /** Who proved to be there, as the driver tells the core. */
@@ -44,17 +47,21 @@ export class Client {
   readonly #offers: Map<number, OpenOffer> = new Map();
   /** Shared with the other control channels of this identity. */
   readonly count: IdentityCount;
+  /** Questions it may still answer, late or not, at no cost. */
+  unanswered = 0;
   /** Set by `hello`. */
   instance: string | undefined;
   dials = 0;
   paths = 0;
   expiry: Timer | undefined;
+  readonly #messageBucket: TokenBucket;
   #nextNumber = 1;
 
-  constructor(id: number, who: Admitted, count: IdentityCount) {
+  constructor(id: number, who: Admitted, count: IdentityCount, limits: RelayLimits, now: number) {
     this.id = id;
     this.who = who;
     this.count = count;
+    this.#messageBucket = new TokenBucket(limits.messageBurst, limits.messageRate, now);
     this.address = addressOf(who);
     const key = `key:${who.keyId}`;
     this.addresses = who.name === undefined ? [key] : [who.name, key];
@@ -70,6 +77,13 @@ export class Client {
   /** Listeners, offers and questions of one client share a counter: an id never means two things. */
   nextNumber(): number {
     return this.#nextNumber++;
+  }
+
+  /** False when it says more than it may. */
+  maySay(message: ToRelay, now: number): boolean {
+    if (message.type !== 'answer' || this.unanswered === 0) return this.#messageBucket.take(now);
+    this.unanswered--;
+    return true;
   }
 
   get offers(): number {

@@ -102,7 +102,7 @@ export class RelayCore {
   connect(who: Admitted, now: number): number | undefined {
     const count = this.#counts.enter(addressOf(who), now);
     if (count === undefined) return undefined;
-    const client = new Client(this.#nextClient++, who, count);
+    const client = new Client(this.#nextClient++, who, count, this.#limits, now);
     this.#clients.set(client.id, client);
     this.#expireAt(client, who.expiresAt);
     return client.id;
@@ -116,6 +116,10 @@ export class RelayCore {
   message(id: number, message: ToRelay, now: number): void {
     const client = this.#clients.get(id);
     if (client === undefined) return; // closed a moment ago; what it still sends is nobody's
+    if (!client.maySay(message, now)) {
+      this.#close(client, 'busy', 'too many messages', now);
+      return;
+    }
     if ((message.type === 'hello') !== (client.instance === undefined)) {
       this.#close(client, 'protocol', `"${message.type}" out of turn`, now);
       return;

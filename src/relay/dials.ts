@@ -79,6 +79,7 @@ export class Dials {
     for (const listener of listeners) {
       const question: Question = { dial, listener, incoming: listener.client.nextNumber() };
       dial.pending.add(question);
+      listener.client.unanswered++;
       mapOf(this.#byListener, listener.client).set(question.incoming, question);
       this.#hooks.send(listener.client, {
         type: 'incoming',

@@ -8,6 +8,12 @@ export interface RelayLimits {
   readonly controlsPerLink: number;
   /** Control channels of one identity, on all links: its devices and processes. */
   readonly controlsPerIdentity: number;
+  /**
+   * Messages on one control channel: at once, then per second; over it the channel is closed. An endpoint sends one per
+   * listener and two per dial. Answers to the relay's own questions are free: others decide how many there are.
+   */
+  readonly messageBurst: number;
+  readonly messageRate: number;
   /** Protocols one control channel may listen on. */
   readonly listensPerControl: number;
   /** Listeners (devices) asked by one dial; the oldest registrations first. */
@@ -53,6 +59,8 @@ export interface RelayLimits {
 export const RELAY_LIMITS: RelayLimits = Object.freeze({
   controlsPerLink: 64,
   controlsPerIdentity: 64,
+  messageBurst: 1_000,
+  messageRate: 200,
   listensPerControl: 256,
   listenersPerDial: 32,
   dialsPerControl: 256,

@@ -438,6 +438,37 @@ describe('out of turn', () => {
   });
 });
 
+describe('messages', () => {
+  test('beyond the rate close their channel, whatever they ask', () => {
+    start({ messageBurst: 4, messageRate: 1 });
+    const [alice, bob] = [join('alice'), join('bob')];
+    for (let i = 0; i < 3; i++) say(alice, { type: 'cancel', id: 1 });
+    wait(2_000);
+    for (let i = 0; i < 2; i++) say(alice, { type: 'cancel', id: 1 });
+    expect(done()).toEqual([]);
+    say(alice, { type: 'answer', id: 1, allow: true });
+    expect(done()).toMatchObject([{ type: 'close', client: alice, code: 'busy' }]);
+    say(bob, { type: 'cancel', id: 1 });
+    expect(done()).toEqual([]);
+  });
+
+  test('that answer what others asked are free, in time or late', () => {
+    start({ messageBurst: 3, messageRate: 0.001 });
+    const bob = join('bob');
+    listen(bob);
+    for (let i = 0; i < 20; i++) {
+      const caller = join(`caller${i}`);
+      dial(caller);
+      const asked = question(bob);
+      if (i % 2 === 0) wait(RELAY_LIMITS.answerDeadline);
+      say(bob, { type: 'answer', id: asked.id, allow: true });
+    }
+    expect(done()).toEqual([]);
+    for (let i = 0; i < 2; i++) say(bob, { type: 'answer', id: 5, allow: true });
+    expect(done()).toMatchObject([{ type: 'close', client: bob, code: 'busy' }]);
+  });
+});
+
 describe('one identity on many links', () => {
   test('has so many control channels, and then is busy until one of them ends', () => {
     start({ controlsPerIdentity: 2 });

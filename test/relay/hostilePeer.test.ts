@@ -122,7 +122,9 @@ function enrolment(): Uint8Array {
 }
 
 test('a listener that reads nothing is cut off before much is stored for it', async () => {
-  world = await relayWorld({ limits: { dialBurst: 10_000, dialsPerControl: 10_000, answerDeadline: 300 } });
+  world = await relayWorld({
+    limits: { dialBurst: 10_000, messageBurst: 10_000, dialsPerControl: 10_000, answerDeadline: 300 },
+  });
   const { identity } = await world.enrol('mallory');
   const session = await openSession();
   const control = await openControl(session, identity);
@@ -151,6 +153,19 @@ test('a listener that reads nothing is cut off before much is stored for it', as
   expect(resetCodeOf(await ended.promise)).toBe(CLOSE_CODES.busy);
   expect(world.relay.stats()).toMatchObject({ controls: 1, services: 0 });
   for (const one of [session, caller]) one.destroy();
+  await stillServes();
+});
+
+test('a control channel that asks without end is closed, and its link and the others go on', async () => {
+  world = await relayWorld();
+  const { identity } = await world.enrol('mallory');
+  const session = await openSession();
+  const control = await openControl(session, identity);
+  const unlisten = encodeMessage({ type: 'unlisten', id: 1, listener: 1 });
+  control.send([hello(), ...new Array<Uint8Array>(2_000).fill(unlisten)]);
+  expect(await codeOf(control)).toBe(CLOSE_CODES.busy);
+  expect(world.relay.stats()).toMatchObject({ links: 1, controls: 0 });
+  session.destroy();
   await stillServes();
 });
 

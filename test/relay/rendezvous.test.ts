@@ -23,7 +23,7 @@ function setUp() {
   let number = 0;
   const join = (name: string): Client => {
     const who = { link: ++number, name, keyId: '', chain: [], expiresAt: 1e12, observed: '' };
-    return new Client(number, who, counts.enter(name, 0)!);
+    return new Client(number, who, counts.enter(name, 0)!, limits, 0);
   };
   return { rendezvous, abandoned, join };
 }
