@@ -4,6 +4,19 @@
  * 4,096 offers, 1,024 paths: about 15 MiB; bytes are held by the mux's windows only.
  */
 export interface RelayLimits {
+  /**
+   * Links of the whole relay. Each is a descriptor and ~35 KiB, ~100 KiB with a peer that listens: 0.8 GiB if all do.
+   */
+  readonly links: number;
+  /**
+   * Links from one address (IPv6: one /64): a quarter of all, an office of a thousand behind one NAT, two processes each.
+   * Behind a reverse proxy all links come from the proxy's address: raise it to `links` there.
+   */
+  readonly linksPerAddress: number;
+  /** HTTP connections beside the links, of the whole server and of one address: a page or a probe takes one for a moment. */
+  readonly httpSpare: number;
+  /** Milliseconds that a link may last on which nobody is admitted and no path runs: six times a handshake. */
+  readonly admissionTimeout: number;
   /** Control channels on one link: identities of one process. */
   readonly controlsPerLink: number;
   /** Control channels of one identity, on all links: its devices and processes. */
@@ -57,6 +70,10 @@ export interface RelayLimits {
 }
 
 export const RELAY_LIMITS: RelayLimits = Object.freeze({
+  links: 8_192,
+  linksPerAddress: 2_048,
+  httpSpare: 1_024,
+  admissionTimeout: 60_000,
   controlsPerLink: 64,
   controlsPerIdentity: 64,
   messageBurst: 1_000,

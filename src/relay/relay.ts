@@ -10,7 +10,6 @@ import { isQ2qError, toError } from '../base/errors.ts';
 import { type Logger, silent } from '../base/log.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import type { VerifiedPeer } from '../identity/index.ts';
-import { TokenBucket } from '../mux/bucket.ts';
 import type { MuxLimits } from '../mux/index.ts';
 import { CLOSE_CODES, type CloseCodeName } from '../peer/codes.ts';
 import { ControlStream } from '../peer/controlStream.ts';
@@ -25,6 +24,7 @@ import type { DomainService } from './domain.ts';
 import { serveEnrolment } from './enrolment.ts';
 import { RelayError } from './errors.ts';
 import { RELAY_LIMITS, type RelayLimits } from './limits.ts';
+import { LinkCounts, RelayedLink } from './links.ts';
 import { PathEnd, type SpliceObserver, splice } from './splice.ts';
 
 /** Called for each path; what it returns sees all its bytes, which are ciphertext. */
@@ -53,18 +53,15 @@ export interface RelayStats extends CoreStats {
   readonly relayed: number;
 }
 
-interface RelayedLink {
-  readonly id: number;
-  readonly session: Session;
-  readonly remote: string;
-  readonly enrolBucket: TokenBucket;
-  handshakes: number;
-  controls: number;
-}
-
 interface Control {
   readonly stream: ControlStream<'relay'>;
   readonly peer: VerifiedPeer;
+}
+
+/** A path channel that waits for its other side. */
+interface WaitingPath {
+  readonly end: PathEnd;
+  readonly link: RelayedLink;
 }
 
 export class Relay {
@@ -77,8 +74,9 @@ export class Relay {
   readonly #contexts: RelayContexts;
   readonly #core: RelayCore;
   readonly #links = new Map<number, RelayedLink>();
+  readonly #linkCounts: LinkCounts;
   readonly #controls = new Map<number, Control>();
-  readonly #paths = new Map<number, PathEnd>();
+  readonly #paths = new Map<number, WaitingPath>();
   #nextLink = 1;
   #nextPath = 1;
   #splices = 0;
@@ -94,6 +92,7 @@ export class Relay {
     this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger ?? silent;
     this.#limits = { ...RELAY_LIMITS, ...options.limits };
+    this.#linkCounts = new LinkCounts(this.#limits);
     this.#contexts = new RelayContexts(options.domain, options.provider, this.#clock);
     const { domain } = options.domain;
     const random = (length: number) => options.provider.random(length);
@@ -109,10 +108,12 @@ export class Relay {
     };
   }
 
-  /** Serves a link that somebody opened to us; takes it over. */
+  /** Serves a link that somebody opened to us; takes it over. One too many is reset before anything is kept for it. */
   accept(link: Link): void {
-    if (this.#closed) {
-      link.reset();
+    const { remote = '' } = link.info;
+    if (this.#closed || !this.#linkCounts.enter(remote)) {
+      this.#logger.log('debug', 'link refused', { remote });
+      link.reset(CLOSE_CODES.busy);
       return;
     }
     const id = this.#nextLink++;
@@ -122,19 +123,13 @@ export class Relay {
       logger: this.#logger,
       ...(this.#options.muxLimits && { limits: this.#options.muxLimits }),
     });
-    const { enrolBurst, enrolRate } = this.#limits;
-    const relayed: RelayedLink = {
-      id,
-      session,
-      remote: link.info.remote ?? '',
-      enrolBucket: new TokenBucket(enrolBurst, enrolRate, this.#clock.monotonic()),
-      handshakes: 0,
-      controls: 0,
-    };
+    const relayed = new RelayedLink(id, session, remote, this.#limits, this.#clock);
     this.#links.set(id, relayed);
     session.onIncoming((incoming) => this.#incoming(relayed, incoming));
     void session.closed.then((error) => {
       this.#links.delete(id);
+      this.#linkCounts.leave(remote);
+      relayed.closed();
       this.#core.linkGone(id);
       this.#logger.log('debug', 'link closed', { link: id, error: error?.message });
     });
@@ -217,6 +212,7 @@ export class Relay {
       return;
     }
     link.controls++;
+    link.hold();
     const cancelHello = this.#clock.after(this.#limits.helloTimeout, () => stream.reset('timeout'));
     const stream: ControlStream<'relay'> = new ControlStream(opened, 'relay', {
       message: (message) => {
@@ -227,6 +223,7 @@ export class Relay {
       closed: (error) => {
         cancelHello();
         link.controls--;
+        link.release();
         this.#controls.delete(client);
         this.#core.disconnect(client, this.#clock.monotonic());
         this.#act();
@@ -265,7 +262,7 @@ export class Relay {
       this.#core.pathGone(id, this.#clock.monotonic());
       this.#act();
     });
-    this.#paths.set(id, end);
+    this.#paths.set(id, { end, link });
     this.#core.path(link.id, id, token);
     this.#act();
   }
@@ -301,7 +298,7 @@ export class Relay {
           ?.session.destroy(new RelayError('ERR_RELAY_CLOSED', 'too many bad tokens'));
         break;
       case 'refusePath':
-        this.#paths.get(action.path)?.refuse(action.code);
+        this.#paths.get(action.path)?.end.refuse(action.code);
         break;
       case 'splice':
         this.#splice(action);
@@ -313,12 +310,14 @@ export class Relay {
   }
 
   #splice({ meeting, caller, listener, from, to }: Extract<CoreAction, { type: 'splice' }>): void {
-    const callerEnd = this.#paths.get(caller)!;
-    const listenerEnd = this.#paths.get(listener)!;
+    const { end: callerEnd, link: callerLink } = this.#paths.get(caller)!;
+    const { end: listenerEnd, link: listenerLink } = this.#paths.get(listener)!;
     this.#paths.delete(caller);
     this.#paths.delete(listener);
     this.#splices++;
+    for (const link of [callerLink, listenerLink]) link.hold();
     const ended = (): void => {
+      for (const link of [callerLink, listenerLink]) link.release();
       this.#splices--;
       const bytes = callerEnd.bytes + listenerEnd.bytes;
       this.#relayed += bytes;

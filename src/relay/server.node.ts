@@ -10,7 +10,8 @@ import { fromNodeError } from '../transport/nodeErrors.node.ts';
 import { listenTcp } from '../transport/tcp.node.ts';
 import { listenWebSocket } from '../transport/ws.node.ts';
 import { DomainService } from './domain.ts';
-import type { RelayLimits } from './limits.ts';
+import { RELAY_LIMITS, type RelayLimits } from './limits.ts';
+import { LinkCounts } from './links.ts';
 import { type RecordPath, Relay } from './relay.ts';
 import { serveStatic } from './static.node.ts';
 import { DirectoryDomainStore } from './store.node.ts';
@@ -34,6 +35,11 @@ export interface RelayServerOptions {
   readonly web?: string;
   readonly record?: RecordPath;
   readonly limits?: Partial<RelayLimits>;
+  /**
+   * Links from one address; by default 2,048 (`limits.ts`). Behind a reverse proxy every link comes from the proxy: give
+   * `Infinity` there, and let the proxy count.
+   */
+  readonly linksPerAddress?: number;
   /** Milliseconds that users' certificates last; at most and by default 7 days. */
   readonly userLifetime?: number;
   readonly clock?: Clock;
@@ -65,11 +71,16 @@ export async function startRelay(options: RelayServerOptions): Promise<RelayServ
       ...(options.domain !== undefined && { domain: options.domain }),
       ...(options.userLifetime !== undefined && { userLifetime: options.userLifetime }),
     });
+    const limits: RelayLimits = {
+      ...RELAY_LIMITS,
+      ...options.limits,
+      ...(options.linksPerAddress !== undefined && { linksPerAddress: options.linksPerAddress }),
+    };
     const relay = new Relay({
       ...{ domain: service, provider, clock, logger },
       ...(options.admitKeyPeers !== undefined && { admitKeyPeers: options.admitKeyPeers }),
       ...(options.record && { record: options.record }),
-      ...(options.limits && { limits: options.limits }),
+      limits,
     });
     undo.unshift(() => relay.close());
 
@@ -80,6 +91,7 @@ export async function startRelay(options: RelayServerOptions): Promise<RelayServ
       const document = wellKnown(service, urls);
       answer(request, response, document, files);
     });
+    limitConnections(http, limits);
     await listen(http, host, port);
     undo.unshift(() => closeServer(http));
     await listenWebSocket({ server: http }, (link) => relay.accept(link), { path: ['/', '/q2q'], clock });
@@ -123,6 +135,16 @@ function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(fromNodeError(error, `http://${host}:${port}`)));
     server.listen({ host, port }, () => resolve());
+  });
+}
+
+/** What is no link yet, or never will be, counts too: a request that dribbles holds as much as a silent link. */
+function limitConnections(server: Server, { links, linksPerAddress, httpSpare }: RelayLimits): void {
+  const counts = new LinkCounts({ links: links + httpSpare, linksPerAddress: linksPerAddress + httpSpare });
+  server.on('connection', (socket) => {
+    const remote = `${socket.remoteAddress ?? ''}:${socket.remotePort ?? 0}`;
+    if (!counts.enter(remote)) socket.destroy();
+    else socket.once('close', () => counts.leave(remote));
   });
 }
 
