@@ -1,7 +1,7 @@
 /** What a failure below means to whoever dialled, listened or enrolled. One place, so that one cause has one code. */
 import { isQ2qError, toError } from '../base/errors.ts';
 import { Refusal } from '../identity/index.ts';
-import { TlsError } from '../tls/index.ts';
+import { type AlertName, TlsError } from '../tls/index.ts';
 import { CLOSE_CODES, closeCodeName, FIRST_APPLICATION_CODE, resetCodeOf } from './codes.ts';
 import { PeerError, type PeerErrorCode } from './errors.ts';
 import type { FailureCode } from './messages.ts';
@@ -25,7 +25,9 @@ export function controlFailure(error: unknown, domain: string, url: string): Err
     return failed('ERR_PEER_WRONG_IDENTITY', `${url} did not prove to be ${domain}: ${refusal.message}`);
   if (isForgery(error))
     return failed('ERR_PEER_WRONG_IDENTITY', `${url} did not prove to be ${domain}: ${said}`);
-  if (isAlert(error)) return failed('ERR_PEER_NOT_ENROLLED', `${domain} refused our certificate: ${said}`);
+  if (refusesCertificate(error))
+    return failed('ERR_PEER_NOT_ENROLLED', `${domain} refused our certificate: ${said}`);
+  if (isAlert(error)) return failed('ERR_PEER_PROTOCOL', `no secure channel to ${domain}: ${said}`);
   const code = resetCodeOf(error);
   if (code === CLOSE_CODES.notAdmitted || code === CLOSE_CODES.expired)
     return failed('ERR_PEER_NOT_ENROLLED', `${domain} does not admit this identity`);
@@ -44,7 +46,8 @@ export function channelFailure(error: unknown, dialled: string): Error {
   if (refusal !== undefined)
     return failed('ERR_PEER_WRONG_IDENTITY', `who answered is not ${dialled}: ${refusal.message}`);
   if (isForgery(error)) return failed('ERR_PEER_WRONG_IDENTITY', `who answered is not ${dialled}: ${said}`);
-  if (isAlert(error)) return failed('ERR_PEER_REFUSED', `${dialled} refused our certificate: ${said}`);
+  if (refusesCertificate(error))
+    return failed('ERR_PEER_REFUSED', `${dialled} refused our certificate: ${said}`);
   if (isTimeout(error)) return failed('ERR_PEER_TIMEOUT', `${dialled} did not answer the handshake`);
   const code = resetCodeOf(error);
   if (code === CLOSE_CODES.notFound) return notFound(dialled);
@@ -74,8 +77,18 @@ function isForgery(error: unknown): boolean {
   return error instanceof TlsError && error.code === 'ERR_TLS_SIGNATURE';
 }
 
-function isAlert(error: unknown): boolean {
+function isAlert(error: unknown): error is TlsError {
   return error instanceof TlsError && error.code === 'ERR_TLS_ALERT';
+}
+
+/** The alerts of RFC 9846 §6.2 that are about the certificate we showed; the others are about anything else. */
+const CERTIFICATE_ALERTS: ReadonlySet<AlertName> = new Set<AlertName>([
+  ...(['bad_certificate', 'unsupported_certificate', 'certificate_revoked', 'certificate_expired'] as const),
+  ...(['certificate_unknown', 'certificate_required', 'unknown_ca', 'access_denied'] as const),
+]);
+
+function refusesCertificate(error: unknown): boolean {
+  return isAlert(error) && error.alert !== undefined && CERTIFICATE_ALERTS.has(error.alert);
 }
 
 function isTimeout(error: unknown): boolean {
