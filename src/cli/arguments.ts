@@ -44,6 +44,12 @@ export function parseList(text: string, what: string): readonly string[] {
   return parts;
 }
 
+/** A whole number from 1 on. */
+export function parseCount(text: string, what: string): number {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw usage(`${what} is "${text}", wanted a whole number from 1 on`);
+  return Number(text);
+}
+
 /** Like `parseList`, each part one of `known`. */
 export function parseNames<T extends string>(text: string, what: string, known: readonly T[]): readonly T[] {
   return parseList(text, what).map((name) => {

@@ -1,5 +1,11 @@
 import { describe, expect, test } from 'vitest';
-import { formatHostPort, parseDuration, parseHostPort, parseList } from '../../src/cli/arguments.ts';
+import {
+  formatHostPort,
+  parseCount,
+  parseDuration,
+  parseHostPort,
+  parseList,
+} from '../../src/cli/arguments.ts';
 
 describe('host and port', () => {
   test('are read from names, IPv4 and bracketed IPv6 addresses', () => {
@@ -28,6 +34,14 @@ describe('host and port', () => {
     'a:1e3',
   ])('are refused in "%s"', (text) => {
     expect(() => parseHostPort(text, 'address')).toThrow(/address is/);
+  });
+});
+
+describe('counts', () => {
+  test('are whole and not zero', () => {
+    expect(parseCount('8192', '--links-per-address')).toBe(8_192);
+    for (const text of ['', '0', '-1', '1.5', '1e3', 'many', '9999999999'])
+      expect(() => parseCount(text, '--links-per-address'), text).toThrow(/--links-per-address is/);
   });
 });
 

@@ -10,7 +10,14 @@ import type { Logger } from '../../base/log.ts';
 import { parseDomain } from '../../identity/index.ts';
 import { RelayError, type RelayServer, startRelay } from '../../relay/index.node.ts';
 import { fromNodeError } from '../../transport/nodeErrors.node.ts';
-import { formatHostPort, type HostPort, parseDuration, parseHostPort, parseList } from '../arguments.ts';
+import {
+  formatHostPort,
+  type HostPort,
+  parseCount,
+  parseDuration,
+  parseHostPort,
+  parseList,
+} from '../arguments.ts';
 import type { Context, Run } from '../context.ts';
 import { CliError, usage } from '../errors.ts';
 import type { ExitCode } from '../exitCodes.ts';
@@ -28,6 +35,7 @@ interface RelayOptions {
   readonly admitKeys?: boolean;
   readonly serveExample?: boolean;
   readonly userLifetime?: string;
+  readonly linksPerAddress?: string;
   readonly record?: string;
   readonly json?: boolean;
 }
@@ -47,6 +55,7 @@ export function addRelay(program: Command, run: Run): void {
     .option('--url <urls>', 'how peers reach it from outside, best first; goes into invites')
     .option('--admit-keys', 'let in key peers, not only the domain’s users')
     .option('--user-lifetime <time>', 'how long users’ certificates last; at most and by default 7d')
+    .option('--links-per-address <count>', 'links from one address; 2048 by default, more behind a proxy')
     .option('--serve-example', 'serve the browser example under /')
     .option('--record <dir>', 'write every byte that passes between peers, to see what a relay sees')
     .option('--json', 'report as JSON, one object a line, on stdout')
@@ -65,6 +74,10 @@ async function serve(options: RelayOptions, context: Context): Promise<ExitCode>
   const urls = options.url === undefined ? undefined : parseUrls(options.url);
   const userLifetime =
     options.userLifetime === undefined ? undefined : parseDuration(options.userLifetime, '--user-lifetime');
+  const linksPerAddress =
+    options.linksPerAddress === undefined
+      ? undefined
+      : parseCount(options.linksPerAddress, '--links-per-address');
   const web = options.serveExample === true ? exampleFolder() : undefined;
   // Whatever is wrong is told before a folder is made: a domain should not be born of a failed start.
   if (domain === undefined && !existsSync(join(options.data, 'domain.json'))) {
@@ -85,6 +98,7 @@ async function serve(options: RelayOptions, context: Context): Promise<ExitCode>
     ...(tcp && { tcp }),
     ...(urls && { urls }),
     ...(userLifetime !== undefined && { userLifetime }),
+    ...(linksPerAddress !== undefined && { linksPerAddress }),
     ...(web !== undefined && { web }),
     ...(recorder && { record: recorder.record }),
   });
