@@ -83,6 +83,23 @@ describe('a control channel', () => {
   });
 });
 
+test('one identity on ever more links has its share of control channels, and others are served', async () => {
+  world = await relayWorld({ limits: { controlsPerIdentity: 3 } });
+  const { identity } = await world.enrol('mallory');
+  const sessions = await Promise.all(Array.from({ length: 6 }, openSession));
+  const controls = await Promise.all(sessions.map((session) => openControl(session, identity)));
+  const endings = controls.map((control) => {
+    control.send(hello());
+    return codeOf(control);
+  });
+  await expect.poll(() => world.relay.stats().controls).toBe(3);
+  await stillServes();
+  for (const session of sessions) session.destroy();
+  const codes = await Promise.all(endings);
+  expect(codes.filter((code) => code === CLOSE_CODES.busy)).toHaveLength(3);
+  await expect.poll(() => world.relay.stats().controls).toBe(0);
+});
+
 describe('a control message that breaks the rules', () => {
   const prefixed = (...body: number[]): Uint8Array =>
     Uint8Array.of(body.length >> 8, body.length & 0xff, ...body);
