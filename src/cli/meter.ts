@@ -1,6 +1,7 @@
 /** Counts what goes over our links to relays: everything, the multiplexer's frames and the control channel included. */
 import type { Connect } from '../peer/types.ts';
-import type { Link, LinkHandler, LinkInfo } from '../transport/link.ts';
+import type { Link, LinkHandler } from '../transport/link.ts';
+import { ThroughLink } from '../transport/throughLink.ts';
 
 export class Meter {
   received = 0;
@@ -12,23 +13,16 @@ export class Meter {
   }
 }
 
-class MeteredLink implements Link {
-  readonly info: LinkInfo;
-  readonly #link: Link;
+class MeteredLink extends ThroughLink {
   readonly #meter: Meter;
 
   constructor(link: Link, meter: Meter) {
-    this.info = link.info;
-    this.#link = link;
+    super(link);
     this.#meter = meter;
   }
 
-  get buffered(): number {
-    return this.#link.buffered;
-  }
-
-  start(handler: LinkHandler): void {
-    this.#link.start({
+  override start(handler: LinkHandler): void {
+    this.below.start({
       data: (chunk) => {
         this.#meter.received += chunk.length;
         handler.data(chunk);
@@ -39,29 +33,9 @@ class MeteredLink implements Link {
     });
   }
 
-  send(bytes: Uint8Array | readonly Uint8Array[]): boolean {
+  override send(bytes: Uint8Array | readonly Uint8Array[]): boolean {
     if (bytes instanceof Uint8Array) this.#meter.sent += bytes.length;
     else for (const part of bytes) this.#meter.sent += part.length;
-    return this.#link.send(bytes);
-  }
-
-  pause(): void {
-    this.#link.pause();
-  }
-
-  resume(): void {
-    this.#link.resume();
-  }
-
-  closeWrite(): void {
-    this.#link.closeWrite();
-  }
-
-  close(): void {
-    this.#link.close();
-  }
-
-  reset(code?: number): void {
-    this.#link.reset(code);
+    return super.send(bytes);
   }
 }

@@ -10,6 +10,7 @@ import type { Q2qError } from '../base/errors.ts';
 import type { ClientContext, ServerContext } from '../tls/index.ts';
 import { LinkError } from '../transport/errors.ts';
 import type { Link, LinkHandler } from '../transport/link.ts';
+import { ThroughLink } from '../transport/throughLink.ts';
 import { type SecureOptions, secure } from './secure.ts';
 import { SecureError } from './secureErrors.ts';
 import type { SecureLink } from './secureLink.ts';
@@ -137,42 +138,17 @@ export class Plaintext {
 }
 
 /** The same link with a new reader. */
-class Detached implements Link {
-  readonly #link: Link;
+class Detached extends ThroughLink {
   readonly #handOver: (handler: LinkHandler) => void;
 
   constructor(link: Link, handOver: (handler: LinkHandler) => void) {
-    this.#link = link;
+    super(link);
     this.#handOver = handOver;
   }
 
-  get info(): Link['info'] {
-    return this.#link.info;
-  }
-  get buffered(): number {
-    return this.#link.buffered;
-  }
-  start(handler: LinkHandler): void {
+  override start(handler: LinkHandler): void {
     this.#handOver(handler);
-    this.#link.resume();
-  }
-  send(bytes: Uint8Array | readonly Uint8Array[]): boolean {
-    return this.#link.send(bytes);
-  }
-  pause(): void {
-    this.#link.pause();
-  }
-  resume(): void {
-    this.#link.resume();
-  }
-  closeWrite(): void {
-    this.#link.closeWrite();
-  }
-  close(): void {
-    this.#link.close();
-  }
-  reset(code?: number): void {
-    this.#link.reset(code);
+    this.below.resume();
   }
 }
 
