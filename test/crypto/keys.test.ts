@@ -1,4 +1,4 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it, type TestContext } from 'vitest';
@@ -11,6 +11,7 @@ import { provider as node } from '../../src/crypto/node.node.ts';
 import type { PrivateKey } from '../../src/crypto/provider.ts';
 import { parseSpki } from '../../src/crypto/spki.ts';
 import { SCHEMES } from '../../src/crypto/suites.ts';
+import { have } from '../support/counterpart.ts';
 import { pairs, providers } from './providers.ts';
 
 const KINDS = ['ed25519', 'p256', 'p384'] as const;
@@ -156,10 +157,7 @@ describe.each(providers)('keys of $name', (provider) => {
   it.for(KINDS)(
     'export %s keys that OpenSSL reads, and read those that OpenSSL makes',
     (kind, context: TestContext) => {
-      if (spawnSync('openssl', ['version']).status !== 0) {
-        console.warn(`skipped "${context.task.name}": there is no openssl on this machine`);
-        context.skip('no openssl');
-      }
+      if (!have('openssl')) context.skip('no openssl');
       const toSpki = (pkcs8: Uint8Array): string =>
         execFileSync('openssl', ['pkey', '-inform', 'DER', '-pubout', '-outform', 'DER'], {
           input: pkcs8,

@@ -22,10 +22,9 @@ import {
   verifyServer,
   writePrivateKey,
 } from '../../src/identity/index.ts';
+import { have } from '../support/counterpart.ts';
 
-const version = spawnSync('openssl', ['version'], { encoding: 'utf8' });
-const found = version.status === 0;
-if (!found) console.warn('skipped "openssl": no openssl on the path');
+const found = have('openssl');
 
 let folder: string;
 beforeAll(() => {

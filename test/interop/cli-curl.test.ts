@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Overlay } from '../cli/support/overlay.ts';
 import { collect, type Ran } from '../cli/support/q2q.ts';
-import { have } from './support/counterpart.ts';
+import { have } from '../support/counterpart.ts';
 
 const BODY = randomBytes(8 << 20);
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');

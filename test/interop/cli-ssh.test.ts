@@ -7,7 +7,7 @@ import { userInfo } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Overlay } from '../cli/support/overlay.ts';
 import { collect, commandLine, type Ran } from '../cli/support/q2q.ts';
-import { have } from './support/counterpart.ts';
+import { have } from '../support/counterpart.ts';
 
 const MEGABYTES = randomBytes(8_000_000);
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');

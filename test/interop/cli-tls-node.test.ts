@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { connect, createServer, type TLSSocket, type Server as TlsServer } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { collect, type Server, Workspace } from '../cli/support/q2q.ts';
-import { have } from './support/counterpart.ts';
+import { have } from '../support/counterpart.ts';
 import { type Kind, makePki, type Pair, type Pki } from './support/pki.ts';
 
 const MEGABYTES = randomBytes(8 << 20);

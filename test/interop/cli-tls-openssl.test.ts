@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Server, Workspace } from '../cli/support/q2q.ts';
-import { have } from './support/counterpart.ts';
+import { have } from '../support/counterpart.ts';
 import { type OpensslServer, sClient, sServer } from './support/openssl.ts';
 import { type Kind, makePki, type Pki } from './support/pki.ts';
 

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { FrameParser } from '../../src/mux/codec.ts';
 import { Overlay } from '../cli/support/overlay.ts';
 import { collect } from '../cli/support/q2q.ts';
-import { have } from './support/counterpart.ts';
+import { have } from '../support/counterpart.ts';
 import { capture } from './support/pcap.ts';
 
 const FROM_ALICE = `from alice, ${randomBytes(24).toString('hex')}`;

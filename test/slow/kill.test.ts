@@ -287,6 +287,10 @@ async function expectWholeOrNothing(name: string, invite: string): Promise<void>
     readdirSync(overlay.path(name)).filter((file) => file.startsWith('enrolling-')),
     again.stderr,
   ).toEqual([]);
+  const other = { env: { Q2Q_HOME: overlay.path(`${name}-2`) }, stdin: invite };
+  const elsewhere = await overlay.workspace.run(['enroll'], other);
+  expect(elsewhere.code, 'a used invite works for nobody else').toBe(EXIT.refused);
+  expect(elsewhere.stderr).toContain('the invite was used');
   enrolled.add(name);
   await talksAgain(name);
 }
