@@ -27,20 +27,58 @@ interface Kit {
   readonly emptyHash: Bytes;
 }
 
+/** Where a pre-shared key comes from: a ticket, out of band, or out of band through the importer (RFC 9258 §5.2). */
+export type PskKind = 'resumption' | 'external' | 'imported';
+
+/** The kind is part of the binder's derivation: a key of one kind never passes for another (RFC 9846 §7.1). */
+const BINDER_LABELS: Readonly<Record<PskKind, string>> = Object.freeze({
+  resumption: 'res binder',
+  external: 'ext binder',
+  imported: 'imp binder',
+});
+
 export class EarlySchedule {
   readonly #kit: Kit;
   readonly #secret: Secret;
 
-  /** Without a pre-shared key the input is a string of zeros. */
-  constructor(provider: CryptoProvider, suite: Suite) {
+  /** Without a pre-shared key the input is a string of zeros. The key stays the caller's. */
+  constructor(provider: CryptoProvider, suite: Suite, psk: Uint8Array = new Uint8Array(suite.hashLength)) {
     this.#kit = { provider, suite, emptyHash: provider.hash(suite.hash).digest() };
-    this.#secret = new Secret(provider.hkdfExtract(suite.hash, EMPTY, new Uint8Array(suite.hashLength)));
+    this.#secret = new Secret(provider.hkdfExtract(suite.hash, EMPTY, psk));
+  }
+
+  /** A PskBinderEntry (§4.3.11.2); `transcript`: up to and including the ClientHello without its binders list. */
+  binder(kind: PskKind, transcript: Uint8Array): Bytes {
+    const key = traffic(this.#kit, this.#secret, BINDER_LABELS[kind], this.#kit.emptyHash);
+    const binder = key.finished(transcript);
+    key.destroy();
+    return binder;
+  }
+
+  /** Compares in constant time (lesson 33). */
+  isBinder(kind: PskKind, transcript: Uint8Array, binder: Uint8Array): boolean {
+    return equalConstantTime(this.binder(kind, transcript), binder);
+  }
+
+  /** `transcript`: the ClientHello. */
+  clientEarlyTraffic(transcript: Uint8Array): TrafficSecret {
+    return traffic(this.#kit, this.#secret, 'c e traffic', transcript);
+  }
+
+  /** `transcript`: the ClientHello. */
+  earlyExporter(transcript: Uint8Array): Exporter {
+    const { provider, suite } = this.#kit;
+    return new Exporter(provider, suite, derive(this.#kit, this.#secret, 'e exp master', transcript));
   }
 
   handshake(sharedSecret: Secret): HandshakeSchedule {
     const extracted = extractNext(this.#kit, this.#secret, sharedSecret.expose());
     sharedSecret.destroy();
     return new HandshakeSchedule(this.#kit, extracted);
+  }
+
+  destroy(): void {
+    this.#secret.destroy();
   }
 }
 
@@ -93,6 +131,34 @@ export class ApplicationSchedule {
   exporter(transcript: Uint8Array): Exporter {
     const { provider, suite } = this.#kit;
     return new Exporter(provider, suite, derive(this.#kit, this.#secret, 'exp master', transcript));
+  }
+
+  /** `transcript`: ClientHello to the client's Finished, so this stage outlives the client's last flight. */
+  resumption(transcript: Uint8Array): ResumptionMaster {
+    return new ResumptionMaster(this.#kit, derive(this.#kit, this.#secret, 'res master', transcript));
+  }
+
+  destroy(): void {
+    this.#secret.destroy();
+  }
+}
+
+/** resumption_secret: the pre-shared key of every ticket of a connection comes out of it (§4.7.1). */
+export class ResumptionMaster {
+  readonly #kit: Kit;
+  readonly #secret: Secret;
+
+  constructor(kit: Kit, secret: Secret) {
+    this.#kit = kit;
+    this.#secret = secret;
+  }
+
+  /** `nonce`: the ticket's; a connection never uses one twice. */
+  ticketPsk(nonce: Uint8Array): Secret {
+    const { provider, suite } = this.#kit;
+    return new Secret(
+      expandLabel(provider, suite.hash, this.#secret.expose(), 'resumption', nonce, suite.hashLength),
+    );
   }
 
   destroy(): void {
