@@ -45,6 +45,7 @@ export class TlsConnection {
   readonly #reader: RecordReader;
   readonly #writer: RecordWriter;
   readonly #out: Output;
+  readonly #observe: Seam['observe'];
   #state: State = POISONED;
   #traffic: Traffic | undefined;
   readonly #events = new Fifo<TlsEvent>();
@@ -64,8 +65,10 @@ export class TlsConnection {
     this.#reader = new RecordReader(role);
     this.#writer = new RecordWriter(config.maxPlaintext, role === 'client');
     this.#out = this.#makeOutput(config, seam);
+    this.#observe = seam.observe;
     this.#guarded(() => {
       this.#state = start(this.#out);
+      this.#observe?.(undefined, undefined, this.#state);
     });
   }
 
@@ -166,7 +169,9 @@ export class TlsConnection {
       throw misuse(`op ${op} is not pending: it was answered before, or never asked`);
     this.#guarded(() => {
       this.#state = POISONED;
-      this.#enter(suspended.settle(answer, this.#out));
+      const next = suspended.settle(answer, this.#out);
+      this.#observe?.(suspended, suspended.op, next);
+      this.#enter(next);
       this.#process();
     });
   }
@@ -235,7 +240,9 @@ export class TlsConnection {
       case 'message': {
         const state = this.#state;
         this.#state = POISONED;
-        this.#enter(advance(state, incoming.message, this.#out));
+        const next = advance(state, incoming.message, this.#out);
+        this.#observe?.(state, incoming.message, next);
+        this.#enter(next);
         return;
       }
       case 'data':

@@ -4,10 +4,15 @@
  */
 import type { Bytes } from '../base/bytes.ts';
 import type { Certificate } from '../identity/index.ts';
+import type { Op } from './events.ts';
 import type { ClientHello } from './messages/clientHello.ts';
 import type { HandshakeName } from './messages/codePoints.ts';
+import type { HandshakeMessage } from './messages/handshake.ts';
+import type { State } from './state.ts';
 
 export interface Seam {
+  /** Told of every step of the state machine and what made it: a message, or the answer to an op. */
+  observe?(from: State | undefined, by: HandshakeMessage | Op | undefined, to: State): void;
   /** Replaces the ClientHello before it is encoded. */
   shapeClientHello?(hello: ClientHello): ClientHello;
   /** Replaces an outgoing handshake message by any number of others. */
