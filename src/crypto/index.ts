@@ -1,7 +1,15 @@
 /** The crypto room: interfaces, suites as data, and the portable provider. `node.node.ts` is the other one. */
 export { CryptoError, type CryptoErrorCode } from './errors.ts';
 export { type NobleOptions, nobleProvider } from './noble.ts';
-export type { Aead, CryptoProvider, Hash, KeyExchange, PrivateKey, Signer } from './provider.ts';
+export type {
+  Aead,
+  CryptoProvider,
+  Encapsulation,
+  Hash,
+  KeyExchange,
+  PrivateKey,
+  Signer,
+} from './provider.ts';
 export { type PublicKey, parseSpki } from './spki.ts';
 export {
   type AeadName,

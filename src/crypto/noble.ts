@@ -7,6 +7,7 @@ import type { Bytes } from '../base/bytes.ts';
 import { CryptoError } from './errors.ts';
 import { HASHES } from './hashes.ts';
 import { checkExpand } from './hkdf.ts';
+import { answerWith } from './keyAgreement.ts';
 import { nobleAead } from './nobleAead.ts';
 import { type CurveArithmetic, curveKey, importCurveKey } from './privateKey.ts';
 import type { CryptoProvider, Hash, KeyExchange, PrivateKey } from './provider.ts';
@@ -41,6 +42,8 @@ export function nobleProvider(options: NobleOptions = {}): CryptoProvider {
     },
     aead: nobleAead,
     keyExchange: (group, privateKey) => new NobleKeyExchange(group, privateKey, random),
+    encapsulate: (group, peerShare, privateKey) =>
+      answerWith(new NobleKeyExchange(group, privateKey, random), peerShare),
     verify,
     generateKey(kind) {
       const { secret, publicKey } = freshKey(kind, random);

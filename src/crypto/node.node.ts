@@ -2,6 +2,7 @@
 import { createHash, createHmac, type Hash as NodeHash, randomFillSync } from 'node:crypto';
 import { type Bytes, EMPTY } from '../base/bytes.ts';
 import { checkExpand } from './hkdf.ts';
+import { answerWith } from './keyAgreement.ts';
 import { nodeAead } from './nodeAead.node.ts';
 import {
   importRsaKey,
@@ -25,6 +26,7 @@ export function nodeProvider(): CryptoProvider {
     hkdfExpand,
     aead: nodeAead,
     keyExchange: nodeKeyExchange,
+    encapsulate: (group, peerShare, privateKey) => answerWith(nodeKeyExchange(group, privateKey), peerShare),
     verify: nodeVerify,
     generateKey: nodeGenerateKey,
     importKey(pkcs8): PrivateKey {

@@ -22,8 +22,14 @@ export interface CryptoProvider {
   /** Throws RangeError when the key has the wrong length. */
   aead(name: AeadName, key: Uint8Array): Aead;
 
-  /** A fresh ephemeral key pair. `privateKey` fixes it (tests that replay published traces). */
+  /** The offering side: a fresh ephemeral key pair. `privateKey` fixes it (tests that replay published traces). */
   keyExchange(group: GroupName, privateKey?: Uint8Array): KeyExchange;
+
+  /**
+   * The answering side: our share and the secret for a share that was offered, or undefined when that share is invalid
+   * as `KeyExchange.agree` has it. A KEM has no other way to answer; ECDH answers with a fresh pair.
+   */
+  encapsulate(group: GroupName, peerShare: Uint8Array, privateKey?: Uint8Array): Encapsulation | undefined;
 
   /**
    * Checks a signature made by the holder of `spki` (DER SubjectPublicKeyInfo). False for a wrong signature, a key of
@@ -85,7 +91,18 @@ export interface KeyExchange {
    * all-zero result (RFC 9846 §7.4.2).
    */
   agree(peerShare: Uint8Array): Bytes | undefined;
+  /**
+   * The classical half of a hybrid as a group of its own, on the same key: offering both shares costs one key pair
+   * (draft-ietf-tls-hybrid-design §3.2). Destroyed with the hybrid.
+   */
+  readonly companion?: KeyExchange;
   destroy(): void;
+}
+
+export interface Encapsulation {
+  /** Our key share as it goes on the wire. */
+  readonly share: Bytes;
+  readonly secret: Bytes;
 }
 
 /** Signs, perhaps later: the shape of every key that stands behind a certificate. */

@@ -14,7 +14,6 @@
 import type { Bytes } from '../base/bytes.ts';
 import { equalBytes } from '../base/bytes.ts';
 import { Secret } from '../base/secret.ts';
-import type { KeyExchange } from '../crypto/provider.ts';
 import type { PresentedChain } from './authentication.ts';
 import { judge, readChain, sign } from './authentication.ts';
 import { illegalParameter, TlsError } from './errors.ts';
@@ -193,8 +192,9 @@ function sendFlight(
   const { hello } = offer;
   const { suite, group, alpn, credential } = picked;
   const aligned = RecordAligned.check(message);
-  const keyExchange = provider.keyExchange(group.name);
-  const sharedSecret = agree(keyExchange, share);
+  const answer = provider.encapsulate(group.name, share);
+  if (answer === undefined) throw illegalParameter(`client's ${group.name} share is invalid`);
+  const sharedSecret = new Secret(answer.secret);
   transcript.add(message.bytes);
 
   const serverHello = encodeServerHello({
@@ -202,7 +202,7 @@ function sendFlight(
     sessionIdEcho: hello.sessionId,
     cipherSuite: suite.id,
     extensions: new ExtensionBlock([
-      ext.keyShareAnswer({ group: group.id, share: keyExchange.share }),
+      ext.keyShareAnswer({ group: group.id, share: answer.share }),
       ext.supportedVersionChosen,
     ]),
   });
@@ -246,13 +246,6 @@ function sendFlight(
     if (config.clientCertificate !== 'none') return new ExpectCertificate(shared);
     return new ExpectFinished(shared, Anonymous.allowedBy('none'));
   });
-}
-
-function agree(keyExchange: KeyExchange, share: Uint8Array): Secret {
-  const secret = keyExchange.agree(share);
-  keyExchange.destroy();
-  if (secret === undefined) throw illegalParameter(`client's ${keyExchange.group} share is invalid`);
-  return new Secret(secret);
 }
 
 interface Flight {

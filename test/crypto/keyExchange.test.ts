@@ -12,6 +12,12 @@ describe.each(pairs)('key agreement from $pair', ({ one, other }) => {
     expect(secret.length).toBe(group === 'secp384r1' ? 48 : 32);
     expect(hex(bob.agree(alice.share)!)).toBe(hex(secret));
   });
+
+  it.each(GROUPS)('answers a %s share with one of its own and the same secret', (group) => {
+    const offered = one.keyExchange(group);
+    const answer = other.encapsulate(group, offered.share)!;
+    expect(hex(offered.agree(answer.share)!)).toBe(hex(answer.secret));
+  });
 });
 
 describe.each(providers)('key agreement of $name', (provider) => {
@@ -36,7 +42,8 @@ describe.each(providers)('key agreement of $name', (provider) => {
       own.share.subarray(1),
       new Uint8Array([...own.share, 0]),
     ])
-      expect(own.agree(share)).toBeUndefined();
+      for (const answer of [own.agree(share), provider.encapsulate(group, share)])
+        expect(answer).toBeUndefined();
   });
 
   it('answers undefined to X25519 shares of low order, whose secret would be zero', () => {
@@ -78,6 +85,16 @@ describe.each(providers)('key agreement of $name', (provider) => {
     if (group === 'x25519') return;
     expect(() => provider.keyExchange(group, new Uint8Array(size))).toThrow(RangeError);
     expect(() => provider.keyExchange(group, new Uint8Array(size).fill(0xff))).toThrow(RangeError);
+  });
+
+  it.each(GROUPS)('answers with a given %s key where one is given, and a fresh one elsewhere', (group) => {
+    const { share } = provider.keyExchange(group);
+    const privateKey = new Uint8Array(group === 'secp384r1' ? 48 : 32).fill(3);
+    const answer = provider.encapsulate(group, share, privateKey)!;
+    expect(hex(answer.share)).toBe(hex(provider.keyExchange(group, privateKey).share));
+    expect(hex(provider.encapsulate(group, share)!.share)).not.toBe(
+      hex(provider.encapsulate(group, share)!.share),
+    );
   });
 
   it('survives garbage collection at any moment of thousands of X25519 exchanges', () => {

@@ -18,12 +18,15 @@ export function scripted(provider: CryptoProvider, script: Script): CryptoProvid
         throw new Error(`script has ${bytes.length} random bytes, wanted ${length}`);
       return bytes;
     },
-    keyExchange: (group) => {
-      const privateKey = privateKeys.shift();
-      if (privateKey === undefined) throw new Error('script has no private key left');
-      return provider.keyExchange(group, fromHex(privateKey));
-    },
+    keyExchange: (group) => provider.keyExchange(group, nextKey()),
+    encapsulate: (group, peerShare) => provider.encapsulate(group, peerShare, nextKey()),
   });
+
+  function nextKey(): Uint8Array {
+    const privateKey = privateKeys.shift();
+    if (privateKey === undefined) throw new Error('script has no private key left');
+    return fromHex(privateKey);
+  }
 }
 
 /** `provider` with some of its methods replaced. */
@@ -38,6 +41,7 @@ export function override(provider: CryptoProvider, change: Partial<CryptoProvide
     hkdfExpand: (name, key, info, length) => provider.hkdfExpand(name, key, info, length),
     aead: (name, key) => provider.aead(name, key),
     keyExchange: (group, privateKey) => provider.keyExchange(group, privateKey),
+    encapsulate: (group, peerShare, privateKey) => provider.encapsulate(group, peerShare, privateKey),
     verify: (scheme, spki, message, signature) => provider.verify(scheme, spki, message, signature),
     generateKey: (kind) => provider.generateKey(kind),
     importKey: (pkcs8) => provider.importKey(pkcs8),

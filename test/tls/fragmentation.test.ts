@@ -5,6 +5,7 @@ import { concat, hex, utf8 } from '../../src/base/bytes.ts';
 import { isQ2qError } from '../../src/base/errors.ts';
 import { provider as node } from '../../src/crypto/node.node.ts';
 import type { CryptoProvider } from '../../src/crypto/provider.ts';
+import type { GroupName } from '../../src/crypto/suites.ts';
 import { ClientContext, ServerContext } from '../../src/tls/index.ts';
 import { DOMAIN, Pki } from '../support/pki.ts';
 import { override } from '../support/scriptedProvider.ts';
@@ -15,13 +16,15 @@ function repeatable(): CryptoProvider {
   let count = 0;
   const bytes = (length: number): Uint8Array<ArrayBuffer> =>
     new Uint8Array(length).map((_, i) => (++count * 31 + i * 7) & 255);
+  const keyFor = (group: GroupName): Uint8Array => {
+    const key = bytes(group === 'secp384r1' ? 48 : 32);
+    key[0] = 1;
+    return key;
+  };
   return override(node, {
     random: bytes,
-    keyExchange: (group) => {
-      const key = bytes(group === 'secp384r1' ? 48 : 32);
-      key[0] = 1;
-      return node.keyExchange(group, key);
-    },
+    keyExchange: (group) => node.keyExchange(group, keyFor(group)),
+    encapsulate: (group, peerShare) => node.encapsulate(group, peerShare, keyFor(group)),
   });
 }
 

@@ -824,7 +824,7 @@ describe('identity', () => {
 describe('a provider that fails', () => {
   it('ends the connection with internal_error and keeps the cause', () => {
     const broken = override(node, {
-      keyExchange: () => {
+      encapsulate: () => {
         throw new Error('no entropy');
       },
     });
