@@ -40,7 +40,7 @@ export class Conversation {
     const facts = {
       name: `${name}, vouched for by ${domain}`,
       'peer-key-id': groupPeerId(keyId),
-      'peer-fingerprint': fingerprint(peer!.leaf.spki),
+      'peer-fingerprint': fingerprint(peer!.spki),
       'own-fingerprint': fingerprint(identity.signer.spki),
       suite,
       group,

@@ -50,6 +50,8 @@ export type { PemBlock } from './pem.ts';
 export { formatPem, parsePem, parsePemAs } from './pem.ts';
 export type { Assurance, PeerIdentity } from './proofs.ts';
 export { VerifiedPeer } from './proofs.ts';
+export type { PinnedKeys } from './rawKey.ts';
+export { verifyRawKey } from './rawKey.ts';
 export type { IdentityStore } from './store.ts';
 export { MemoryIdentityStore } from './store.ts';
 export type { DomainAnchors } from './trust.ts';

@@ -2,6 +2,7 @@
  * Proof values. A `VerifiedPeer` exists only because a chain was verified: its constructor is closed, and the
  * function that opens it is imported by the verifier alone and not exported by the package.
  */
+import type { Bytes } from '../base/bytes.ts';
 import type { Certificate } from './certificate.ts';
 import type { DomainAnchors } from './trust.ts';
 
@@ -22,22 +23,27 @@ export interface PeerIdentity {
   /** 56 characters; always there, and the only name of a key peer. */
   readonly keyId: string;
   readonly assurance: Assurance;
-  /** When this proof ends: the earliest notAfter on the path. */
+  /** When this proof ends: the earliest notAfter on the path; `NEVER` for a raw key. */
   readonly expiresAt: number;
 }
 
+/** The last millisecond that a Date holds, so that it prints. */
+export const NEVER = 8.64e15;
+
+/** What was shown: a path of certificates, or nothing but a key. */
+type Shown = { readonly chain: readonly Certificate[] } | { readonly rawKey: Bytes };
+
 /** Filled in below by the class itself, which alone may call its constructor. */
-let make: (
-  identity: PeerIdentity,
-  chain: readonly Certificate[],
-  anchors: DomainAnchors | undefined,
-) => VerifiedPeer;
+let make: (identity: PeerIdentity, shown: Shown, anchors: DomainAnchors | undefined) => VerifiedPeer;
 const MAKER = Symbol('q2q.verifier');
 
 export class VerifiedPeer {
   readonly identity: PeerIdentity;
-  readonly leaf: Certificate;
-  /** The path that was verified, leaf first, its anchor last. A key peer's is its leaf. */
+  /** DER SubjectPublicKeyInfo of the key that was verified: the leaf's, or the raw key itself. */
+  readonly spki: Bytes;
+  /** Absent for a raw key (RFC 7250), which nobody has signed. */
+  readonly leaf: Certificate | undefined;
+  /** The path that was verified, leaf first, its anchor last. A key peer's is its leaf, a raw key's is empty. */
   readonly chain: readonly Certificate[];
   /** The domain's root, when an invite's pin authenticated it: what enrolment stores. */
   readonly anchors: DomainAnchors | undefined;
@@ -47,19 +53,21 @@ export class VerifiedPeer {
   private constructor(
     maker: symbol,
     identity: PeerIdentity,
-    chain: readonly Certificate[],
+    shown: Shown,
     anchors: DomainAnchors | undefined,
   ) {
     if (maker !== MAKER) throw new TypeError('a VerifiedPeer is made by verifying a chain');
     this.identity = Object.freeze(identity);
-    this.leaf = chain[0]!;
+    const chain = 'chain' in shown ? shown.chain : [];
+    this.spki = 'chain' in shown ? chain[0]!.spki : shown.rawKey;
+    this.leaf = chain[0];
     this.chain = Object.freeze([...chain]);
     this.anchors = anchors;
     Object.freeze(this);
   }
 
   static {
-    make = (identity, chain, anchors) => new VerifiedPeer(MAKER, identity, chain, anchors);
+    make = (identity, shown, anchors) => new VerifiedPeer(MAKER, identity, shown, anchors);
   }
 
   /** True only for values made here: `instanceof` can be fooled by a prototype. */
@@ -74,5 +82,10 @@ export function provePeer(
   chain: readonly Certificate[],
   anchors?: DomainAnchors,
 ): VerifiedPeer {
-  return make(identity, chain, anchors);
+  return make(identity, { chain }, anchors);
+}
+
+/** The same for a key without a certificate. Only `rawKey.ts` may import this. */
+export function proveRawKey(identity: PeerIdentity, spki: Bytes): VerifiedPeer {
+  return make(identity, { rawKey: spki }, undefined);
 }

@@ -162,7 +162,7 @@ function checked(
     provider,
   );
   if (proof instanceof Refusal) throw proof;
-  if (!equalBytes(proof.leaf.spki, key.spki))
+  if (!equalBytes(proof.spki, key.spki))
     throw new PeerError('ERR_PEER_PROTOCOL', `${domain} sent a certificate for another key`);
   return identityFromChain(chain.slice(0, -1), key);
 }

@@ -86,7 +86,8 @@ export class Renewal {
       provider,
     );
     if (proof instanceof Refusal) throw proof;
-    if (!equalBytes(proof.leaf.spki, identity.signer.spki) || proof.leaf.notAfter < identity.notAfter)
+    const { leaf, spki } = proof;
+    if (leaf === undefined || !equalBytes(spki, identity.signer.spki) || leaf.notAfter < identity.notAfter)
       throw new PeerError('ERR_PEER_PROTOCOL', 'the domain sent a certificate that is not the next of ours');
     return identityFromChain(chain, identity.signer);
   }

@@ -332,8 +332,8 @@ export class Relay {
   async #renew(client: number, id: number): Promise<void> {
     const control = this.#controls.get(client);
     if (control === undefined) return;
-    const { identity, leaf } = control.peer;
-    const answer = await this.#domain.renew(identity, leaf.spki).catch((error: unknown) => {
+    const { identity, spki } = control.peer;
+    const answer = await this.#domain.renew(identity, spki).catch((error: unknown) => {
       this.#logger.log('error', 'renewal failed', { error });
       return 'busy' as const;
     });

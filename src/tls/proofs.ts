@@ -81,7 +81,7 @@ export class IdentityVerified {
       throw new TlsError('ERR_TLS_OP', `verifier failed: ${answer.message}`, { cause: answer });
     if (!VerifiedPeer.isProof(answer))
       throw new TlsError('ERR_TLS_OP', 'verifier answered with neither a VerifiedPeer nor a Refusal');
-    if (!equalBytes(answer.leaf.der, signature.leaf.der))
+    if (answer.leaf === undefined || !equalBytes(answer.leaf.der, signature.leaf.der))
       throw new TlsError('ERR_TLS_OP', 'verifier answered about another certificate than the one presented');
     return new IdentityVerified(answer);
   }

@@ -204,7 +204,7 @@ function mirrored({ channel }: Talk, node: NodePeer, relay: PageRelay): Facts {
   return {
     peerKeyId: node.keyId,
     peerFingerprint: node.fingerprint,
-    ownFingerprint: fingerprint(peer!.leaf.spki),
+    ownFingerprint: fingerprint(peer!.spki),
     suite,
     group,
     role: role === 'client' ? 'server' : 'client',

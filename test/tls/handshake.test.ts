@@ -57,7 +57,7 @@ describe('a mutual handshake', () => {
     expect(client.connection.negotiated).toMatchObject({ role: 'client', ...common });
     expect(server.connection.negotiated).toMatchObject({ role: 'server', ...common });
     expect(client.connection.negotiated?.peer?.identity.domain ?? DOMAIN).toBe(DOMAIN);
-    expect(server.connection.negotiated?.peer?.leaf.names.email).toEqual([`alice@${DOMAIN}`]);
+    expect(server.connection.negotiated?.peer?.leaf?.names.email).toEqual([`alice@${DOMAIN}`]);
     expect(Object.isFrozen(client.connection.negotiated)).toBe(true);
   });
 

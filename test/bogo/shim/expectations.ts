@@ -22,7 +22,7 @@ export function checkExpectations(
   same('retry', got.helloRetried, expect.helloRetried);
   for (const id of expect.suites) same('suite', got.suite, suiteById(id)?.name);
   if (expect.peerCertFile !== undefined) {
-    const leaf = got.peer?.leaf.der;
+    const leaf = got.peer?.leaf?.der;
     const wanted = readChain(expect.peerCertFile)[0]!;
     if (leaf === undefined || !equalBytes(leaf, wanted))
       throw new Unexpected('peer shows another certificate');
