@@ -67,6 +67,14 @@ class Nonce {
 
 const TYPE_BYTES: readonly Bytes[] = [20, 21, 22, 23].map((type) => Uint8Array.of(type));
 
+/** What stands behind the content: its type and zeros (§5.2). */
+function trailer(type: number, padding: number): Bytes {
+  if (padding === 0) return TYPE_BYTES[type - ContentType.changeCipherSpec]!;
+  const bytes = new Uint8Array(1 + padding);
+  bytes[0] = type;
+  return bytes;
+}
+
 /** One direction of writing under one key. */
 export class Sealer {
   readonly #aead: Aead;
@@ -83,17 +91,17 @@ export class Sealer {
     return this.#aead.recordLimit - this.#nonce.count;
   }
 
-  /** One whole record with the concatenation of `parts`, `length` bytes, as its content. */
-  seal(type: number, parts: readonly Uint8Array[], length: number): Bytes {
+  /** One whole record with the concatenation of `parts`, `length` bytes, as its content, and `padding` zeros. */
+  seal(type: number, parts: readonly Uint8Array[], length: number, padding = 0): Bytes {
     if (this.left <= 0) throw new TlsError('ERR_TLS_KEY_LIMIT', 'the traffic key is used up');
-    const payload = length + 1 + this.#aead.tagLength;
+    const payload = length + 1 + padding + this.#aead.tagLength;
     const out = new Uint8Array(HEADER_OFFSET + HEADER_LENGTH + payload);
     writeHeader(this.#header, 0, ContentType.applicationData, TLS12, payload);
     out.set(this.#header, HEADER_OFFSET);
     this.#aead.seal(
       this.#nonce.advance(),
       this.#header,
-      [...parts, TYPE_BYTES[type - ContentType.changeCipherSpec]!],
+      [...parts, trailer(type, padding)],
       out,
       HEADER_OFFSET + HEADER_LENGTH,
     );
@@ -113,6 +121,8 @@ export class Opener {
   readonly #header: Bytes = new Uint8Array(HEADER_LENGTH);
   /** Content type of the record opened last. */
   type = 0;
+  /** Largest content, type byte and padding together of one record. */
+  limit: number = MAX_RECORD_PLAINTEXT + 1;
 
   constructor(keys: TrafficKeys) {
     this.#aead = keys.aead;
@@ -153,10 +163,10 @@ export class Opener {
   }
 
   #content(record: Uint8Array, end: number): Uint8Array {
-    if (end - HEADER_LENGTH > MAX_RECORD_PLAINTEXT + 1)
+    if (end - HEADER_LENGTH > this.limit)
       throw new TlsError(
         'ERR_TLS_RECORD_OVERFLOW',
-        `inner plaintext of ${end - HEADER_LENGTH} bytes, wanted at most ${MAX_RECORD_PLAINTEXT + 1}`,
+        `inner plaintext of ${end - HEADER_LENGTH} bytes, wanted at most ${this.limit}`,
       );
     return this.#unpad(record, end);
   }

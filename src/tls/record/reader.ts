@@ -35,6 +35,7 @@ export class RecordReader {
   readonly #deframer = recordAssembler();
   readonly #joiner = new HandshakeJoiner();
   #opener: Opener | undefined;
+  #innerLimit: number = MAX_RECORD_PLAINTEXT + 1;
   #epoch = 0;
   #changeCipherSpecs = 0;
   #emptyRecords = 0;
@@ -60,7 +61,14 @@ export class RecordReader {
     if (!RecordAligned.isProof(aligned)) throw new TypeError('the proof of alignment is missing');
     this.#opener?.destroy();
     this.#opener = new Opener(keys);
+    this.#opener.limit = this.#innerLimit;
     this.#epoch++;
+  }
+
+  /** Our own record_size_limit, once the peer has it: for protected records, type byte and padding too (RFC 8449 §4). */
+  limitPlaintext(limit: number): void {
+    this.#innerLimit = Math.min(limit, MAX_RECORD_PLAINTEXT + 1);
+    if (this.#opener !== undefined) this.#opener.limit = this.#innerLimit;
   }
 
   next(): Incoming | undefined {

@@ -6,6 +6,7 @@ import type { Bytes } from '../../base/bytes.ts';
 import type { AlertName } from '../alert.ts';
 import { alertNumber } from '../alert.ts';
 import { misuse } from '../errors.ts';
+import { MAX_RECORD_PLAINTEXT } from '../limits.ts';
 import type { TrafficKeys } from '../schedule/schedule.ts';
 import { Fragmenter } from './fragmenter.ts';
 import { ContentType, HEADER_LENGTH, TLS10, TLS12, writeHeader } from './header.ts';
@@ -15,8 +16,11 @@ import { RECORD_OVERHEAD, Sealer } from './protector.ts';
 const KEY_RESERVE = 2;
 
 export class RecordWriter {
-  /** Largest plaintext of one record. */
-  maxPlaintext: number;
+  /** Protected records are filled with zeros up to a multiple of this, as far as `maxPlaintext` lets them (§5.4). */
+  padTo = 1;
+  #configured: number;
+  /** Largest content, type byte and padding together of one protected record that the peer takes (RFC 8449 §4). */
+  #innerLimit: number = MAX_RECORD_PLAINTEXT + 1;
   #sealer: Sealer | undefined;
   #flight: Uint8Array[] = [];
   #flightLength = 0;
@@ -26,16 +30,34 @@ export class RecordWriter {
   #changeCipherSpecDue = false;
 
   constructor(maxPlaintext: number, isClient: boolean) {
-    this.maxPlaintext = maxPlaintext;
+    this.#configured = maxPlaintext;
     this.#version = isClient ? TLS10 : TLS12;
+  }
+
+  /** Largest content of one protected record. */
+  get maxPlaintext(): number {
+    return Math.min(this.#configured, this.#innerLimit - 1);
+  }
+
+  set maxPlaintext(max: number) {
+    this.#configured = max;
+  }
+
+  /** The peer's record_size_limit: from here on for every protected record, and for no other (RFC 8449 §4). */
+  limitPlaintext(limit: number): void {
+    this.#innerLimit = Math.min(limit, MAX_RECORD_PLAINTEXT + 1);
   }
 
   /** Bytes that `take` would return. */
   get size(): number {
     if (this.#flightLength === 0) return this.#size;
-    const records = Math.ceil(this.#flightLength / this.maxPlaintext);
+    const max = this.#flightMax;
+    const records = Math.ceil(this.#flightLength / max);
     const overhead = this.#sealer === undefined ? HEADER_LENGTH : RECORD_OVERHEAD;
-    return this.#size + this.#flightLength + records * overhead + (this.#changeCipherSpecDue ? 6 : 0);
+    const padding = this.#sealer === undefined ? 0 : this.#padding(this.#flightLength - (records - 1) * max);
+    return (
+      this.#size + this.#flightLength + records * overhead + padding + (this.#changeCipherSpecDue ? 6 : 0)
+    );
   }
 
   /** True when the key may only protect the records that replace it. */
@@ -64,6 +86,12 @@ export class RecordWriter {
     this.#flush();
     this.#sealer?.destroy();
     this.#sealer = new Sealer(keys);
+  }
+
+  /** Back to records in the clear: a ClientHello that answers a retry, behind early data that was refused (§4.3.10). */
+  dropKeys(): void {
+    this.#flush();
+    this.destroy();
   }
 
   alert(name: AlertName, level: 1 | 2): void {
@@ -108,7 +136,7 @@ export class RecordWriter {
     this.#flightLength = 0;
     while (flight.left > 0) {
       const before = flight.left;
-      const parts = flight.take(this.maxPlaintext);
+      const parts = flight.take(this.#flightMax);
       this.#record(ContentType.handshake, parts, before - flight.left);
     }
   }
@@ -122,7 +150,18 @@ export class RecordWriter {
       this.#changeCipherSpecDue = false;
       this.#push(Uint8Array.of(ContentType.changeCipherSpec, 3, 3, 0, 1, 1));
     }
-    this.#push(this.#sealer.seal(type, parts, length));
+    this.#push(this.#sealer.seal(type, parts, length, this.#padding(length)));
+  }
+
+  get #flightMax(): number {
+    return this.#sealer === undefined ? this.#configured : this.maxPlaintext;
+  }
+
+  /** Zeros behind the type byte: a full record needs none, since all full records look alike. */
+  #padding(length: number): number {
+    if (this.padTo === 1) return 0;
+    const padded = Math.ceil((length + 1) / this.padTo) * this.padTo;
+    return Math.max(0, Math.min(padded, this.maxPlaintext + 1) - (length + 1));
   }
 
   #plainRecord(type: number, parts: readonly Uint8Array[], length: number): Bytes {
