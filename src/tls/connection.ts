@@ -54,6 +54,7 @@ export class TlsConnection {
   #isBusy = false;
   #inputEnded = false;
   #readClosed = false;
+  #rest: Uint8Array[] | undefined;
   #writeClosed = false;
   #updateDue = false;
   #owned: Destroyable[] = [];
@@ -113,6 +114,16 @@ export class TlsConnection {
       this.#reader.push(chunk);
       this.#process();
     });
+  }
+
+  /**
+   * What was fed behind the peer's close_notify, as it came: not TLS's, so nothing here looked at it. Empty when taken
+   * before; undefined while the peer has not closed. Chunks that come later are not to be fed: they are the driver's.
+   */
+  takeRest(): Uint8Array[] | undefined {
+    const rest = this.#rest;
+    if (rest !== undefined) this.#rest = [];
+    return rest;
   }
 
   /** The carrier ended. Without close_notify before it that is `ERR_TLS_TRUNCATED`, never an end (lesson 17). */
@@ -261,7 +272,7 @@ export class TlsConnection {
             alertFrom: 'peer',
           });
         this.#readClosed = true;
-        this.#reader.close();
+        this.#rest = this.#reader.close();
         this.#events.push({ type: 'end' });
         this.#destroyWhenClosed();
     }

@@ -68,6 +68,15 @@ export class Assembler {
     return this.#gather();
   }
 
+  /** Takes what was pushed behind the last unit, as it came; only between units is there nothing else. */
+  takeRest(): Uint8Array[] {
+    const rest = this.#at < this.#chunk.length ? [this.#chunk.subarray(this.#at)] : [];
+    for (let chunk = this.#waiting.shift(); chunk !== undefined; chunk = this.#waiting.shift())
+      rest.push(chunk);
+    this.clear();
+    return rest;
+  }
+
   clear(): void {
     this.#waiting.clear();
     this.#chunk = this.#partial = EMPTY;

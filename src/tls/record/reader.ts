@@ -89,10 +89,10 @@ export class RecordReader {
     this.#skippable = MAX_SKIPPED_EARLY_DATA;
   }
 
-  /** Drops what waits: nothing more will be read. */
-  close(): void {
-    this.#deframer.clear();
+  /** Nothing more will be read. Gives back, unparsed, what stands behind the last record. */
+  close(): Uint8Array[] {
     this.#joiner.clear();
+    return this.#deframer.takeRest();
   }
 
   destroy(): void {
