@@ -1,0 +1,79 @@
+/** What a client needs to go on with a session: the ticket, its secret, and what the session was about. */
+import type { Bytes } from '../../base/bytes.ts';
+import type { Secret } from '../../base/secret.ts';
+import type { SchemeName, SuiteName } from '../../crypto/suites.ts';
+
+export interface SessionTicketInit {
+  readonly suite: SuiteName;
+  /** The pre-shared key of this ticket, not of its connection (RFC 9846 §4.7.1). */
+  readonly psk: Secret;
+  /** As the server gave it. */
+  readonly ticket: Bytes;
+  /** ticket_age_add: hides the age from who looks on. */
+  readonly ageAdd: number;
+  /** Seconds. */
+  readonly lifetime: number;
+  /** Bytes of early data that the server allows; 0 for none. */
+  readonly maxEarlyData: number;
+  readonly alpn?: string | undefined;
+  readonly serverName?: string | undefined;
+  /** What the server showed, leaf first: the verifier is asked about it again. */
+  readonly chain: readonly Bytes[];
+  /** DER SubjectPublicKeyInfo, where the server showed a raw key instead. */
+  readonly rawKey?: Bytes | undefined;
+  /** The scheme of the server's signature. */
+  readonly peerScheme?: SchemeName | undefined;
+}
+
+/** Frozen, and nothing of it can be printed. */
+export class SessionTicket {
+  readonly suite: SuiteName;
+  readonly psk: Secret;
+  readonly ticket: Bytes;
+  readonly ageAdd: number;
+  readonly lifetime: number;
+  readonly maxEarlyData: number;
+  readonly alpn: string | undefined;
+  readonly serverName: string | undefined;
+  readonly chain: readonly Bytes[];
+  readonly rawKey: Bytes | undefined;
+  readonly peerScheme: SchemeName | undefined;
+
+  /** Takes the secret over. */
+  constructor(init: SessionTicketInit) {
+    this.suite = init.suite;
+    this.psk = init.psk;
+    this.ticket = init.ticket;
+    this.ageAdd = init.ageAdd;
+    this.lifetime = init.lifetime;
+    this.maxEarlyData = init.maxEarlyData;
+    this.alpn = init.alpn;
+    this.serverName = init.serverName;
+    this.chain = Object.freeze([...init.chain]);
+    this.rawKey = init.rawKey;
+    this.peerScheme = init.peerScheme;
+    Object.freeze(this);
+  }
+
+  /** Bytes it holds on to: what a store counts. */
+  get size(): number {
+    const certificates = this.chain.reduce((sum, { length }) => sum + length, 0);
+    return this.psk.length + this.ticket.length + certificates + (this.rawKey?.length ?? 0);
+  }
+
+  destroy(): void {
+    this.psk.destroy();
+  }
+
+  toString(): string {
+    return '[session ticket]';
+  }
+
+  toJSON(): string {
+    return '[session ticket]';
+  }
+}
+
+Object.defineProperty(SessionTicket.prototype, Symbol.for('nodejs.util.inspect.custom'), {
+  value: () => '[session ticket]',
+});
