@@ -36,6 +36,41 @@ export const MAX_WARNING_ALERTS: number = 4;
 /** NewSessionTickets between two records with data: each is parsed and dropped. */
 export const MAX_TICKETS: number = 32;
 
+/** Tickets a server gives and a client asks for unless told: connections to one server are often made in pairs. */
+export const DEFAULT_TICKET_COUNT: number = 2;
+
+/** Pre-shared keys of one ClientHello that a server looks at; each costs a look-up or a decryption. */
+export const MAX_PSKS_TRIED: number = 4;
+
+/** Most early data (§4.3.10) a side may be told to send or accept: it waits in memory until the server is known. */
+export const MAX_EARLY_DATA: number = 64 * 1024;
+
+/** Seconds that a ticket may be good for at most (RFC 9846 §4.7.1): a week, whatever the server says. */
+export const MAX_TICKET_LIFETIME: number = 604_800;
+
+/** Seconds unless told. A stolen ticket key or session cache opens sessions no older than this. */
+export const DEFAULT_TICKET_LIFETIME: number = 12 * 3600;
+
+/** Bytes of session state that become a ticket: a ClientHello that shows it must stay far below 64 KiB. */
+export const MAX_TICKET_STATE: number = 16 * 1024;
+
+/** Sessions that a server's `SessionCache` holds unless told, and their bytes: 8 MiB with what the map itself takes. */
+export const SESSION_CACHE_ENTRIES: number = 4096;
+export const SESSION_CACHE_BYTES: number = 8 * 1024 * 1024;
+
+/** Tickets that a client's `TicketCache` holds unless told: of one server, in all, and their bytes, chains included. */
+export const TICKETS_PER_SERVER: number = 4;
+export const TICKET_CACHE_ENTRIES: number = 256;
+export const TICKET_CACHE_BYTES: number = 2 * 1024 * 1024;
+
+/** An external key: 128 bits at least (RFC 9257 §6); more than a hash block adds nothing. */
+export const MIN_PSK_KEY: number = 16;
+export const MAX_PSK_KEY: number = 1024;
+
+/** Bytes of an external key's name and context: every ClientHello carries them, once per hash. */
+export const MAX_PSK_IDENTITY: number = 1024;
+export const MAX_PSK_CONTEXT: number = 1024;
+
 /** Early data of a client that hopes to resume is skipped, unread, this far (§4.3.10; BoringSSL's number). */
 export const MAX_SKIPPED_EARLY_DATA: number = 16 * 1024;
 
