@@ -1,0 +1,133 @@
+/** How an interop test meets a TLS stack nobody here wrote: what it is asked for, and what carries the records. */
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { GroupName } from '../../../src/crypto/suites.ts';
+import type { AlertName } from '../../../src/tls/index.ts';
+import type { Kind, Pair } from './pki.ts';
+import type { Program } from './program.ts';
+
+/** What the far end shall do. A role that has no way to do it says so in `lacks`. */
+export interface Wish {
+  /** What it shows; servers always have one. */
+  readonly credential?: Pair;
+  /** The roots it believes, a file. */
+  readonly ca: string;
+  /** Clients: the name it asks for and wants to see. */
+  readonly name: string;
+  readonly groups?: readonly GroupName[];
+  readonly alpn?: readonly string[];
+  /** Servers; 'none' when left out. */
+  readonly clientCertificate?: 'none' | 'request' | 'require';
+  /** The label of an exporter (RFC 9846 §7.5) with 32 bytes and an empty context: it prints the bytes. */
+  readonly exporter?: string;
+}
+
+/** One connection to a far end. */
+export interface Meeting {
+  /** Records pass through here. */
+  readonly carrier: Duplex;
+  readonly far: Program;
+}
+
+export interface Role {
+  start(wish: Wish): Promise<Meeting>;
+  /**
+   * How it is made to talk: `echo` sends back what comes; `talk` has standard input and output; `http` answers one
+   * request.
+   */
+  readonly speaks: 'echo' | 'talk' | 'http';
+  /** Subjects it has not, each with the reason. */
+  readonly lacks: Lacks;
+  /** Where its output shows exported bytes, in hexadecimal. */
+  readonly exported?: RegExp;
+  /** What it says when its certificate is refused, where it does not name the alert. */
+  readonly refused?: RegExp;
+  /** Makes it update its keys, and ask for ours. */
+  rekey?(far: Program): Promise<void> | void;
+  /** Alerts it sends where RFC 9846 leaves a choice (§4.4.2.4). */
+  readonly alerts?: { readonly noCertificate?: AlertName; readonly untrusted?: AlertName };
+}
+
+export type Subject =
+  | 'keys'
+  | 'retry'
+  | 'protocol'
+  | 'no common protocol'
+  | 'our key update'
+  | 'their key update'
+  | 'client certificate'
+  | 'requested certificate'
+  | 'untrusted certificate'
+  | 'exporter'
+  | 'bulk'
+  | 'half-close'
+  | 'close';
+
+export type Lacks = Partial<Record<Subject, string>>;
+
+export interface Peer {
+  readonly name: string;
+  readonly found: boolean;
+  /** Keys of certificates that it takes, from either side. */
+  readonly kinds: readonly Kind[];
+  readonly server?: Role;
+  readonly client?: Role;
+}
+
+/** The far end listens on `port` of this machine. */
+export async function dialled(far: Program, port: number): Promise<Meeting> {
+  const carrier = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+  await new Promise<void>((resolve, reject) => {
+    carrier.once('connect', () => resolve());
+    carrier.once('error', reject);
+  });
+  return { carrier, far };
+}
+
+/** The far end dials a port of ours. */
+export async function dialling(start: (port: number) => Program): Promise<Meeting> {
+  const door = await Door.open();
+  const far = start(door.port);
+  const carrier = await Promise.race([door.next(), far.exited.then(() => undefined)]);
+  door.close();
+  if (carrier === undefined) throw new Error(`ended without dialling:\n${far.output}`);
+  return { carrier, far };
+}
+
+/** A listening port; connections come one after the other. */
+export class Door {
+  readonly port: number;
+  readonly #server: Server;
+  readonly #waiting: Socket[] = [];
+  #wanted: ((socket: Socket) => void) | undefined;
+
+  constructor(server: Server) {
+    this.#server = server;
+    this.port = (server.address() as { port: number }).port;
+    server.on('connection', (socket) => {
+      socket.on('error', () => {});
+      if (this.#wanted === undefined) this.#waiting.push(socket);
+      else this.#wanted(socket);
+      this.#wanted = undefined;
+    });
+  }
+
+  static async open(): Promise<Door> {
+    const server = createServer({ allowHalfOpen: true });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    return new Door(server);
+  }
+
+  async next(): Promise<Socket> {
+    return (
+      this.#waiting.shift() ??
+      (await new Promise<Socket>((resolve) => {
+        this.#wanted = resolve;
+      }))
+    );
+  }
+
+  close(): void {
+    this.#server.close();
+  }
+}

@@ -1,0 +1,265 @@
+/** The subjects of every TLS peer: one list for all, in both roles. What a peer has not, its `lacks` says. */
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { provider as noble } from '../../../src/crypto/noble.ts';
+import { SUITES } from '../../../src/crypto/suites.ts';
+import { Bench, type Conversation, credentialOf, NAME, type OpenOptions } from './bench.ts';
+import type { Peer, Role, Subject } from './meeting.ts';
+
+const LABEL = 'EXPORTER-q2q-interop';
+const FAREWELL = 'farewell'; // what echo programs say after our half is closed
+
+export function describePeer(peer: Peer): void {
+  const bench = new Bench();
+  describe.skipIf(!peer.found)(peer.name, () => {
+    afterEach(() => bench.stopAll());
+    afterAll(() => bench.dispose());
+    const { server, client } = peer;
+    if (server !== undefined)
+      describe(`our client and ${peer.name} as the server`, () => {
+        sharedSubjects(peer, server, bench, (options) => bench.asClient(server, options));
+        clientSubjects(server, bench);
+      });
+    if (client !== undefined)
+      describe(`${peer.name} as the client and our server`, () => {
+        sharedSubjects(peer, client, bench, (options) => bench.asServer(client, options));
+        serverSubjects(client, bench);
+      });
+  });
+}
+
+type Open = (options?: OpenOptions) => Promise<Conversation>;
+
+/** What is the same whoever dials. */
+function sharedSubjects(peer: Peer, role: Role, bench: Bench, open: Open): void {
+  const subject = subjectsOf(role);
+
+  for (const { name } of SUITES)
+    it(`talk over ${name}`, async () => {
+      const conversation = await open({ config: { suites: [name] } });
+      await converse(role, conversation);
+      expect(conversation.us.connection.negotiated).toMatchObject({ suite: name, helloRetried: false });
+    });
+
+  it('talk when ours is the portable provider', async () => {
+    await converse(role, await open({ provider: noble }));
+  });
+
+  for (const kind of peer.kinds)
+    subject('keys', `authenticate each other with ${kind} keys`, async () => {
+      const pki = bench.pki(kind);
+      const credentials = [credentialOf(role === peer.client ? pki.server : pki.client)];
+      const conversation = await open({
+        kind,
+        config: { credentials, clientCertificate: 'require' },
+        wish: { clientCertificate: 'require', ...(role === peer.client && { credential: pki.client }) },
+      });
+      await converse(role, conversation);
+      const names = conversation.us.connection.negotiated?.peer?.leaf.names;
+      expect(role === peer.client ? names?.email : names?.dns).toContain(
+        role === peer.client ? `alice@${NAME}` : NAME,
+      );
+    });
+
+  subject('protocol', 'agree on the protocol both have', async () => {
+    const conversation = await open({
+      config: { alpn: ['q2q/1', 'http/1.1'] },
+      wish: { alpn: ['h2', 'q2q/1'] },
+    });
+    await converse(role, conversation);
+    expect(conversation.us.connection.negotiated?.alpn).toBe('q2q/1');
+  });
+
+  subject('our key update', 'go on after an update of our keys that asks for theirs', async () => {
+    const conversation = await open();
+    const { us } = conversation;
+    await us.until(isOpen);
+    if (role.speaks !== 'http') await converse(role, conversation, 'before');
+    us.connection.updateKeys(true);
+    us.turn();
+    await converse(role, conversation, 'after');
+    if (role.speaks !== 'http') await converse(role, conversation, 'once more');
+  });
+
+  subject('their key update', 'go on after an update of their keys that asks for ours', async () => {
+    const conversation = await open();
+    await converse(role, conversation, 'before');
+    await role.rekey!(conversation.far);
+    await converse(role, conversation, 'after');
+    await converse(role, conversation, 'once more');
+  });
+
+  subject('exporter', 'export the same key', async () => {
+    const conversation = await open({ wish: { exporter: LABEL } });
+    await converse(role, conversation);
+    const [, theirs] = await conversation.far.until(role.exported!);
+    const ours = conversation.us.connection.exportKey(LABEL, new Uint8Array(0), 32);
+    expect(theirs!.replaceAll(/[^0-9a-f]/gi, '').toLowerCase()).toBe(Buffer.from(ours).toString('hex'));
+  });
+
+  subject('bulk', 'pass 200 kB each way unchanged', async () => {
+    const conversation = await open();
+    await converse(role, conversation, BULK);
+  });
+
+  subject('half-close', 'hear the other after one half is closed, whichever closes first', async () => {
+    const first = await open();
+    await first.us.until(isOpen);
+    first.us.closeWrite();
+    await first.us.until(({ received }) => received.includes(FAREWELL));
+    await first.us.until(isEnded);
+
+    const second = await open();
+    await second.us.until(isOpen);
+    second.us.write(Buffer.from('close your half\n'));
+    await second.us.until(isEnded);
+    second.us.write(Buffer.from('still here\n'));
+    await second.far.until(/still here/);
+    second.us.closeWrite();
+  });
+
+  subject('close', 'end in order', async () => {
+    const conversation = await open();
+    await converse(role, conversation);
+    const { us, far } = conversation;
+    if (role.speaks === 'talk') {
+      far.endInput();
+      await us.until(isEnded);
+      us.closeWrite();
+    } else {
+      us.closeWrite();
+      await us.until(isEnded);
+    }
+    expect(us.connection.phase).toBe('closed');
+  });
+}
+
+function clientSubjects(role: Role, bench: Bench): void {
+  const subject = subjectsOf(role);
+  const open: Open = (options) => bench.asClient(role, options);
+
+  for (const group of ['secp384r1', 'secp256r1'] as const)
+    subject('retry', `retry for ${group}`, async () => {
+      const conversation = await open({
+        config: { groups: ['x25519', 'secp256r1', 'secp384r1'] },
+        wish: { groups: [group] },
+      });
+      await converse(role, conversation);
+      expect(conversation.us.connection.negotiated).toMatchObject({ group, helloRetried: true });
+    });
+
+  subject('no common protocol', 'fail when no protocol is common', async () => {
+    const { us } = await open({ config: { alpn: ['q2q/1'] }, wish: { alpn: ['h2'] } });
+    expect(await us.failure()).toMatchObject({ alert: 'no_application_protocol' });
+  });
+
+  subject('client certificate', 'hear the alert when we have no certificate to show', async () => {
+    const { us } = await open({ wish: { clientCertificate: 'require' } });
+    const alert = role.alerts?.noCertificate ?? 'certificate_required';
+    expect(await us.failure()).toMatchObject({ alert, alertFrom: 'peer' });
+  });
+
+  subject('requested certificate', 'go on without a certificate that is only requested', async () => {
+    await converse(role, await open({ wish: { clientCertificate: 'request' } }));
+  });
+
+  subject('untrusted certificate', 'hear the alert when nobody believes our certificate', async () => {
+    const credentials = [credentialOf(bench.pki().stranger)];
+    const { us } = await open({ config: { credentials }, wish: { clientCertificate: 'require' } });
+    const alert = role.alerts?.untrusted ?? 'unknown_ca';
+    expect(await us.failure()).toMatchObject({ alert, alertFrom: 'peer' });
+  });
+
+  it('tell it why its certificate is refused', async () => {
+    const { us, far } = await open({ wish: { credential: bench.pki().expired } });
+    expect(await us.failure()).toMatchObject({ alert: 'certificate_expired', alertFrom: 'local' });
+    await far.until(role.refused ?? /expired/i);
+  });
+}
+
+function serverSubjects(role: Role, bench: Bench): void {
+  const subject = subjectsOf(role);
+  const open: Open = (options) => bench.asServer(role, options);
+
+  subject('retry', 'retry for secp384r1', async () => {
+    const conversation = await open({
+      config: { groups: ['secp384r1'] },
+      wish: { groups: ['x25519', 'secp384r1'] },
+    });
+    await converse(role, conversation);
+    expect(conversation.us.connection.negotiated).toMatchObject({ group: 'secp384r1', helloRetried: true });
+  });
+
+  subject('no common protocol', 'tell it that no protocol is common', async () => {
+    const { us, far } = await open({ config: { alpn: ['q2q/1'] }, wish: { alpn: ['h2'] } });
+    expect(await us.failure()).toMatchObject({ alert: 'no_application_protocol', alertFrom: 'local' });
+    await far.until(/no.?(?:common |supported )?application.?protocol/i);
+  });
+
+  subject('client certificate', 'tell it that a certificate is required', async () => {
+    const { us, far } = await open({ config: { clientCertificate: 'require' } });
+    expect(await us.failure()).toMatchObject({ alert: 'certificate_required', alertFrom: 'local' });
+    await far.until(/certificate.?(?:is )?required/i);
+  });
+
+  subject('requested certificate', 'take its silence when a certificate is only requested', async () => {
+    const conversation = await open({ config: { clientCertificate: 'request' } });
+    await converse(role, conversation);
+    expect(conversation.us.connection.negotiated?.peer).toBeUndefined();
+  });
+
+  subject('untrusted certificate', 'tell it that its certificate is not believed', async () => {
+    const { us, far } = await open({
+      config: { clientCertificate: 'require' },
+      wish: { credential: bench.pki().stranger },
+    });
+    expect(await us.failure()).toMatchObject({ alert: 'unknown_ca', alertFrom: 'local' });
+    await far.until(/unknown.?(?:ca|certificate authority)|CA is unknown/i);
+  });
+
+  it('hear that our certificate is not believed', async () => {
+    const { us } = await open({ config: { credentials: [credentialOf(bench.pki().expired)] } });
+    expect(await us.failure()).toMatchObject({ alertFrom: 'peer' });
+  });
+}
+
+/** `it`, left out where the role lacks the subject. */
+function subjectsOf({ lacks }: Role): (subject: Subject, name: string, test: () => Promise<void>) => void {
+  return (subject, name, test) => {
+    if (lacks[subject] === undefined) it(name, test);
+  };
+}
+
+const isOpen = ({ connection }: Conversation['us']): boolean => connection.phase === 'open';
+const isEnded = ({ events }: Conversation['us']): boolean => events.some(({ type }) => type === 'end');
+
+/** Lines of digits: no program takes one for a command. */
+const BULK: string = Array.from({ length: 20_000 }, (_, i) => String(100_000_000 + i)).join('\n');
+
+/** Text both ways, and the same on arrival. */
+async function converse(role: Role, { us, far }: Conversation, text = 'hello over tls'): Promise<void> {
+  await us.until(isOpen);
+  switch (role.speaks) {
+    case 'echo': {
+      const from = us.received.length;
+      us.write(Buffer.from(`${text}\n`));
+      await us.until(({ received }) => received.length >= from + text.length + 1);
+      expect(us.received.slice(from)).toBe(`${text}\n`);
+      return;
+    }
+    case 'talk': {
+      const from = us.received.length;
+      us.write(Buffer.from(`${text} from us.\n`));
+      await far.until(new RegExp(`${lastWords(text)} from us\\.`));
+      expect(far.output).toContain(text);
+      far.say(`${text} from them.\n`);
+      await us.until(({ received }) => received.slice(from).includes(' from them.'));
+      expect(us.received.slice(from)).toContain(text);
+      return;
+    }
+    case 'http':
+      us.write(Buffer.from(`GET /${text.length < 100 ? encodeURIComponent(text) : ''} HTTP/1.0\r\n\r\n`));
+      await us.until(({ received }) => /^HTTP\/1\.. 200/m.test(received));
+  }
+}
+
+const lastWords = (text: string): string => text.slice(-20);

@@ -1,0 +1,83 @@
+/**
+ * The engine against GnuTLS (`gnutls-serv`, `gnutls-cli`) over TCP.
+ *
+ * External PSKs are not tried: ours are offered through the RFC 9258 importer only, and GnuTLS has none.
+ */
+import type { GroupName } from '../../src/crypto/suites.ts';
+import { have } from '../support/counterpart.ts';
+import { dialled, dialling, type Peer, type Wish } from './support/meeting.ts';
+import { freePort, Program } from './support/program.ts';
+import { describePeer } from './support/subjects.ts';
+
+const GROUPS: Readonly<Partial<Record<GroupName, string>>> = {
+  x25519: 'GROUP-X25519',
+  secp256r1: 'GROUP-SECP256R1',
+  secp384r1: 'GROUP-SECP384R1',
+};
+
+function priority({ groups }: Wish): string {
+  const only = groups?.map((group) => `:+${GROUPS[group]}`).join('') ?? '';
+  return `NORMAL:-VERS-ALL:+VERS-TLS1.3${only && `:-GROUP-ALL${only}`}`;
+}
+
+function common(wish: Wish): string[] {
+  const { credential, exporter, alpn = [] } = wish;
+  return [
+    ...['--priority', priority(wish), '--x509cafile', wish.ca],
+    ...(credential ? ['--x509certfile', credential.cert, '--x509keyfile', credential.key] : []),
+    ...alpn.flatMap((protocol) => ['--alpn', protocol]),
+    ...(exporter === undefined ? [] : ['--keymatexport', exporter, '--keymatexportsize', '32']),
+  ];
+}
+
+const ASKING = {
+  none: ['--disable-client-cert'],
+  request: ['--verify-client-cert'],
+  require: ['--require-client-cert', '--verify-client-cert'],
+};
+
+const gnutls: Peer = {
+  name: 'GnuTLS',
+  found: have('gnutls-cli') && have('gnutls-serv'),
+  kinds: ['ed25519', 'p256', 'p384', 'rsa'],
+  server: {
+    speaks: 'echo',
+    lacks: {
+      'their key update': 'gnutls-serv has no command for it',
+      'half-close': 'gnutls-serv answers the end with its own',
+    },
+    alerts: { untrusted: 'access_denied' },
+    refused: /fatal alert has been received/,
+    exported: /Key material: ([0-9a-f]+)/,
+    async start(wish) {
+      const port = await freePort();
+      const asking = ASKING[wish.clientCertificate ?? 'none'];
+      const args = ['--echo', '--port', String(port), '--alpn-fatal', ...asking, ...common(wish)];
+      const far = new Program('gnutls-serv', args);
+      await far.until(/listening on IPv4[^\n]*done/);
+      return dialled(far, port);
+    },
+  },
+  client: {
+    speaks: 'talk',
+    lacks: { 'half-close': 'gnutls-cli ends when either half does' },
+    exported: /Key material: ([0-9a-f]+)/,
+    rekey: (far) => far.say('^rekey1^\n'),
+    start: (wish) =>
+      dialling((port) => {
+        const names = ['--sni-hostname', wish.name, '--verify-hostname', wish.name];
+        const args = [
+          ...names,
+          '--inline-commands',
+          '--single-key-share',
+          '--port',
+          String(port),
+          ...common(wish),
+          '127.0.0.1',
+        ];
+        return new Program('gnutls-cli', args);
+      }),
+  },
+};
+
+describePeer(gnutls);
