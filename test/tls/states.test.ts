@@ -1,155 +1,249 @@
 /**
- * Every message in every state (lessons 1, 2, 4): a table of what is accepted where, and a peer that puts each message in
- * front of, in place of and behind each other one.
+ * Every message and every kind of record in every state, once and twice (lessons 1, 2, 4, 6, 12). The moments are made
+ * from the scenarios: wherever a conversation gets to, everything is tried. What may come there is written down here,
+ * from RFC 9846 Appendix A, and compared with what the states say of themselves.
  */
 import { describe, expect, it } from 'vitest';
-import type { Bytes } from '../../src/base/bytes.ts';
+import { type Bytes, concat, EMPTY, utf8 } from '../../src/base/bytes.ts';
+import { type OpAnswer, performOp } from '../../src/tls/index.ts';
 import { encodeCertificate } from '../../src/tls/messages/certificate.ts';
-import { HANDSHAKE_NAMES, type HandshakeName } from '../../src/tls/messages/codePoints.ts';
+import { HANDSHAKE_NAMES, type HandshakeName, handshakeType } from '../../src/tls/messages/codePoints.ts';
 import { encodeMessage } from '../../src/tls/messages/handshake.ts';
 import { encodeKeyUpdate } from '../../src/tls/messages/keyUpdate.ts';
 import type { Seam } from '../../src/tls/seam.ts';
-import { fault, openPair, type Pair, type PairOptions, pair, pump } from '../support/tls.ts';
+import { fault, openPair, pair, pump } from '../support/tls.ts';
+import {
+  makePair,
+  other,
+  type Recording,
+  type Role,
+  record,
+  SCENARIOS,
+  Victim,
+} from '../support/tlsScenarios.ts';
+import { type Item, readScript, sealMessages, sealRecord, writeScript } from '../support/tlsScript.ts';
+import { rawMessage } from '../support/tlsTree.ts';
 
-type Role = 'client' | 'server';
-
-/** A well-formed message of each kind, captured from a real handshake where there is one. */
-const samples = new Map<HandshakeName, Bytes>();
-const capture: Seam = {
-  rewrite: (name, message) => {
-    samples.set(name, message);
-    return [message];
+/** What each state takes; everything else is unexpected_message. */
+const TABLE: Readonly<Record<Role, Readonly<Record<string, readonly HandshakeName[]>>>> = {
+  client: {
+    ExpectServerHello: ['server_hello'],
+    ExpectEncryptedExtensions: ['encrypted_extensions'],
+    ExpectCertificateOrRequest: ['certificate_request', 'certificate'],
+    ExpectCertificate: ['certificate'],
+    ExpectCertificateVerify: ['certificate_verify'],
+    ExpectFinished: ['finished'],
+    Traffic: ['new_session_ticket', 'key_update'],
+  },
+  server: {
+    ExpectClientHello: ['client_hello'],
+    ExpectRetriedClientHello: ['client_hello'],
+    ExpectCertificate: ['certificate'],
+    ExpectCertificateVerify: ['certificate_verify'],
+    ExpectFinished: ['finished'],
+    Traffic: ['key_update'],
   },
 };
-openPair({ clientSeam: capture, serverSeam: capture });
-samples.set('key_update', encodeKeyUpdate(false));
-samples.set(
-  'end_of_early_data',
-  encodeMessage('end_of_early_data', () => {}),
-);
-samples.set(
-  'new_session_ticket',
-  encodeMessage('new_session_ticket', (w) => w.u32(60).u32(0).u8(0).u16(1).u8(7).u16(0)),
-);
 
-/** In front of which outgoing message the victim is in which state, and what it accepts there. */
+const CCS = 20;
+const ALERT = 21;
+const HANDSHAKE = 22;
+const DATA = 23;
+
+/** A victim that has read this much of a recording, and what comes next. */
 interface Moment {
-  readonly victim: Role;
+  readonly scenario: string;
+  readonly role: Role;
   readonly state: string;
-  readonly before: HandshakeName;
-  readonly accepts: readonly HandshakeName[];
-  readonly options?: PairOptions;
-  /** Which of several messages of that name. */
-  readonly nth?: number;
+  /** A fresh victim in this state. */
+  readonly arrive: () => Victim;
+  /** The protection of what the peer sends next. */
+  readonly tag: number | undefined;
+  readonly rest: readonly Item[];
 }
 
-const moments: readonly Moment[] = [
-  { victim: 'server', state: 'ExpectClientHello', before: 'client_hello', accepts: ['client_hello'] },
-  {
-    victim: 'server',
-    state: 'ExpectRetriedClientHello',
-    before: 'client_hello',
-    nth: 2,
-    accepts: ['client_hello'],
-    options: { server: { groups: ['secp256r1'] } },
-  },
-  { victim: 'server', state: 'ExpectCertificate', before: 'certificate', accepts: ['certificate'] },
-  {
-    victim: 'server',
-    state: 'ExpectCertificateVerify',
-    before: 'certificate_verify',
-    accepts: ['certificate_verify'],
-  },
-  { victim: 'server', state: 'ExpectFinished', before: 'finished', accepts: ['finished'] },
-  { victim: 'server', state: 'Traffic', before: 'key_update', accepts: ['key_update'] },
-  { victim: 'client', state: 'ExpectServerHello', before: 'server_hello', accepts: ['server_hello'] },
-  {
-    victim: 'client',
-    state: 'ExpectServerHello',
-    before: 'server_hello',
-    nth: 2,
-    accepts: ['server_hello'],
-    options: { server: { groups: ['secp256r1'] } },
-  },
-  {
-    victim: 'client',
-    state: 'ExpectEncryptedExtensions',
-    before: 'encrypted_extensions',
-    accepts: ['encrypted_extensions'],
-  },
-  {
-    victim: 'client',
-    state: 'ExpectCertificateOrRequest',
-    before: 'certificate_request',
-    accepts: ['certificate_request', 'certificate'],
-  },
-  { victim: 'client', state: 'ExpectCertificate', before: 'certificate', accepts: ['certificate'] },
-  {
-    victim: 'client',
-    state: 'ExpectCertificateVerify',
-    before: 'certificate_verify',
-    accepts: ['certificate_verify'],
-  },
-  { victim: 'client', state: 'ExpectFinished', before: 'finished', accepts: ['finished'] },
-  {
-    victim: 'client',
-    state: 'Traffic',
-    before: 'key_update',
-    accepts: ['new_session_ticket', 'key_update'],
-  },
-];
+const recordings = SCENARIOS.map(record);
+const moments = recordings.flatMap((recording) => [
+  ...momentsOf(recording, 'client'),
+  ...momentsOf(recording, 'server'),
+]);
 
-/** Runs a handshake, and a KeyUpdate, with one side's messages rewritten at one moment. */
-function play(moment: Moment, change: (message: Bytes) => readonly Bytes[]): Pair {
-  let count = 0;
-  const seam: Seam = {
-    rewrite: (name, message) =>
-      name === moment.before && ++count === (moment.nth ?? 1) ? change(message) : [message],
-  };
-  const seams = moment.victim === 'server' ? { clientSeam: seam } : { serverSeam: seam };
-  const ends = pair({ ...moment.options, ...seams });
-  pump(ends);
-  const attacker = moment.victim === 'server' ? ends.client : ends.server;
-  if (moment.before === 'key_update') {
-    attacker.connection.updateKeys();
-    pump(ends);
+/** Stops in front of each message, in the records as they came: a key change is the end of a record. */
+function momentsOf({ scenario, sent }: Recording, role: Role): Moment[] {
+  const items = readScript(sent[other(role)]);
+  return items.flatMap((item, at) => {
+    const before = writeScript(items.slice(0, at));
+    const arrive = (): Victim => new Victim(scenario, role).feed(before);
+    const { end, state } = arrive();
+    if (end.error !== undefined) throw new Error(`"${scenario.name}" stops: ${end.error.message}`);
+    return { scenario: scenario.name, role, state: state.name, arrive, tag: item.tag, rest: items.slice(at) };
+  });
+}
+
+/** One moment for each way through the machine; scenarios that got there alike are one. */
+const distinct = [...new Map(moments.map((moment) => [wayTo(moment), moment])).values()];
+
+function wayTo({ role, arrive }: Moment): string {
+  return `${role} ${arrive().path}`;
+}
+
+/** A well-formed message of each kind. */
+const samples = new Map<HandshakeName, Bytes>([
+  ['key_update', encodeKeyUpdate(false)],
+  ['end_of_early_data', encodeMessage('end_of_early_data', () => {})],
+  [
+    'new_session_ticket',
+    encodeMessage('new_session_ticket', (w) => w.u32(60).u32(0).u8(0).u16(1).u8(7).u16(0)),
+  ],
+]);
+for (const { sent } of recordings)
+  for (const item of [...readScript(sent.client), ...readScript(sent.server)]) {
+    const name = HANDSHAKE_NAMES.find((candidate) => handshakeType(candidate) === item.type);
+    if (item.kind === 'message' && name !== undefined) samples.set(name, rawMessage(item.type, item.body));
   }
-  return ends;
-}
 
-for (const moment of moments) {
-  const { victim, state, accepts } = moment;
-  describe(`${victim} in ${state}${moment.nth === 2 ? ' after a retry' : ''}`, () => {
-    for (const name of HANDSHAKE_NAMES) {
-      if (accepts.includes(name)) continue;
-      it(`refuses ${name}`, () => {
-        const ends = play(moment, (message) => [samples.get(name)!, message]);
-        expect(fault(ends[victim].error)).toBe('ERR_TLS_UNEXPECTED_MESSAGE unexpected_message local');
-        expect(ends[victim].error?.message).toBe(`got ${name} in ${state}, wanted ${accepts.join(' or ')}`);
-        const other = victim === 'client' ? 'server' : 'client';
-        expect(fault(ends[other].error)).toBe('ERR_TLS_ALERT unexpected_message peer');
-      });
-    }
+const UNEXPECTED = 'ERR_TLS_UNEXPECTED_MESSAGE unexpected_message local';
 
-    if (state !== 'Traffic')
-      it('refuses two copies of the message it waits for', () => {
-        const ends = play(moment, (message) => [message, message]);
-        expect(fault(ends[victim].error)).toBe('ERR_TLS_UNEXPECTED_MESSAGE unexpected_message local');
-      });
+it('the table names every state that a conversation reaches, and only those', () => {
+  const reached = (role: Role): Record<string, readonly HandshakeName[]> =>
+    Object.fromEntries(
+      moments
+        .filter((moment) => moment.role === role)
+        .map(({ arrive }) => arrive().state)
+        .map(({ name, accepts }) => [name, accepts]),
+    );
+  expect({ client: reached('client'), server: reached('server') }).toEqual(TABLE);
+});
 
-    it('refuses a message of unknown type', () => {
-      const ends = play(moment, (message) => [Uint8Array.of(99, 0, 0, 0), message]);
-      expect(fault(ends[victim].error)).toBe('ERR_TLS_UNEXPECTED_MESSAGE unexpected_message local');
+it('there is a sample of every message', () => {
+  expect([...samples.keys()].sort()).toEqual([...HANDSHAKE_NAMES].sort());
+});
+
+for (const moment of distinct) {
+  const { role, state, tag, rest, arrive } = moment;
+  const accepts = TABLE[role][state] ?? [];
+  const told = (text: string): string => `${role} in ${state}: ${text}`;
+  const handshake = (...messages: Uint8Array[]): Bytes => sealMessages(concat(messages), tag);
+  const alone = (type: number, content: Uint8Array): Bytes => sealRecord({ type, content, tag, padding: 0 });
+
+  describe(`${role} in ${state} (${moment.scenario}, ${arrive().steps.length})`, () => {
+    it(`refuses every message but ${accepts.join(' and ')}, once and twice`, () => {
+      for (const name of HANDSHAKE_NAMES) {
+        if (accepts.includes(name)) continue;
+        const sample = samples.get(name)!;
+        for (const wire of [handshake(sample), handshake(sample, sample)]) {
+          const { end } = arrive().feed(wire);
+          expect(fault(end.error), told(name)).toBe(UNEXPECTED);
+          expect(end.error?.message).toBe(`got ${name} in ${state}, wanted ${accepts.join(' or ')}`);
+        }
+      }
     });
 
-    it('never opens when the message it waits for is left out (lesson 1)', () => {
-      if (state === 'Traffic' || state === 'ExpectCertificateOrRequest') return;
-      const ends = play(moment, () => []);
-      expect(ends[victim].connection.negotiated).toBeUndefined();
-      expect(ends[victim].connection.phase).not.toBe('open');
+    it('refuses a message of unknown type', () => {
+      for (const type of [0, 3, 6, 12, 22, 99, 254, 255])
+        expect(fault(arrive().feed(handshake(rawMessage(type, EMPTY))).end.error), told(`${type}`)).toBe(
+          UNEXPECTED,
+        );
+    });
+
+    const next = rest[0]!;
+    if (next.kind === 'message' && state !== 'Traffic')
+      it('refuses two copies of the message it waits for, under the old key and the new', () => {
+        const message = rawMessage(next.type, next.body);
+        const after = rest[1]?.tag;
+        expect(fault(arrive().feed(handshake(message, message)).end.error)).toBe(UNEXPECTED);
+        expect(fault(arrive().feed(handshake(message), sealMessages(message, after)).end.error)).toBe(
+          UNEXPECTED,
+        );
+        const { error } = arrive().feed(handshake(message), handshake(message)).end;
+        expect([UNEXPECTED, 'ERR_TLS_RECORD_MAC bad_record_mac local']).toContain(fault(error));
+      });
+
+    it('goes nowhere without the message it waits for (lesson 1)', () => {
+      if (next.kind !== 'message' || state === 'Traffic' || accepts.length > 1) return;
+      const { end } = arrive().feed(writeScript(rest.slice(1)));
+      expect(end.error).toBeDefined();
+      expect(end.connection.negotiated).toBeUndefined();
+    });
+
+    it(`${state === 'Traffic' ? 'takes' : 'refuses'} application data`, () => {
+      const { end } = arrive().feed(alone(DATA, utf8('data')));
+      expect(fault(end.error)).toBe(state === 'Traffic' ? 'undefined' : UNEXPECTED);
+      expect(end.story.includes('data')).toBe(state === 'Traffic');
+    });
+
+    it('ends by any alert, told or not, and only by an end where there may be one', () => {
+      expect(fault(arrive().feed(alone(ALERT, Uint8Array.of(2, 80))).end.error)).toBe(
+        'ERR_TLS_ALERT internal_error peer',
+      );
+      const closed = arrive().feed(alone(ALERT, Uint8Array.of(1, 0))).end;
+      if (state === 'Traffic') expect(closed.story.at(-1)).toBe('end');
+      else expect(fault(closed.error)).toBe('ERR_TLS_ALERT close_notify peer');
+    });
+
+    it('goes on behind a user_canceled (lesson 38)', () => {
+      const { end, state: after } = arrive().feed(alone(ALERT, Uint8Array.of(1, 90)));
+      expect(fault(end.error)).toBe('undefined');
+      expect(after.name).toBe(state);
+    });
+
+    it('refuses records of unknown types, and empty handshake records', () => {
+      for (const type of [0, 19, 24, 255])
+        expect(fault(arrive().feed(alone(type, Uint8Array.of(1))).end.error), told(`${type}`)).toBe(
+          UNEXPECTED,
+        );
+      expect(fault(arrive().feed(alone(HANDSHAKE, EMPTY)).end.error)).toBe(UNEXPECTED);
+    });
+
+    const tolerant = state !== 'Traffic' && state !== 'ExpectClientHello';
+    it(`${tolerant ? 'drops' : 'refuses'} a ChangeCipherSpec in the clear, and refuses any other (lesson 6)`, () => {
+      const ccs = (...content: number[]): Bytes =>
+        sealRecord({ type: CCS, content: Uint8Array.from(content), tag: undefined, padding: 0 });
+      const { end, state: after } = arrive().feed(ccs(1));
+      expect(fault(end.error)).toBe(tolerant ? 'undefined' : UNEXPECTED);
+      if (tolerant) expect(after.name).toBe(state);
+      for (const wrong of [
+        ccs(),
+        ccs(0),
+        ccs(1, 1),
+        ...(tag === undefined ? [] : [alone(CCS, Uint8Array.of(1))]),
+      ])
+        expect(fault(arrive().feed(wrong).end.error)).toBe(UNEXPECTED);
+      const flooded = arrive().feed(ccs(1), ccs(1), ccs(1)).end;
+      expect(flooded.error?.alert).toBe('unexpected_message');
+    });
+
+    it('refuses anything inside a handshake message (lesson 15)', () => {
+      const half = sealMessages(Uint8Array.of(handshakeType(accepts[0]!), 0), tag);
+      for (const intruder of [alone(DATA, utf8('x')), alone(ALERT, Uint8Array.of(1, 90))])
+        expect(fault(arrive().feed(half, intruder).end.error)).toBe(UNEXPECTED);
     });
   });
 }
+
+describe('while an op is pending', () => {
+  for (const { scenario, sent } of recordings)
+    for (const role of ['client', 'server'] as const)
+      it(`the ${role} reads nothing (${scenario.name})`, () => {
+        const { connection } = makePair(scenario)[role];
+        connection.takeOutput();
+        let asked = 0;
+        connection.feed(new Uint8Array(sent[other(role)]));
+        for (let event = connection.next(); event !== undefined; event = connection.next()) {
+          if (event.type !== 'op') continue;
+          asked++;
+          expect(connection.wantsInput).toBe(false);
+          const before = connection.outputSize;
+          connection.feed(new Uint8Array(0));
+          expect(connection.next()).toBeUndefined();
+          expect(connection.outputSize).toBe(before);
+          expect(() => connection.settle(event.id + 1, EMPTY)).toThrow('is not pending');
+          connection.settle(event.id, performOp(event.op) as OpAnswer);
+        }
+        expect(connection.error).toBeUndefined();
+        expect(asked).toBeGreaterThan(role === 'client' ? 0 : -1);
+      });
+});
 
 describe('leaving out authentication (lessons 1, 2)', () => {
   const skip =
