@@ -54,6 +54,9 @@ export const DEFAULT_TICKET_LIFETIME: number = 12 * 3600;
 /** Bytes of session state that become a ticket: a ClientHello that shows it must stay far below 64 KiB. */
 export const MAX_TICKET_STATE: number = 16 * 1024;
 
+/** Milliseconds by which the clocks of servers that share ticket keys may differ. */
+export const MAX_CLOCK_SKEW: number = 60_000;
+
 /** Sessions that a server's `SessionCache` holds unless told, and their bytes: 8 MiB with what the map itself takes. */
 export const SESSION_CACHE_ENTRIES: number = 4096;
 export const SESSION_CACHE_BYTES: number = 8 * 1024 * 1024;
@@ -63,7 +66,7 @@ export const TICKETS_PER_SERVER: number = 4;
 export const TICKET_CACHE_ENTRIES: number = 256;
 export const TICKET_CACHE_BYTES: number = 2 * 1024 * 1024;
 
-/** An external key: 128 bits at least (RFC 9257 §6); more than a hash block adds nothing. */
+/** Bytes of an external key: 128 bits at least (RFC 9257 §6), and nobody needs a longer one than 1 KiB. */
 export const MIN_PSK_KEY: number = 16;
 export const MAX_PSK_KEY: number = 1024;
 

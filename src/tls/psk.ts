@@ -3,7 +3,7 @@
  * protocol, this hash and these two parties, whatever else the shared one is used for.
  */
 import type { Bytes } from '../base/bytes.ts';
-import { EMPTY, utf8 } from '../base/bytes.ts';
+import { EMPTY, equalBytes, utf8 } from '../base/bytes.ts';
 import { Secret } from '../base/secret.ts';
 import { Writer } from '../base/writer.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
@@ -132,7 +132,7 @@ function checkNames(local: string, remote: string): PskParties {
     if (typeof name !== 'string' || name.length === 0 || utf8(name).length > 255)
       throw invalid(field, 'is not a name of 1 to 255 bytes');
   }
-  if (local === remote)
+  if (equalBytes(utf8(local), utf8(remote)))
     throw invalid('parties', `are both "${local}": whoever reflects our hello would pass for the other`);
   return Object.freeze({ local, remote });
 }
