@@ -13,6 +13,7 @@ export type {
 export { type PublicKey, parseSpki } from './spki.ts';
 export {
   type AeadName,
+  type CurveGroup,
   GROUPS,
   type Group,
   type GroupName,

@@ -7,7 +7,7 @@ import type { Bytes } from '../base/bytes.ts';
 import { CryptoError } from './errors.ts';
 import { HASHES } from './hashes.ts';
 import { checkExpand } from './hkdf.ts';
-import { answerWith } from './keyAgreement.ts';
+import { answerWith, lacksGroup } from './keyAgreement.ts';
 import { nobleAead } from './nobleAead.ts';
 import { type CurveArithmetic, curveKey, importCurveKey } from './privateKey.ts';
 import type { CryptoProvider, Hash, KeyExchange, PrivateKey } from './provider.ts';
@@ -21,11 +21,19 @@ export interface NobleOptions {
   readonly random?: (length: number) => Bytes;
 }
 
+/** P-521 is left out: few would use what every page would load. */
+type NobleGroup = 'x25519' | 'secp256r1' | 'secp384r1';
+type NobleKind = Exclude<CurveKind, 'p521'>;
+
 const NIST = { p256, p384, secp256r1: p256, secp384r1: p384 } as const;
 
 export function nobleProvider(options: NobleOptions = {}): CryptoProvider {
   const random = options.random ?? platformRandom;
   const arithmetic = nobleArithmetic(random);
+  const keyExchange = (group: GroupName, privateKey?: Uint8Array): KeyExchange => {
+    if (group === 'secp521r1' || group === 'X25519MLKEM768') throw lacksGroup('noble', group);
+    return new NobleKeyExchange(group, privateKey, random);
+  };
   return Object.freeze<CryptoProvider>({
     name: 'noble',
     random,
@@ -41,9 +49,8 @@ export function nobleProvider(options: NobleOptions = {}): CryptoProvider {
       return expand(HASHES[name], pseudoRandomKey, info, length) as Bytes;
     },
     aead: nobleAead,
-    keyExchange: (group, privateKey) => new NobleKeyExchange(group, privateKey, random),
-    encapsulate: (group, peerShare, privateKey) =>
-      answerWith(new NobleKeyExchange(group, privateKey, random), peerShare),
+    keyExchange,
+    encapsulate: (group, peerShare, privateKey) => answerWith(keyExchange(group, privateKey), peerShare),
     verify,
     generateKey(kind) {
       const { secret, publicKey } = freshKey(kind, random);
@@ -53,14 +60,14 @@ export function nobleProvider(options: NobleOptions = {}): CryptoProvider {
       const key = importCurveKey(pkcs8, arithmetic);
       if (typeof key !== 'string') return key;
       throw new CryptoError('ERR_CRYPTO_KEY', `${key} key, wanted ed25519, p256 or p384`, {
-        hint: 'rsa keys sign only with the node:crypto provider',
+        hint: 'rsa and p521 keys sign only with the node:crypto provider',
       });
     },
     supports: Object.freeze({
       // ChaCha20 first: in JavaScript it is twice as fast as AES, and free of table lookups that leak timing.
       aeads: Object.freeze(['chacha20-poly1305', 'aes-128-gcm', 'aes-256-gcm'] as const),
       groups: Object.freeze(['x25519', 'secp256r1', 'secp384r1'] as const),
-      verifies: Object.freeze(SCHEMES.map((scheme) => scheme.name)),
+      verifies: Object.freeze(SCHEMES.filter((scheme) => scheme.key !== 'p521').map((scheme) => scheme.name)),
       signs: Object.freeze(['ed25519', 'ecdsa_secp256r1_sha256', 'ecdsa_secp384r1_sha384'] as const),
     }),
   });
@@ -81,11 +88,11 @@ function platformRandom(length: number): Bytes {
  * that the peer's point is on the curve and that the X25519 result is not all zero.
  */
 class NobleKeyExchange implements KeyExchange {
-  readonly group: GroupName;
+  readonly group: NobleGroup;
   readonly share: Bytes;
   #secret: Bytes;
 
-  constructor(group: GroupName, privateKey: Uint8Array | undefined, random: (length: number) => Bytes) {
+  constructor(group: NobleGroup, privateKey: Uint8Array | undefined, random: (length: number) => Bytes) {
     this.group = group;
     if (privateKey !== undefined) {
       this.#secret = new Uint8Array(privateKey);
@@ -116,7 +123,7 @@ class NobleKeyExchange implements KeyExchange {
 }
 
 /** Throws RangeError for a private key of the wrong length or range. */
-function publicShare(kind: GroupName | CurveKind, secret: Bytes): Bytes {
+function publicShare(kind: NobleGroup | NobleKind, secret: Bytes): Bytes {
   try {
     if (kind === 'x25519') return x25519.getPublicKey(secret) as Bytes;
     if (kind === 'ed25519') return ed25519.getPublicKey(secret) as Bytes;
@@ -127,7 +134,7 @@ function publicShare(kind: GroupName | CurveKind, secret: Bytes): Bytes {
 }
 
 function freshKey(
-  kind: GroupName | CurveKind,
+  kind: NobleGroup | NobleKind,
   random: (length: number) => Bytes,
 ): { secret: Bytes; publicKey: Bytes } {
   if (kind === 'x25519' || kind === 'ed25519') {
@@ -140,8 +147,9 @@ function freshKey(
   return { secret, publicKey: publicShare(kind, secret) };
 }
 
-function nobleArithmetic(random: (length: number) => Bytes): CurveArithmetic {
+function nobleArithmetic(random: (length: number) => Bytes): CurveArithmetic<NobleKind> {
   return {
+    kinds: ['ed25519', 'p256', 'p384'],
     publicOf(kind, secret) {
       try {
         return publicShare(kind, new Uint8Array(secret));
@@ -174,6 +182,7 @@ function verifyCurve(key: CurveKey, message: Uint8Array, signature: Uint8Array):
     // Strict RFC 8032 §5.1.7 decoding; zip215 would admit encodings that OpenSSL refuses.
     if (key.kind === 'ed25519')
       return signature.length === 64 && ed25519.verify(signature, message, key.bytes, { zip215: false });
+    if (key.kind === 'p521') return false;
     const curve = NIST[key.kind];
     const raw = rawFromDer(signature, curve.lengths.secretKey!);
     return raw !== undefined && curve.verify(raw, message, key.bytes, { lowS: false });

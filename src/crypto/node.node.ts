@@ -35,7 +35,7 @@ export function nodeProvider(): CryptoProvider {
     },
     supports: Object.freeze({
       aeads: Object.freeze(['aes-128-gcm', 'aes-256-gcm', 'chacha20-poly1305'] as const),
-      groups: Object.freeze(['x25519', 'secp256r1', 'secp384r1'] as const),
+      groups: Object.freeze(['x25519', 'secp256r1', 'secp384r1', 'secp521r1'] as const),
       verifies: Object.freeze(SCHEMES.map((scheme) => scheme.name)),
       signs: Object.freeze(SCHEMES.map((scheme) => scheme.name)),
     }),

@@ -14,13 +14,14 @@ import {
 import { base64url, fromBase64url } from '../base/base64.ts';
 import { type Bytes, concat, fromHex } from '../base/bytes.ts';
 import { CryptoError } from './errors.ts';
+import { lacksGroup } from './keyAgreement.ts';
 import { KEY_CACHE_LIMIT, MAX_SPKI_BYTES } from './limits.ts';
 import { encodePkcs8 } from './pkcs8.ts';
-import { type CurveArithmetic, curveKey, requireScheme } from './privateKey.ts';
+import { CURVE_SCHEME, type CurveArithmetic, curveKey, requireScheme } from './privateKey.ts';
 import type { KeyExchange, PrivateKey } from './provider.ts';
 import { rawFromDer } from './signature.ts';
 import { type CurveKind, type PublicKey, parseSpki, type RsaKey } from './spki.ts';
-import { type GroupName, type HashName, SCHEMES, type SchemeName, schemeByName } from './suites.ts';
+import { type CurveGroup, type GroupName, SCHEMES, type SchemeName, schemeByName } from './suites.ts';
 
 /** A plain view: a Buffer's `slice`, `toJSON` and equality would surprise the portable layers. */
 export function plain(buffer: Uint8Array): Bytes {
@@ -28,6 +29,7 @@ export function plain(buffer: Uint8Array): Bytes {
 }
 
 export function nodeKeyExchange(group: GroupName, privateKey?: Uint8Array): KeyExchange {
+  if (group === 'X25519MLKEM768') throw lacksGroup('node', group);
   return group === 'x25519' ? new X25519Exchange(privateKey) : new NistExchange(group, privateKey);
 }
 
@@ -97,24 +99,31 @@ function publicJwk(privateKey: KeyObject): string {
   return createPublicKey(privateKey).export({ format: 'jwk' }).x!;
 }
 
-const CURVES = {
-  secp256r1: 'prime256v1',
-  secp384r1: 'secp384r1',
-  p256: 'prime256v1',
-  p384: 'secp384r1',
-} as const;
+type NistGroup = Exclude<CurveGroup, 'x25519'>;
+type NistKind = Exclude<CurveKind, 'ed25519'>;
+
+/** OpenSSL's names, and the bytes of a coordinate or scalar. */
+const CURVES: Readonly<Record<NistGroup | NistKind, { readonly name: string; readonly size: number }>> = {
+  secp256r1: { name: 'prime256v1', size: 32 },
+  secp384r1: { name: 'secp384r1', size: 48 },
+  secp521r1: { name: 'secp521r1', size: 66 },
+  p256: { name: 'prime256v1', size: 32 },
+  p384: { name: 'secp384r1', size: 48 },
+  p521: { name: 'secp521r1', size: 66 },
+};
 
 class NistExchange implements KeyExchange {
-  readonly group: 'secp256r1' | 'secp384r1';
+  readonly group: NistGroup;
   readonly share: Bytes;
   #ecdh: ECDH | undefined;
 
-  constructor(group: 'secp256r1' | 'secp384r1', privateKey: Uint8Array | undefined) {
+  constructor(group: NistGroup, privateKey: Uint8Array | undefined) {
     this.group = group;
-    const ecdh = createECDH(CURVES[group]);
+    const { name, size } = CURVES[group];
+    const ecdh = createECDH(name);
     if (privateKey === undefined) this.share = plain(ecdh.generateKeys());
     else {
-      const share = setPrivateKey(ecdh, group === 'secp256r1' ? 32 : 48, privateKey);
+      const share = setPrivateKey(ecdh, size, privateKey);
       if (share === undefined)
         throw new RangeError(`private ${group} key of ${privateKey.length} bytes is not valid`);
       this.share = share;
@@ -175,8 +184,9 @@ export function nodeVerify(
     case 'ed25519':
       return signature.length === 64 && verify(null, message, object, signature);
     case 'p256':
-    case 'p384': {
-      const raw = rawFromDer(signature, key.kind === 'p256' ? 32 : 48);
+    case 'p384':
+    case 'p521': {
+      const raw = rawFromDer(signature, CURVES[key.kind].size);
       return raw !== undefined && verify(hash, message, { key: object, dsaEncoding: 'ieee-p1363' }, raw);
     }
     default:
@@ -208,11 +218,12 @@ function publicObject(key: PublicKey): KeyObject | undefined {
       case 'ed25519':
         return okp('Ed25519', key.bytes);
       case 'p256':
-      case 'p384': {
-        const size = (key.bytes.length - 1) / 2;
+      case 'p384':
+      case 'p521': {
+        const { size } = CURVES[key.kind];
         const x = base64url(key.bytes.subarray(1, 1 + size));
         const y = base64url(key.bytes.subarray(1 + size));
-        const crv = key.kind === 'p256' ? 'P-256' : 'P-384';
+        const crv = `P-${key.kind.slice(1)}`;
         return createPublicKey({ key: { kty: 'EC', crv, x, y }, format: 'jwk' });
       }
       default: {
@@ -237,14 +248,15 @@ function rsaPadding(scheme: SchemeName): { padding: number; saltLength?: number 
 
 // Signing
 
-export const nodeArithmetic: CurveArithmetic = {
+export const nodeArithmetic: CurveArithmetic<CurveKind> = {
+  kinds: ['ed25519', 'p256', 'p384', 'p521'],
   publicOf(kind, secret) {
-    if (kind !== 'ed25519') return setPrivateKey(createECDH(CURVES[kind]), secret.length, secret);
+    if (kind !== 'ed25519') return setPrivateKey(createECDH(CURVES[kind].name), secret.length, secret);
     return fromBase64url(publicJwk(privateFromDer(encodePkcs8(kind, secret, secret))));
   },
   signer(kind, secret, publicKey) {
     const key = privateFromDer(encodePkcs8(kind, secret, publicKey));
-    const hash: HashName | null = kind === 'ed25519' ? null : kind === 'p256' ? 'sha256' : 'sha384';
+    const hash = schemeByName(CURVE_SCHEME[kind]).hash ?? null;
     return (message) => plain(sign(hash, message, key));
   },
 };
@@ -254,10 +266,11 @@ export function nodeGenerateKey(kind: CurveKind): PrivateKey {
     const seed = randomFillSync(new Uint8Array(32));
     return curveKey(kind, seed, nodeArithmetic.publicOf(kind, seed)!, nodeArithmetic);
   }
-  const ecdh = createECDH(CURVES[kind]);
+  const { name, size } = CURVES[kind];
+  const ecdh = createECDH(name);
   const publicKey = plain(ecdh.generateKeys());
   const scalar = ecdh.getPrivateKey();
-  const secret = new Uint8Array(kind === 'p256' ? 32 : 48);
+  const secret = new Uint8Array(size);
   secret.set(scalar, secret.length - scalar.length); // OpenSSL drops leading zeros
   return curveKey(kind, secret, publicKey, nodeArithmetic);
 }

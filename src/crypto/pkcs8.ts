@@ -1,5 +1,5 @@
 /**
- * PKCS#8 private keys (RFC 5958): Ed25519 (RFC 8410 §7), P-256 and P-384 (RFC 5915 inside), with or without the public
+ * PKCS#8 private keys (RFC 5958): Ed25519 (RFC 8410 §7), P-256, P-384 and P-521 (RFC 5915 inside), with or without the public
  * half, as OpenSSL and WebCrypto write them. RSA is recognised, not taken apart: only node:crypto signs with it.
  */
 import { type Bytes, concat, equalBytes, fromHex } from '../base/bytes.ts';
@@ -28,8 +28,11 @@ export interface CurvePrivateKey {
 export type Pkcs8 = CurvePrivateKey | Pick<RsaKey, 'kind' | 'onlyHash'>;
 
 const ED25519_ALGORITHM: Bytes = fromHex('06032b6570');
-const P256_OID: Bytes = fromHex('06082a8648ce3d030107');
-const P384_OID: Bytes = fromHex('06052b81040022');
+const CURVES = [
+  { kind: 'p256', size: 32, oid: fromHex('06082a8648ce3d030107') },
+  { kind: 'p384', size: 48, oid: fromHex('06052b81040022') },
+  { kind: 'p521', size: 66, oid: fromHex('06052b81040023') },
+] as const;
 const EC_OID: Bytes = fromHex('06072a8648ce3d0201');
 
 const ATTRIBUTES = 0xa0;
@@ -62,18 +65,13 @@ function readKey(algorithm: Uint8Array, inner: Uint8Array, claimedPublic: Uint8A
     if (secret.length !== 32) throw new NotDer(`Ed25519 seed of ${secret.length} bytes`);
     return { kind: 'ed25519', secret, claimedPublic };
   }
-  if (equalBytes(algorithm, concat([EC_OID, P256_OID])))
-    return readEc('p256', 32, P256_OID, inner, claimedPublic);
-  if (equalBytes(algorithm, concat([EC_OID, P384_OID])))
-    return readEc('p384', 48, P384_OID, inner, claimedPublic);
-  return rsaAlgorithm(algorithm);
+  const curve = CURVES.find(({ oid }) => equalBytes(algorithm, concat([EC_OID, oid])));
+  return curve === undefined ? rsaAlgorithm(algorithm) : readEc(curve, inner, claimedPublic);
 }
 
 /** ECPrivateKey (RFC 5915 §3). */
 function readEc(
-  kind: 'p256' | 'p384',
-  size: number,
-  curve: Uint8Array,
+  { kind, size, oid }: (typeof CURVES)[number],
   der: Uint8Array,
   outerPublic: Uint8Array | undefined,
 ): CurvePrivateKey {
@@ -83,7 +81,7 @@ function readEc(
   if (smallInteger(key) !== 1) throw new NotDer('ECPrivateKey of another version');
   const secret = element(key, OCTET_STRING);
   if (secret.length !== size) throw new NotDer(`scalar of ${secret.length} bytes, wanted ${size}`);
-  if (key.peek() === 0xa0 && !equalBytes(element(key, 0xa0), curve)) throw new NotDer('two different curves');
+  if (key.peek() === 0xa0 && !equalBytes(element(key, 0xa0), oid)) throw new NotDer('two different curves');
   let claimedPublic = outerPublic;
   if (key.peek() === 0xa1) {
     const wrapper = nested(key, 0xa1);
@@ -104,9 +102,14 @@ const PREFIXES: Readonly<Record<CurveKind, Bytes>> = {
   ed25519: fromHex('302e020100300506032b657004220420'),
   p256: fromHex('308187020100301306072a8648ce3d020106082a8648ce3d030107046d306b0201010420'),
   p384: fromHex('3081b6020100301006072a8648ce3d020106052b8104002204819e30819b0201010430'),
+  p521: fromHex('3081ee020100301006072a8648ce3d020106052b810400230481d63081d30201010442'),
 };
 /** Headers of the public half that follows the scalar: [1] BIT STRING. */
-const PUBLIC_HEADERS = { p256: fromHex('a144034200'), p384: fromHex('a164036200') } as const;
+const PUBLIC_HEADERS = {
+  p256: fromHex('a144034200'),
+  p384: fromHex('a164036200'),
+  p521: fromHex('a1818903818600'),
+} as const;
 
 /** Byte for byte what `openssl genpkey` writes: the public half inside EC keys, not in Ed25519 ones. */
 export function encodePkcs8(kind: CurveKind, secret: Uint8Array, publicKey: Uint8Array): Bytes {

@@ -11,40 +11,43 @@ export const CURVE_SCHEME: Readonly<Record<CurveKind, SchemeName>> = Object.free
   ed25519: 'ed25519',
   p256: 'ecdsa_secp256r1_sha256',
   p384: 'ecdsa_secp384r1_sha384',
+  p521: 'ecdsa_secp521r1_sha512',
 });
 
-export interface CurveArithmetic {
+export interface CurveArithmetic<Kind extends CurveKind> {
+  readonly kinds: readonly Kind[];
   /** The public half, or undefined when the secret is out of range. */
-  publicOf(kind: CurveKind, secret: Uint8Array): Bytes | undefined;
+  publicOf(kind: Kind, secret: Uint8Array): Bytes | undefined;
   /** A function that signs with this key; ECDSA signatures are DER. */
-  signer(kind: CurveKind, secret: Bytes, publicKey: Bytes): (message: Uint8Array) => Bytes;
+  signer(kind: Kind, secret: Bytes, publicKey: Bytes): (message: Uint8Array) => Bytes;
 }
 
-/** Reads an Ed25519, P-256 or P-384 key, or names the RSA kind that was found instead. Throws ERR_CRYPTO_KEY. */
-export function importCurveKey(
+/** Reads a key on a curve of `arithmetic`, or names the kind that was found instead. Throws ERR_CRYPTO_KEY. */
+export function importCurveKey<Kind extends CurveKind>(
   pkcs8: Uint8Array,
-  arithmetic: CurveArithmetic,
-): PrivateKey | 'rsa' | 'rsa-pss' {
+  arithmetic: CurveArithmetic<Kind>,
+): PrivateKey | Exclude<KeyKind, Kind> {
   const key = parsePkcs8(pkcs8);
   if (key === undefined)
     throw new CryptoError('ERR_CRYPTO_KEY', 'private key is not a PKCS#8 key of a supported kind', {
       hint: 'ed25519, p256 and p384 keys are supported: openssl genpkey -algorithm ed25519',
     });
-  if (!('secret' in key)) return key.kind;
+  const kind = arithmetic.kinds.find((known) => known === key.kind);
+  if (kind === undefined || !('secret' in key)) return key.kind as Exclude<KeyKind, Kind>;
   const secret = new Uint8Array(key.secret);
-  const publicKey = arithmetic.publicOf(key.kind, secret);
+  const publicKey = arithmetic.publicOf(kind, secret);
   if (publicKey === undefined)
-    throw new CryptoError('ERR_CRYPTO_KEY', `private ${key.kind} key is outside the curve's range`);
+    throw new CryptoError('ERR_CRYPTO_KEY', `private ${kind} key is outside the curve's range`);
   if (key.claimedPublic !== undefined && !equalBytes(key.claimedPublic, publicKey))
-    throw new CryptoError('ERR_CRYPTO_KEY', `private ${key.kind} key carries the public half of another key`);
-  return new CurvePrivateKey(key.kind, secret, publicKey, arithmetic.signer(key.kind, secret, publicKey));
+    throw new CryptoError('ERR_CRYPTO_KEY', `private ${kind} key carries the public half of another key`);
+  return curveKey(kind, secret, publicKey, arithmetic);
 }
 
-export function curveKey(
-  kind: CurveKind,
+export function curveKey<Kind extends CurveKind>(
+  kind: Kind,
   secret: Bytes,
   publicKey: Bytes,
-  arithmetic: CurveArithmetic,
+  arithmetic: CurveArithmetic<Kind>,
 ): PrivateKey {
   return new CurvePrivateKey(kind, secret, publicKey, arithmetic.signer(kind, secret, publicKey));
 }

@@ -41,6 +41,7 @@ export interface CryptoProvider {
   /** Reads an unencrypted PKCS#8 key (DER). Throws `ERR_CRYPTO_KEY` when it is malformed or of an unsupported kind. */
   importKey(pkcs8: Uint8Array): PrivateKey;
 
+  /** What there is, preferred first. */
   readonly supports: {
     readonly aeads: readonly AeadName[];
     readonly groups: readonly GroupName[];
@@ -78,6 +79,23 @@ export interface Aead {
    * does not match. After -1 the range's content is unspecified.
    */
   open(nonce: Uint8Array, additionalData: Uint8Array, bytes: Uint8Array, from: number, to: number): number;
+  /**
+   * `seal` for a cipher that always returns new memory, as node:crypto does: ciphertext and tag as they came, without the
+   * copy into the caller's array, which for a large record costs as much as a quarter of the encryption.
+   */
+  sealApart?(
+    nonce: Uint8Array,
+    additionalData: Uint8Array,
+    parts: readonly Uint8Array[],
+  ): readonly [ciphertext: Uint8Array, tag: Uint8Array];
+  /** `open` for such a cipher: the plaintext in memory of its own, or undefined when the tag does not match. */
+  openApart?(
+    nonce: Uint8Array,
+    additionalData: Uint8Array,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+  ): Uint8Array | undefined;
   /** Zeroes the key as far as the platform lets us. */
   destroy(): void;
 }

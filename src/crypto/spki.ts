@@ -9,7 +9,7 @@ import { MAX_RSA_BYTES, MAX_SPKI_BYTES, MIN_RSA_BYTES } from './limits.ts';
 import { pssHash } from './pss.ts';
 import type { HashName } from './suites.ts';
 
-export type CurveKind = 'ed25519' | 'p256' | 'p384';
+export type CurveKind = 'ed25519' | 'p256' | 'p384' | 'p521';
 
 export interface CurveKey {
   readonly kind: CurveKind;
@@ -38,6 +38,11 @@ const FORMS: readonly CurveForm[] = [
   { kind: 'ed25519', keyLength: 32, prefix: fromHex('302a300506032b6570032100') },
   { kind: 'p256', keyLength: 65, prefix: fromHex('3059301306072a8648ce3d020106082a8648ce3d030107034200') },
   { kind: 'p384', keyLength: 97, prefix: fromHex('3076301006072a8648ce3d020106052b81040022036200') },
+  {
+    kind: 'p521',
+    keyLength: 133,
+    prefix: fromHex('30819b301006072a8648ce3d020106052b8104002303818600'),
+  },
 ];
 
 /** The key, or undefined when it is malformed, weak or of another kind. */

@@ -34,31 +34,45 @@ export function suiteById(id: number): Suite | undefined {
   return SUITES.find((suite) => suite.id === id);
 }
 
-export type GroupName = 'x25519' | 'secp256r1' | 'secp384r1';
+export type CurveGroup = 'x25519' | 'secp256r1' | 'secp384r1' | 'secp521r1';
+export type GroupName = CurveGroup | 'X25519MLKEM768';
 
 export interface Group {
   readonly name: GroupName;
   readonly id: number;
-  /** Bytes of a key share: raw u-coordinate for X25519, uncompressed point for the NIST curves. */
+  /**
+   * Bytes of the share a client offers: raw u-coordinate for X25519, uncompressed point for the NIST curves. The hybrid's
+   * answer is shorter, a ciphertext in the place of the encapsulation key.
+   */
   readonly shareLength: number;
+  /** Used without being asked for. P-521 costs ten times P-256, and peers that know nothing better do not exist. */
+  readonly byDefault: boolean;
 }
 
+/** The hybrid is draft-ietf-tls-ecdhe-mlkem's; only providers that `withMlKem` made have it. */
 export const GROUPS: readonly Group[] = Object.freeze([
-  Object.freeze({ name: 'x25519', id: 0x001d, shareLength: 32 } as const),
-  Object.freeze({ name: 'secp256r1', id: 0x0017, shareLength: 65 } as const),
-  Object.freeze({ name: 'secp384r1', id: 0x0018, shareLength: 97 } as const),
+  group('x25519', 0x001d, 32),
+  group('secp256r1', 0x0017, 65),
+  group('secp384r1', 0x0018, 97),
+  group('secp521r1', 0x0019, 133, false),
+  group('X25519MLKEM768', 0x11ec, 1184 + 32),
 ]);
+
+function group(name: GroupName, id: number, shareLength: number, byDefault = true): Group {
+  return Object.freeze({ name, id, shareLength, byDefault });
+}
 
 export function groupById(id: number): Group | undefined {
   return GROUPS.find((group) => group.id === id);
 }
 
-export type KeyKind = 'ed25519' | 'p256' | 'p384' | 'rsa' | 'rsa-pss';
+export type KeyKind = 'ed25519' | 'p256' | 'p384' | 'p521' | 'rsa' | 'rsa-pss';
 
 export type SchemeName =
   | 'ed25519'
   | 'ecdsa_secp256r1_sha256'
   | 'ecdsa_secp384r1_sha384'
+  | 'ecdsa_secp521r1_sha512'
   | 'rsa_pss_rsae_sha256'
   | 'rsa_pss_rsae_sha384'
   | 'rsa_pss_rsae_sha512'
@@ -83,6 +97,7 @@ export const SCHEMES: readonly Scheme[] = Object.freeze([
   scheme('ed25519', 0x0807, 'ed25519', undefined),
   scheme('ecdsa_secp256r1_sha256', 0x0403, 'p256', 'sha256'),
   scheme('ecdsa_secp384r1_sha384', 0x0503, 'p384', 'sha384'),
+  scheme('ecdsa_secp521r1_sha512', 0x0603, 'p521', 'sha512'),
   scheme('rsa_pss_rsae_sha256', 0x0804, 'rsa', 'sha256'),
   scheme('rsa_pss_rsae_sha384', 0x0805, 'rsa', 'sha384'),
   scheme('rsa_pss_rsae_sha512', 0x0806, 'rsa', 'sha512'),

@@ -18,6 +18,7 @@ const ALGORITHMS: Readonly<Record<CurveKind, Algorithm>> = {
   ed25519: { key: { name: 'Ed25519' }, sign: { name: 'Ed25519' } },
   p256: { key: { name: 'ECDSA', namedCurve: 'P-256' }, sign: { name: 'ECDSA', hash: 'SHA-256' } },
   p384: { key: { name: 'ECDSA', namedCurve: 'P-384' }, sign: { name: 'ECDSA', hash: 'SHA-384' } },
+  p521: { key: { name: 'ECDSA', namedCurve: 'P-521' }, sign: { name: 'ECDSA', hash: 'SHA-512' } },
 };
 
 /** A signer over a private CryptoKey and the SubjectPublicKeyInfo of its public half. Throws ERR_CRYPTO_KEY. */
@@ -27,7 +28,7 @@ export function webCryptoSigner(privateKey: CryptoKey, spki: Uint8Array): Signer
   if (kind === undefined || privateKey.type !== 'private' || !privateKey.usages.includes('sign'))
     throw new CryptoError(
       'ERR_CRYPTO_KEY',
-      `${privateKey.type} ${privateKey.algorithm.name} key, wanted a private Ed25519, P-256 or P-384 key that may sign`,
+      `${privateKey.type} ${privateKey.algorithm.name} key, wanted a private Ed25519, P-256, P-384 or P-521 key that may sign`,
     );
   if (kind !== publicKind)
     throw new CryptoError(
@@ -81,5 +82,7 @@ function kindOf(key: CryptoKey): CurveKind | undefined {
   const { name, namedCurve } = key.algorithm as EcKeyAlgorithm;
   if (name === 'Ed25519') return 'ed25519';
   if (name !== 'ECDSA') return undefined;
-  return namedCurve === 'P-256' ? 'p256' : namedCurve === 'P-384' ? 'p384' : undefined;
+  return (['p256', 'p384', 'p521'] as const).find(
+    (kind) => (ALGORITHMS[kind].key as EcKeyGenParams).namedCurve === namedCurve,
+  );
 }

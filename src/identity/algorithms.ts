@@ -65,6 +65,8 @@ export function signatureIdentifier(kind: KeyKind): {
       return { scheme: 'ecdsa_secp256r1_sha256', identifier: sequence(oid(OID.ecdsaWithSha256)) };
     case 'p384':
       return { scheme: 'ecdsa_secp384r1_sha384', identifier: sequence(oid(OID.ecdsaWithSha384)) };
+    case 'p521':
+      return { scheme: 'ecdsa_secp521r1_sha512', identifier: sequence(oid(OID.ecdsaWithSha512)) };
     case 'rsa':
       return { scheme: 'rsa_pkcs1_sha256', identifier: sequence(oid(OID.sha256WithRsa), NULL) };
     case 'rsa-pss':
@@ -99,6 +101,7 @@ function schemeFor({ family, hash }: SignatureAlgorithm, key: KeyKind): SchemeNa
   if (family === 'ed25519' && key === 'ed25519') return 'ed25519';
   if (family === 'ecdsa' && key === 'p256' && hash === 'sha256') return 'ecdsa_secp256r1_sha256';
   if (family === 'ecdsa' && key === 'p384' && hash === 'sha384') return 'ecdsa_secp384r1_sha384';
+  if (family === 'ecdsa' && key === 'p521' && hash === 'sha512') return 'ecdsa_secp521r1_sha512';
   if (family === 'rsa-pkcs1' && key === 'rsa') return `rsa_pkcs1_${hash!}`;
   if (family === 'rsa-pss' && key === 'rsa') return `rsa_pss_rsae_${hash!}`;
   if (family === 'rsa-pss' && key === 'rsa-pss') return `rsa_pss_pss_${hash!}`;
@@ -109,7 +112,8 @@ const CURVES = { p256, p384 } as const;
 
 /**
  * ECDSA with a hash of another width than the curve. TLS 1.3 has no scheme for it, so providers have no
- * method, but certificates may be signed so: `openssl req` signs with SHA-256 whatever the curve.
+ * method, but certificates may be signed so: `openssl req` signs with SHA-256 whatever the curve. P-521 keys are
+ * rare, and must sign with SHA-512.
  */
 function verifyMixedEcdsa(
   kind: 'p256' | 'p384',

@@ -50,6 +50,7 @@ const KEY_TEXT = {
   ed25519: 'Ed25519',
   p256: 'P-256',
   p384: 'P-384',
+  p521: 'P-521',
   rsa: 'RSA',
   'rsa-pss': 'RSA-PSS',
 } as const;

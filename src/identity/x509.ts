@@ -71,13 +71,14 @@ function readCertificate(der: Bytes): Certificate {
     notAfter,
     spki,
     keyKind: key?.kind,
-    keyBits:
-      key === undefined ? 0 : 'modulus' in key ? key.modulus.length * 8 : key.kind === 'p384' ? 384 : 256,
+    keyBits: key === undefined ? 0 : 'modulus' in key ? key.modulus.length * 8 : CURVE_BITS[key.kind],
     signatureAlgorithm: readSignatureAlgorithm(new DerReader(algorithm.value)),
     signature,
     ...extensions,
   });
 }
+
+const CURVE_BITS = { ed25519: 256, p256: 256, p384: 384, p521: 521 } as const;
 
 /** v1 is DEFAULT and so never written; v2 only adds unique identifiers, which nobody may make (§4.1.2.8). */
 function readVersion(reader: DerReader): 1 | 3 {

@@ -29,8 +29,12 @@ export function resolve(init: TlsConfig | TlsConfigInit, provider: CryptoProvide
       (suite) => native.includes(suite),
       native,
     ),
-    groups: pick<GroupName, Group>('groups', config.groups, GROUPS, (group) =>
-      supports.groups.includes(group.name),
+    groups: pick<GroupName, Group>(
+      'groups',
+      config.groups,
+      GROUPS,
+      (group) => supports.groups.includes(group.name),
+      supports.groups.flatMap((name) => GROUPS.filter((group) => group.name === name && group.byDefault)),
     ),
     schemes: pick<SchemeName, Scheme>('schemes', config.schemes, SCHEMES, (scheme) =>
       supports.verifies.includes(scheme.name),
@@ -38,7 +42,7 @@ export function resolve(init: TlsConfig | TlsConfigInit, provider: CryptoProvide
   });
 }
 
-/** The configured names in their order, or everything the provider has. */
+/** The configured names in their order, or what the provider has. */
 function pick<Name extends string, Entry extends { readonly name: Name }>(
   field: string,
   wanted: readonly Name[] | undefined,

@@ -1,19 +1,35 @@
+import { p521 } from '@noble/curves/nist.js';
 import { describe, expect, it } from 'vitest';
 import { fromHex, hex } from '../../src/base/bytes.ts';
-import type { GroupName } from '../../src/crypto/suites.ts';
+import { provider as noble } from '../../src/crypto/noble.ts';
+import { provider as node } from '../../src/crypto/node.node.ts';
+import type { CryptoProvider } from '../../src/crypto/provider.ts';
+import type { CurveGroup } from '../../src/crypto/suites.ts';
 import { pairs, providers } from './providers.ts';
 
-const GROUPS: readonly GroupName[] = ['x25519', 'secp256r1', 'secp384r1'];
+const GROUPS: readonly CurveGroup[] = ['x25519', 'secp256r1', 'secp384r1', 'secp521r1'];
+const SCALARS: Readonly<Record<CurveGroup, number>> = {
+  x25519: 32,
+  secp256r1: 32,
+  secp384r1: 48,
+  secp521r1: 66,
+};
+
+function groupsOf(...providers: readonly CryptoProvider[]): readonly CurveGroup[] {
+  return GROUPS.filter((group) => providers.every((provider) => provider.supports.groups.includes(group)));
+}
 
 describe.each(pairs)('key agreement from $pair', ({ one, other }) => {
-  it.each(GROUPS)('gives both ends the same %s secret', (group) => {
+  const groups = groupsOf(one, other);
+
+  it.each(groups)('gives both ends the same %s secret', (group) => {
     const [alice, bob] = [one.keyExchange(group), other.keyExchange(group)];
     const secret = alice.agree(bob.share)!;
-    expect(secret.length).toBe(group === 'secp384r1' ? 48 : 32);
+    expect(secret.length).toBe(SCALARS[group]);
     expect(hex(bob.agree(alice.share)!)).toBe(hex(secret));
   });
 
-  it.each(GROUPS)('answers a %s share with one of its own and the same secret', (group) => {
+  it.each(groups)('answers a %s share with one of its own and the same secret', (group) => {
     const offered = one.keyExchange(group);
     const answer = other.encapsulate(group, offered.share)!;
     expect(hex(offered.agree(answer.share)!)).toBe(hex(answer.secret));
@@ -21,6 +37,8 @@ describe.each(pairs)('key agreement from $pair', ({ one, other }) => {
 });
 
 describe.each(providers)('key agreement of $name', (provider) => {
+  const groups = groupsOf(provider);
+
   it('gives the result of RFC 7748 §5.2 for its private key', () => {
     const privateKey = fromHex('a546e36bf0527c9d3b16154b82465edd62144c0ac1fc5a18506a2244ba449ac4');
     const share = fromHex('e6db6867583030db3594c1a424b15f7c726624ec26b3353b10a903a6d0ab1c4c');
@@ -29,13 +47,13 @@ describe.each(providers)('key agreement of $name', (provider) => {
     );
   });
 
-  it.each(GROUPS)('makes another %s share each time', (group) => {
+  it.each(groups)('makes another %s share each time', (group) => {
     expect(hex(provider.keyExchange(group).share)).not.toBe(hex(provider.keyExchange(group).share));
   });
 
-  it.each(GROUPS)('answers undefined to %s shares of another length or from another curve', (group) => {
+  it.each(groups)('answers undefined to %s shares of another length or from another curve', (group) => {
     const own = provider.keyExchange(group);
-    const shares = GROUPS.filter((name) => name !== group).map((name) => provider.keyExchange(name).share);
+    const shares = groups.filter((name) => name !== group).map((name) => provider.keyExchange(name).share);
     for (const share of [
       ...shares,
       new Uint8Array(0),
@@ -59,7 +77,7 @@ describe.each(providers)('key agreement of $name', (provider) => {
       expect(own.agree(fromHex(share))).toBeUndefined();
   });
 
-  it.each(['secp256r1', 'secp384r1'] as const)(
+  it.each(groups.filter((group) => group !== 'x25519'))(
     'answers undefined to %s points that TLS does not allow',
     (group) => {
       const own = provider.keyExchange(group);
@@ -78,8 +96,8 @@ describe.each(providers)('key agreement of $name', (provider) => {
     },
   );
 
-  it.each(GROUPS)('throws RangeError for a private %s key of the wrong length or range', (group) => {
-    const size = group === 'secp384r1' ? 48 : 32;
+  it.each(groups)('throws RangeError for a private %s key of the wrong length or range', (group) => {
+    const size = SCALARS[group];
     expect(() => provider.keyExchange(group, new Uint8Array(size - 1).fill(1))).toThrow(RangeError);
     expect(() => provider.keyExchange(group, new Uint8Array(size + 1).fill(1))).toThrow(RangeError);
     if (group === 'x25519') return;
@@ -87,9 +105,9 @@ describe.each(providers)('key agreement of $name', (provider) => {
     expect(() => provider.keyExchange(group, new Uint8Array(size).fill(0xff))).toThrow(RangeError);
   });
 
-  it.each(GROUPS)('answers with a given %s key where one is given, and a fresh one elsewhere', (group) => {
+  it.each(groups)('answers with a given %s key where one is given, and a fresh one elsewhere', (group) => {
     const { share } = provider.keyExchange(group);
-    const privateKey = new Uint8Array(group === 'secp384r1' ? 48 : 32).fill(3);
+    const privateKey = new Uint8Array(SCALARS[group]).fill(1);
     const answer = provider.encapsulate(group, share, privateKey)!;
     expect(hex(answer.share)).toBe(hex(provider.keyExchange(group, privateKey).share));
     expect(hex(provider.encapsulate(group, share)!.share)).not.toBe(
@@ -104,11 +122,33 @@ describe.each(providers)('key agreement of $name', (provider) => {
       expect(provider.keyExchange('x25519').agree(peer)!.length).toBe(32);
   });
 
-  it.each(GROUPS)('refuses to agree on %s once destroyed', (group) => {
+  it.each(groups)('refuses to agree on %s once destroyed', (group) => {
     const own = provider.keyExchange(group);
     const peer = provider.keyExchange(group).share;
     own.destroy();
     own.destroy();
     expect(() => own.agree(peer)).toThrow(/destroyed/);
   });
+});
+
+it('P-521 of the node provider agrees with noble’s arithmetic, which no page loads', () => {
+  for (let i = 0; i < 3; i++) {
+    const secret = p521.utils.randomSecretKey();
+    const own = node.keyExchange('secp521r1');
+    const theirs = p521.getPublicKey(secret, false);
+    const shared = p521.getSharedSecret(secret, own.share, true).slice(1);
+    expect(hex(own.agree(theirs)!)).toBe(hex(shared));
+    expect(hex(node.keyExchange('secp521r1', secret).share)).toBe(hex(theirs));
+  }
+});
+
+it.each([
+  [noble, 'secp521r1'],
+  [noble, 'X25519MLKEM768'],
+  [node, 'X25519MLKEM768'],
+] as const)('$0.name says that it has no %s', (provider, group) => {
+  const refused = expect.objectContaining({ code: 'ERR_CRYPTO_UNSUPPORTED' });
+  expect(provider.supports.groups).not.toContain(group);
+  expect(() => provider.keyExchange(group)).toThrow(refused);
+  expect(() => provider.encapsulate(group, new Uint8Array(1216))).toThrow(refused);
 });

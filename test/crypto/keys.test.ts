@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it, type TestContext } from 'vitest';
@@ -154,7 +155,7 @@ describe.each(providers)('keys of $name', (provider) => {
     );
   });
 
-  it.for(KINDS)(
+  it.for(provider === node ? [...KINDS, 'p521' as const] : KINDS)(
     'export %s keys that OpenSSL reads, and read those that OpenSSL makes',
     (kind, context: TestContext) => {
       if (!have('openssl')) context.skip('no openssl');
@@ -162,10 +163,11 @@ describe.each(providers)('keys of $name', (provider) => {
         execFileSync('openssl', ['pkey', '-inform', 'DER', '-pubout', '-outform', 'DER'], {
           input: pkcs8,
         }).toString('hex');
-      const ours = provider.generateKey(kind);
-      expect(toSpki(ours.dangerousExport())).toBe(hex(ours.spki));
-      const options =
-        kind === 'ed25519' ? [] : ['-pkeyopt', `ec_paramgen_curve:${kind === 'p256' ? 'P-256' : 'P-384'}`];
+      if (kind !== 'p521') {
+        const ours = provider.generateKey(kind); // of P-521 we make none
+        expect(toSpki(ours.dangerousExport())).toBe(hex(ours.spki));
+      }
+      const options = kind === 'ed25519' ? [] : ['-pkeyopt', `ec_paramgen_curve:P-${kind.slice(1)}`];
       const algorithm = kind === 'ed25519' ? 'ED25519' : 'EC';
       const theirs = execFileSync(
         'openssl',
@@ -189,15 +191,21 @@ describe.each(providers)('keys of $name', (provider) => {
   );
 });
 
-it('the portable provider names the kind of an RSA key and where it can be used', () => {
+it('the portable provider names the kind of an RSA or P-521 key and where it can be used', () => {
   const rsa = fromHex('3014020100300d06092a864886f70d01010105000400');
-  expect(() => noble.importKey(rsa)).toThrow(
-    expect.objectContaining({
-      code: 'ERR_CRYPTO_KEY',
-      message: expect.stringContaining('rsa'),
-      hint: expect.anything(),
-    }),
-  );
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-521' });
+  const p521 = new Uint8Array(privateKey.export({ format: 'der', type: 'pkcs8' }));
+  for (const [key, kind] of [
+    [rsa, 'rsa'],
+    [p521, 'p521'],
+  ] as const)
+    expect(() => noble.importKey(key)).toThrow(
+      expect.objectContaining({
+        code: 'ERR_CRYPTO_KEY',
+        message: expect.stringContaining(kind),
+        hint: expect.stringContaining('node:crypto provider'),
+      }),
+    );
   expect(() => node.importKey(rsa)).toThrow(expect.objectContaining({ code: 'ERR_CRYPTO_KEY' }));
 });
 

@@ -1,10 +1,10 @@
 import { describe, expect, it, type TestContext } from 'vitest';
 import type { CryptoProvider } from '../../src/crypto/provider.ts';
-import type { GroupName, SchemeName } from '../../src/crypto/suites.ts';
+import type { CurveGroup, SchemeName } from '../../src/crypto/suites.ts';
 import { providers } from './providers.ts';
 import { aead, agreement, hkdf, hmac, type Outcome, signatures } from './wycheproof.ts';
 
-const AGREEMENTS: readonly [string, GroupName, number][] = [
+const AGREEMENTS: readonly [string, CurveGroup, number][] = [
   ['every case of x25519_test.json', 'x25519', 1],
   ['every case of ecdh_secp256r1_ecpoint_test.json', 'secp256r1', 1],
   // 790 cases of several milliseconds each: all of them run in test/slow.

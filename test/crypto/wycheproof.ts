@@ -6,7 +6,7 @@ import type { TestContext } from 'vitest';
 import { fromHex, hex } from '../../src/base/bytes.ts';
 import type { CryptoProvider } from '../../src/crypto/provider.ts';
 import { parseSpki } from '../../src/crypto/spki.ts';
-import type { AeadName, GroupName, HashName, SchemeName } from '../../src/crypto/suites.ts';
+import type { AeadName, CurveGroup, HashName, SchemeName } from '../../src/crypto/suites.ts';
 import { readVectors } from '../support/vectors.ts';
 
 type Result = 'valid' | 'invalid' | 'acceptable';
@@ -97,12 +97,12 @@ interface AgreementVector {
 export function agreement(
   context: TestContext,
   provider: CryptoProvider,
-  group: GroupName,
+  group: CurveGroup,
   name: string,
   step = 1,
 ): Outcome {
   const file = readVectors<File<object, AgreementVector>>(context, 'wycheproof', name);
-  const width = { x25519: 64, secp256r1: 64, secp384r1: 96 }[group];
+  const width = { x25519: 64, secp256r1: 64, secp384r1: 96, secp521r1: 132 }[group];
   return run(
     file,
     (vector) => {

@@ -99,7 +99,7 @@ describe('TlsConfig', () => {
     ['a protocol named twice', { alpn: ['a', 'a'] }, /^alpn: /],
     ['an unknown suite', { suites: ['TLS_RSA_WITH_NULL_MD5'] }, /^suites: /],
     ['no suite', { suites: [] }, /^suites: /],
-    ['an unknown group', { groups: ['secp521r1'] }, /^groups: /],
+    ['an unknown group', { groups: ['secp256k1'] }, /^groups: /],
     ['a group named twice', { groups: ['x25519', 'x25519'] }, /^groups: /],
     ['an unknown scheme', { schemes: ['rsa_pkcs1_sha1'] }, /^schemes: /],
     ['an unknown policy', { clientCertificate: 'maybe' }, /^clientCertificate: /],
@@ -134,6 +134,18 @@ describe('contexts', () => {
     });
     const [hello] = new ClientContext({ verifier }, slow).connect().takeOutput();
     expect(Buffer.from(hello!).toString('hex')).toContain('000413031301');
+  });
+
+  it('take the provider’s order of groups, without the one that nobody needs', () => {
+    const hybrid = override(node, {
+      supports: { ...node.supports, groups: ['secp384r1', 'secp521r1', 'x25519'] },
+    });
+    const offered = (init: object): string =>
+      Buffer.from(new ClientContext({ verifier, ...init }, hybrid).connect().takeOutput()[0]!).toString(
+        'hex',
+      );
+    expect(offered({})).toContain('000a000600040018001d');
+    expect(offered({ groups: ['x25519', 'secp521r1'] })).toContain('000a00060004001d0019');
   });
 
   it('refuse to serve without a certificate', () => {
