@@ -1,10 +1,12 @@
 /** TLS over any link: `secure` runs the handshake and hands over the protected link only when it is proved. */
 import { type Clock, systemClock } from '../base/clock.ts';
+import { deferred } from '../base/deferred.ts';
 import { toError } from '../base/errors.ts';
 import { ClientContext, type ServerContext, type TlsConnection } from '../tls/index.ts';
 import type { Link } from '../transport/link.ts';
 import { SecureError } from './secureErrors.ts';
 import { SecureLink } from './secureLink.ts';
+import type { PendingWriter } from './secureTypes.ts';
 
 /** Milliseconds for the whole handshake, a person's or a security module's answer included. */
 export const HANDSHAKE_TIMEOUT = 10_000;
@@ -18,6 +20,8 @@ export interface SecureOptions {
   readonly timeout?: number;
   /** Milliseconds that `close` waits for the other end; 2,000 unless told. */
   readonly closeTimeout?: number;
+  /** The link below is wanted back when TLS has ended: see `SecureLink.detach`. Until then it stays open. */
+  readonly detachable?: boolean;
   readonly clock?: Clock;
 }
 
@@ -30,42 +34,55 @@ export async function secure(
   context: ClientContext | ServerContext,
   options: SecureOptions = {},
 ): Promise<SecureLink> {
-  if (options.signal?.aborted) {
+  return beginHandshake(link, context, options).opened;
+}
+
+/** A secure link while its handshake runs: what is sent on it leaves when that is complete. */
+export interface Handshake {
+  readonly link: SecureLink;
+  readonly opened: Promise<SecureLink>;
+}
+
+export function beginHandshake(
+  link: Link,
+  context: ClientContext | ServerContext,
+  options: SecureOptions,
+  writer?: PendingWriter,
+): Handshake {
+  const { signal, timeout = HANDSHAKE_TIMEOUT, clock = systemClock, closeTimeout, detachable } = options;
+  if (signal?.aborted) {
     link.reset();
-    throw options.signal.reason;
+    throw signal.reason;
   }
-  return handshake(link, connectionOf(context, options.serverName), options);
+  const { promise, resolve, reject } = deferred<SecureLink>();
+  const settled = (): void => {
+    cancelTimer();
+    signal?.removeEventListener('abort', onAbort);
+  };
+  const secureLink = new SecureLink(link, connectionOf(context, options.serverName), {
+    clock,
+    ...(closeTimeout !== undefined && { closeTimeout }),
+    ...(detachable !== undefined && { detachable }),
+    ...(writer !== undefined && { writer }),
+    opened: () => {
+      settled();
+      resolve(secureLink);
+    },
+    failed: (error) => {
+      settled();
+      reject(error);
+    },
+  });
+  const onAbort = (): void => secureLink.abandon(toError(signal!.reason));
+  signal?.addEventListener('abort', onAbort, { once: true });
+  const cancelTimer = clock.after(timeout, () =>
+    secureLink.abandon(new SecureError('ERR_SECURE_TIMEOUT', `no TLS handshake within ${timeout} ms`)),
+  );
+  secureLink.run();
+  return { link: secureLink, opened: promise };
 }
 
 function connectionOf(context: ClientContext | ServerContext, serverName: string | undefined): TlsConnection {
   if (!(context instanceof ClientContext)) return context.accept();
   return context.connect(serverName === undefined ? {} : { serverName });
-}
-
-function handshake(link: Link, connection: TlsConnection, options: SecureOptions): Promise<SecureLink> {
-  const { signal, timeout = HANDSHAKE_TIMEOUT, clock = systemClock } = options;
-  return new Promise((resolve, reject) => {
-    const settled = (): void => {
-      cancelTimer();
-      signal?.removeEventListener('abort', onAbort);
-    };
-    const secureLink = new SecureLink(link, connection, {
-      clock,
-      ...(options.closeTimeout !== undefined && { closeTimeout: options.closeTimeout }),
-      opened: () => {
-        settled();
-        resolve(secureLink);
-      },
-      failed: (error) => {
-        settled();
-        reject(error);
-      },
-    });
-    const onAbort = (): void => secureLink.abandon(toError(signal!.reason));
-    signal?.addEventListener('abort', onAbort, { once: true });
-    const cancelTimer = clock.after(timeout, () =>
-      secureLink.abandon(new SecureError('ERR_SECURE_TIMEOUT', `no TLS handshake within ${timeout} ms`)),
-    );
-    secureLink.run();
-  });
 }

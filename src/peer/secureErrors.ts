@@ -5,6 +5,7 @@ export type SecureErrorCode =
   | 'ERR_SECURE_TIMEOUT'
   | 'ERR_SECURE_CLOSE_TIMEOUT'
   | 'ERR_SECURE_CLOSED'
+  | 'ERR_SECURE_DETACH'
   | 'ERR_SECURE_INJECTION'
   | 'ERR_SECURE_LINE';
 
@@ -25,6 +26,10 @@ const ROWS: Readonly<Record<SecureErrorCode, Row>> = {
   ERR_SECURE_CLOSED: {
     fault: 'transport',
     hint: 'the other end gave up both directions while ours was open',
+  },
+  ERR_SECURE_DETACH: {
+    fault: 'local',
+    hint: 'secure the link with detachable: true, end both directions and wait for closed',
   },
   ERR_SECURE_INJECTION: {
     fault: 'remote',

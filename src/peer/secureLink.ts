@@ -1,35 +1,22 @@
 /**
  * TLS over a link, as a link: drives the engine (`src/tls`), which does no IO of its own.
  *
- *      send ─▶ #pending ─▶ engine.write ─▶ takeOutput ─▶ below.send
+ *      send ─▶ SecureSender ─▶ engine.write ─▶ takeOutput ─▶ below.send
  *      handler.data ◀─ engine.next ◀─ engine.feed ◀─ below.data
  *
  * Backpressure passes both ways: a full link below keeps plaintext pending and `send` false; a paused handler stops
  * pulling from the engine, and the next chunk that arrives then pauses the link below.
  */
-import { ChunkQueue } from '../base/chunks.ts';
-import { type Q2qError, toError } from '../base/errors.ts';
-import {
-  MAX_PLAINTEXT,
-  type Negotiated,
-  type OpAnswer,
-  type OpEvent,
-  performOp,
-  type TlsConnection,
-  type TlsError,
-  type TlsEvent,
-} from '../tls/index.ts';
+import type { Q2qError } from '../base/errors.ts';
+import type { Negotiated, OpEvent, TlsConnection, TlsError, TlsEvent } from '../tls/index.ts';
+import { HandedOver } from '../transport/handedOver.ts';
 import type { Link, LinkHandler, LinkInfo } from '../transport/link.ts';
 import { SecureError } from './secureErrors.ts';
-import type { SecureLinkHooks, SecureStats } from './secureTypes.ts';
+import { answerOp } from './secureOps.ts';
+import { SecureSender } from './secureSender.ts';
+import type { Counters, SecureLinkHooks, SecureStats } from './secureTypes.ts';
 
 export type { SecureStats };
-
-/**
- * Plaintext gathered before it is encrypted without waiting for the end of the microtask (Twisted's number, 64,000):
- * ten thousand one-byte sends make one record, and bulk is not held up.
- */
-const AGGREGATE: number = 64 * 1024;
 
 const CLOSE_TIMEOUT = 2_000;
 
@@ -39,23 +26,29 @@ export class SecureLink implements Link {
   readonly connection: TlsConnection;
   readonly #below: Link;
   readonly #hooks: SecureLinkHooks;
-  readonly #stats = { plaintextIn: 0, plaintextOut: 0, wireIn: 0, wireOut: 0, recordsIn: 0, recordsOut: 0 };
-  readonly #pending = new ChunkQueue(); // plaintext accepted, not encrypted
+  readonly #counters: Counters = {
+    plaintextIn: 0,
+    plaintextOut: 0,
+    wireIn: 0,
+    wireOut: 0,
+    recordsIn: 0,
+    recordsOut: 0,
+  };
+  readonly #sender: SecureSender;
 
-  #phase: 'handshake' | 'open' | 'done' = 'handshake';
+  /** `parted`: both close_notify have passed and the link below is still there, for `detach`. */
+  #phase: 'handshake' | 'open' | 'parted' | 'done' = 'handshake';
   #handler: LinkHandler | undefined;
   #paused = false;
   #held: TlsEvent | undefined; // pulled, but the reader does not want it yet
   #belowPaused = false;
-  #belowFull = false;
   #belowClosed = false;
-  #inputOver = false; // the engine knows that the carrier ended
+  #belowError: Q2qError | undefined;
+  #belowEnded = false;
+  #rest: Uint8Array[] | undefined; // what came behind the peer's close_notify, where the link is wanted back
+  #next: HandedOver | undefined; // the link below without us
   #pumping = false;
-  #flushSoon = false;
-  #wantsDrain = false;
-  #writeClosed = false;
   #closing = false; // both directions given up: what arrives is dropped
-  #notifySent = false;
   #notifySeen = false;
   #error: Q2qError | undefined;
   #cancelDeadline: () => void = () => {};
@@ -69,10 +62,22 @@ export class SecureLink implements Link {
       halfClose: true,
       ...(local !== undefined && { local }),
       ...(remote !== undefined && { remote }),
+      via: below.info,
     };
     this.connection = connection;
     this.#below = below;
     this.#hooks = hooks;
+    this.#sender = new SecureSender(
+      below,
+      connection,
+      this.#counters,
+      {
+        room: () => this.#room(),
+        notified: () => this.#notified(),
+        writeFailed: (error) => this.#onTlsError(error),
+      },
+      hooks.writer !== undefined,
+    );
   }
 
   /** What the handshake agreed on, and who is at the other end. */
@@ -81,11 +86,11 @@ export class SecureLink implements Link {
   }
 
   get stats(): SecureStats {
-    return { ...this.#stats };
+    return { ...this.#counters };
   }
 
   get buffered(): number {
-    return this.#pending.length;
+    return this.#sender.buffered;
   }
 
   /** Begins the handshake. */
@@ -93,7 +98,7 @@ export class SecureLink implements Link {
     this.#below.start({
       data: (chunk) => this.#onData(chunk),
       drain: () => this.#onDrain(),
-      end: () => this.#onInputOver(),
+      end: () => this.#onBelowEnd(),
       closed: (error) => this.#onBelowClosed(error),
     });
     this.#pump();
@@ -104,8 +109,31 @@ export class SecureLink implements Link {
     if (this.#phase !== 'handshake') return;
     this.connection.abort();
     this.#endBelow();
-    this.#phase = 'done';
-    this.#hooks.failed(reason);
+    this.#fail(reason);
+  }
+
+  /**
+   * The link below without TLS (FTP's CCC): what the other end sent behind its close_notify comes first, untouched. Only
+   * where `detachable` was asked for, and only once both sides have said close_notify, which `closed` without an error
+   * tells; `ERR_SECURE_DETACH` before.
+   */
+  detach(): Link {
+    if (this.#phase !== 'parted' || this.#next !== undefined)
+      throw new SecureError('ERR_SECURE_DETACH', `cannot give the link back: ${this.#attachedBy()}`);
+    const next = new HandedOver(this.#below, this.#rest);
+    this.#rest = [];
+    this.#next = next;
+    if (this.#belowEnded) next.end();
+    if (this.#belowClosed) next.closed(this.#belowError);
+    return next;
+  }
+
+  #attachedBy(): string {
+    if (this.#next !== undefined) return 'it was given back before';
+    if (!this.#hooks.detachable) return 'it was not secured as detachable';
+    if (this.#phase === 'done') return 'TLS did not end by close_notify from both sides';
+    if (!this.#sender.hasNotified) return 'our own direction is open, closeWrite ends it';
+    return 'the other end has not sent close_notify, or its data was not read up to there';
   }
 
   // ---- the link above -------------------------------------------------------------------------------------------
@@ -120,14 +148,7 @@ export class SecureLink implements Link {
   }
 
   send(bytes: Uint8Array | readonly Uint8Array[]): boolean {
-    if (this.#writeClosed || this.#phase === 'done') return false;
-    if (bytes instanceof Uint8Array) this.#pending.push(bytes);
-    else for (const part of bytes) this.#pending.push(part);
-    if (this.#pending.length >= AGGREGATE) this.#encrypt(wholeRecords(this.#pending.length));
-    if (this.#pending.length > 0 && !this.#belowFull) this.#flushInMicrotask();
-    if (!this.#belowFull) return true;
-    this.#wantsDrain = true;
-    return false;
+    return this.#sender.send(bytes);
   }
 
   pause(): void {
@@ -141,14 +162,13 @@ export class SecureLink implements Link {
   }
 
   closeWrite(): void {
-    if (this.#writeClosed) return;
-    this.#writeClosed = true;
-    this.#flush();
+    this.#sender.closeWrite();
   }
 
   /** Flushes, says close_notify and waits for the other end's (RFC 9846 §6.1), but not without bound. */
   close(): void {
-    if (this.#closing || this.#phase === 'done') return;
+    if (this.#phase === 'parted' && this.#next === undefined) this.#below.close();
+    if (this.#closing || this.#isOver) return;
     this.#closing = true;
     this.#expectProgress();
     this.closeWrite();
@@ -156,86 +176,47 @@ export class SecureLink implements Link {
   }
 
   reset(code?: number): void {
-    if (this.#phase === 'done') return;
-    this.#writeClosed = this.#closing = true;
-    this.#pending.clear();
+    if (this.#phase === 'done' || this.#next !== undefined) return;
+    this.#closing = true;
+    this.#sender.stop();
     this.#below.reset(code); // without close_notify: the other end sees a cut
   }
 
   // ---- plaintext out --------------------------------------------------------------------------------------------
 
-  #flushInMicrotask(): void {
-    if (this.#flushSoon) return;
-    this.#flushSoon = true;
-    queueMicrotask(() => {
-      this.#flushSoon = false;
-      this.#flush();
-    });
-  }
-
-  /** Encrypts what is pending as far as the link below takes it, then close_notify if that is wanted. */
-  #flush(): void {
-    if (this.#phase !== 'open') return;
-    this.#encrypt(this.#pending.length);
-    if (this.#pending.length > 0 || !this.#writeClosed || this.#notifySent) return;
-    this.#notifySent = true;
-    this.connection.closeWrite();
-    this.#sendOutput();
-    if (this.#notifySeen) this.#bothClosed();
-  }
-
-  #encrypt(count: number): void {
-    let left = count;
-    while (left > 0 && !this.#belowFull && this.#phase === 'open') {
-      const batch = Math.min(left, wholeRecords(AGGREGATE));
-      const parts: Uint8Array[] = [];
-      for (let wanted = batch; wanted > 0; wanted -= parts.at(-1)!.length)
-        parts.push(this.#pending.shiftUpTo(wanted));
-      // The engine's output is empty here, so it takes a batch whole (its mark is four batches).
-      try {
-        this.connection.write(parts);
-      } catch (error) {
-        queueMicrotask(() => this.#onTlsError(error as TlsError)); // we may be inside the handler's own `send`
-        return;
-      }
-      this.#stats.plaintextOut += batch;
-      left -= batch;
-      this.#sendOutput();
-    }
-  }
-
-  #sendOutput(): void {
-    const records = this.connection.takeOutput();
-    if (records.length === 0) return;
-    for (const record of records) this.#stats.wireOut += record.length;
-    this.#stats.recordsOut += records.length;
-    if (!this.#below.send(records)) this.#belowFull = true;
-  }
-
   #onDrain(): void {
-    this.#belowFull = false;
-    if (this.#closing) this.#expectProgress();
-    if (this.#phase !== 'done' && this.#wantsDrain && !this.#writeClosed) this.#askForMore();
-    else this.#flush();
+    if (this.#next !== undefined) {
+      this.#next.drain();
+      return;
+    }
+    if (this.#closing && !this.#isOver) this.#expectProgress();
+    this.#sender.drained();
   }
 
-  /** Whole records first; what is left waits for what the handler adds, so that bulk makes no runt record per drain. */
-  #askForMore(): void {
-    this.#encrypt(wholeRecords(this.#pending.length));
-    if (this.#belowFull) return;
-    this.#wantsDrain = false;
+  /** Everybody who writes is told. */
+  #room(): void {
+    this.#hooks.writer?.room();
     this.#handler?.drain();
-    this.#flushInMicrotask();
+  }
+
+  #notified(): void {
+    if (this.#notifySeen) this.#bothClosed();
   }
 
   // ---- ciphertext in --------------------------------------------------------------------------------------------
 
   #onData(chunk: Uint8Array): void {
-    if (this.#phase === 'done') return;
-    this.#stats.wireIn += chunk.length;
+    if (this.#next !== undefined) this.#next.data(chunk);
+    else if (this.#rest !== undefined) this.#rest.push(chunk);
+    else if (this.#phase !== 'done') this.#decrypt(chunk);
+  }
+
+  #decrypt(chunk: Uint8Array): void {
+    this.#counters.wireIn += chunk.length;
     this.connection.feed(chunk);
+    if (this.#hooks.detachable) this.#rest = this.connection.takeRest();
     this.#pump();
-    if (this.#belowPaused || !this.#isStalled()) return;
+    if (this.#belowPaused || (this.#rest === undefined && !this.#isStalled())) return;
     this.#belowPaused = true;
     this.#below.pause();
   }
@@ -245,29 +226,22 @@ export class SecureLink implements Link {
     return this.#held !== undefined || (!this.#notifySeen && !this.connection.wantsInput);
   }
 
-  #onInputOver(): void {
-    if (this.#inputOver || this.#phase === 'done') return;
-    this.#inputOver = true;
-    this.connection.endOfInput();
-    this.#pump();
-  }
-
   /** Takes events from the engine until it has none or the reader stops; sends what it has to say. */
   #pump(): void {
     if (this.#pumping) return;
     this.#pumping = true;
-    while (this.#phase !== 'done') {
+    while (!this.#isOver) {
       const event = this.#held ?? this.connection.next();
       this.#held = event !== undefined && this.#mustWait(event) ? event : undefined;
       if (event === undefined || this.#held !== undefined) break;
       this.#onEvent(event);
     }
     this.#pumping = false;
-    if (this.#phase === 'done') return;
-    this.#sendOutput();
+    if (this.#isOver) return;
+    this.#sender.sendOutput();
     if (this.#isStalled()) return;
     if (this.#belowClosed) this.#finish(this.#goneError());
-    else if (this.#belowPaused) {
+    else if (this.#belowPaused && this.#rest === undefined) {
       this.#belowPaused = false;
       this.#below.resume();
     }
@@ -283,22 +257,23 @@ export class SecureLink implements Link {
   #onEvent(event: TlsEvent): void {
     switch (event.type) {
       case 'data':
-        this.#stats.plaintextIn += event.bytes.length;
-        this.#stats.recordsIn++;
+        this.#counters.plaintextIn += event.bytes.length;
+        this.#counters.recordsIn++;
         if (!this.#closing) this.#handler!.data(event.bytes);
         break;
       case 'op':
-        this.#perform(event);
+        this.#settle(event);
         break;
       case 'handshake':
-        this.#sendOutput(); // our Finished goes before anything the application says
+        this.#sender.sendOutput(); // our Finished goes before anything the application says
         this.#phase = 'open';
         this.#hooks.opened();
+        this.#sender.open();
         break;
       case 'end':
         this.#notifySeen = true;
         if (!this.#closing) this.#handler!.end();
-        if (this.#notifySent) this.#bothClosed();
+        if (this.#sender.hasNotified) this.#bothClosed();
         break;
       case 'error':
         this.#onTlsError(event.error);
@@ -306,57 +281,66 @@ export class SecureLink implements Link {
     }
   }
 
-  /** A signer or verifier that throws, rejects or answers nonsense fails the handshake; one that hangs, the deadline does. */
-  #perform({ id, op }: OpEvent): void {
-    let answer: OpAnswer | Promise<OpAnswer> | Error;
-    try {
-      answer = performOp(op);
-    } catch (error) {
-      answer = toError(error);
-    }
-    if (answer instanceof Promise)
-      answer.then(
-        (value) => this.#settle(id, value),
-        (error) => this.#settle(id, toError(error)),
-      );
-    else this.connection.settle(id, answer);
-  }
-
-  #settle(id: number, answer: OpAnswer | Error): void {
-    if (this.#phase === 'done') return;
-    this.connection.settle(id, answer);
-    this.#pump();
+  /** One that never answers is the deadline's to end. */
+  #settle({ id, op }: OpEvent): void {
+    let isLater = false;
+    answerOp(op, (answer) => {
+      if (this.#isOver) return;
+      this.connection.settle(id, answer);
+      if (isLater) this.#pump();
+    });
+    isLater = true;
   }
 
   // ---- the end --------------------------------------------------------------------------------------------------
 
+  get #isOver(): boolean {
+    return this.#phase === 'done' || this.#phase === 'parted';
+  }
+
   #onTlsError(error: TlsError): void {
     // We had given up the other direction, so what is missing from it does not matter.
-    const harmless = error.code === 'ERR_TLS_TRUNCATED' && this.#closing && this.#notifySent;
+    const harmless = error.code === 'ERR_TLS_TRUNCATED' && this.#closing && this.#sender.hasNotified;
     this.#endBelow();
     this.#finish(harmless ? undefined : error);
   }
 
+  #onBelowEnd(): void {
+    if (this.#belowEnded) return;
+    this.#belowEnded = true;
+    if (this.#next !== undefined) this.#next.end();
+    else if (!this.#isOver) {
+      this.connection.endOfInput();
+      this.#pump();
+    }
+  }
+
   #onBelowClosed(error: Q2qError | undefined): void {
     this.#belowClosed = true;
+    this.#belowError = error;
     this.#cancelCut();
-    if (this.#phase === 'done') return;
-    if (this.#notifySent && this.#notifySeen) this.#finish(undefined);
+    if (this.#next !== undefined) this.#next.closed(error);
+    if (this.#isOver) return;
+    if (this.#sender.hasNotified && this.#notifySeen) this.#finish(undefined);
     else if (error !== undefined) this.#finish(error);
     else {
-      this.#onInputOver();
+      this.#onBelowEnd();
       this.#pump(); // ends here at once unless the reader is paused with data waiting
     }
   }
 
   /** The carrier is gone and the engine has nothing more: why that is, as far as the peer's close_notify tells. */
   #goneError(): Q2qError | undefined {
-    if (this.#notifySent) return undefined;
+    if (this.#sender.hasNotified) return undefined;
     return new SecureError('ERR_SECURE_CLOSED', 'link was closed before our direction ended');
   }
 
-  /** Both close_notify alerts have passed: nothing follows, so the link below may go. */
+  /** Both close_notify alerts have passed: TLS is over, so the link below may go, or go on without it. */
   #bothClosed(): void {
+    if (this.#hooks.detachable && !this.#closing) {
+      queueMicrotask(() => this.#part()); // we may be inside the handler's own `closeWrite`
+      return;
+    }
     this.#below.close();
     this.#deadline(() => {
       this.#below.reset();
@@ -364,11 +348,17 @@ export class SecureLink implements Link {
     });
   }
 
+  #part(): void {
+    if (this.#isOver) return;
+    if (this.#closing) this.#bothClosed();
+    else this.#over(undefined, 'parted');
+  }
+
   /** While closing: every step forward gives the other end the full time again. */
   #expectProgress(): void {
     this.#deadline(() => {
       this.#below.reset();
-      const text = this.#notifySent ? 'other end did not close' : 'other end took no data';
+      const text = this.#sender.hasNotified ? 'other end did not close' : 'other end took no data';
       this.#finish(new SecureError('ERR_SECURE_CLOSE_TIMEOUT', `${text} within ${this.#closeTimeout()} ms`));
     });
   }
@@ -384,28 +374,34 @@ export class SecureLink implements Link {
 
   /** Sends the alert that waits in the engine, then lets the link below flush and close; cut if it cannot. */
   #endBelow(): void {
-    this.#pending.clear();
-    this.#sendOutput();
+    this.#sender.stop();
+    this.#sender.sendOutput();
     this.#below.close();
     if (this.#belowClosed) return;
     this.#cancelCut = this.#hooks.clock.after(this.#closeTimeout(), () => this.#below.reset());
   }
 
   #finish(error: Q2qError | undefined): void {
-    if (this.#phase === 'done') return;
-    const early = this.#phase === 'handshake';
-    this.#cancelDeadline();
+    if (this.#isOver) return;
+    if (this.#phase === 'handshake')
+      this.#fail(error ?? new SecureError('ERR_SECURE_CLOSED', 'link was closed'));
+    else this.#over(error, 'done');
+  }
+
+  #fail(reason: Error): void {
     this.#phase = 'done';
-    this.#writeClosed = true;
-    this.#pending.clear();
+    this.#sender.stop();
+    this.#hooks.writer?.gone(reason);
+    this.#hooks.failed(reason);
+  }
+
+  #over(error: Q2qError | undefined, phase: 'parted' | 'done'): void {
+    this.#cancelDeadline();
+    this.#phase = phase;
+    this.#sender.stop();
     this.#held = undefined;
     this.#error = error;
-    if (early) this.#hooks.failed(error ?? new SecureError('ERR_SECURE_CLOSED', 'link was closed'));
-    else this.#handler?.closed(error);
+    this.#hooks.writer?.gone(error);
+    this.#handler?.closed(error);
   }
-}
-
-/** As many bytes as fill records, so that bulk makes no runt record per batch. */
-function wholeRecords(length: number): number {
-  return Math.floor(length / MAX_PLAINTEXT) * MAX_PLAINTEXT;
 }

@@ -9,11 +9,12 @@ import { type Deferred, deferred } from '../base/deferred.ts';
 import type { Q2qError } from '../base/errors.ts';
 import type { ClientContext, ServerContext } from '../tls/index.ts';
 import { LinkError } from '../transport/errors.ts';
-import type { Link, LinkHandler } from '../transport/link.ts';
-import { ThroughLink } from '../transport/throughLink.ts';
-import { type SecureOptions, secure } from './secure.ts';
+import { HandedOver } from '../transport/handedOver.ts';
+import type { Link } from '../transport/link.ts';
+import { beginHandshake, type Handshake, type SecureOptions } from './secure.ts';
 import { SecureError } from './secureErrors.ts';
 import type { SecureLink } from './secureLink.ts';
+import type { PendingWriter } from './secureTypes.ts';
 
 /** Plaintext held before anybody asked for it: pauses the link, as a line may be far shorter than a packet. */
 const MAX_UNREAD: number = 64 * 1024;
@@ -21,20 +22,27 @@ const MAX_UNREAD: number = 64 * 1024;
 /** Longest line of the plaintext part; SMTP's limit is 512, others allow more. */
 const MAX_LINE = 4096;
 
-/** The conversation before TLS on a link that nobody has started. */
+/**
+ * The conversation before TLS on a link that nobody has started. Whoever writes here when TLS begins may go on doing so:
+ * what was sent before leaves in the clear, what is sent from then on leaves inside TLS, once the other end is proved.
+ */
 export class Plaintext {
   readonly #link: Link;
   readonly #unread = new ChunkQueue();
   #waiting: { readonly take: () => boolean; readonly done: Deferred<never> } | undefined;
-  #handler: LinkHandler | undefined; // TLS, once it began
+  #next: HandedOver | undefined; // TLS reads, once it began
+  #writesTo: Link;
+  #full = false;
+  #writers: Deferred<void>[] = [];
   #ended = false;
-  #gone: { readonly error: Q2qError | undefined } | undefined;
+  #gone: { readonly error: Error | undefined } | undefined;
 
   constructor(link: Link) {
     this.#link = link;
+    this.#writesTo = link;
     link.start({
       data: (chunk) => this.#onData(chunk),
-      drain: () => this.#handler?.drain(),
+      drain: () => this.#onDrain(),
       end: () => this.#onEnd(),
       closed: (error) => this.#onClosed(error),
     });
@@ -45,8 +53,20 @@ export class Plaintext {
     return this.#unread.length;
   }
 
+  /** False: stop, and wait for `drained`. */
   send(bytes: Uint8Array | readonly Uint8Array[]): boolean {
-    return this.#link.send(bytes);
+    const room = this.#writesTo.send(bytes);
+    this.#full = !room;
+    return room;
+  }
+
+  /** Resolves when there is room for more; rejects when nothing more can be sent. */
+  drained(): Promise<void> {
+    if (this.#gone !== undefined) return Promise.reject(this.#gone.error ?? endedEarly());
+    if (!this.#full) return Promise.resolve();
+    const writer = deferred<void>();
+    this.#writers.push(writer);
+    return writer.promise;
   }
 
   /** The next line without its line end (LF or CRLF), as UTF-8 text. */
@@ -73,8 +93,9 @@ export class Plaintext {
     });
   }
 
-  /** The link for TLS. Refuses when there is plaintext beyond what was read. */
-  detach(): Link {
+  /** @internal The handshake on this link. Refuses when there is plaintext beyond what was read. */
+  upgrade(begin: (link: Link, writer: PendingWriter) => Handshake): Promise<SecureLink> {
+    if (this.#next !== undefined) throw new Error('TLS began before');
     if (this.#waiting !== undefined) throw new Error('somebody still waits for plaintext');
     if (this.#unread.length > 0) {
       const text = `got ${this.#unread.length} bytes of plaintext behind the signal for TLS, wanted none`;
@@ -82,19 +103,35 @@ export class Plaintext {
       this.#link.reset();
       throw new SecureError('ERR_SECURE_INJECTION', text);
     }
-    return new Detached(this.#link, (handler) => this.#handOver(handler));
+    const next = new HandedOver(this.#link);
+    this.#next = next;
+    if (this.#ended) next.end();
+    if (this.#gone !== undefined) next.closed(this.#gone.error as Q2qError | undefined);
+    const { link, opened } = begin(next, {
+      room: () => this.#roomAgain(),
+      gone: (error) => this.#writingIsOver(error),
+    });
+    this.#writesTo = link;
+    return opened;
   }
 
-  #handOver(handler: LinkHandler): void {
-    this.#handler = handler;
-    queueMicrotask(() => {
-      if (this.#ended) handler.end();
-      if (this.#gone !== undefined) handler.closed(this.#gone.error);
-    });
+  #onDrain(): void {
+    if (this.#next !== undefined) this.#next.drain();
+    else this.#roomAgain();
+  }
+
+  #roomAgain(): void {
+    this.#full = false;
+    for (const writer of this.#writers.splice(0)) writer.resolve();
+  }
+
+  #writingIsOver(error: Error | undefined): void {
+    this.#gone ??= { error };
+    for (const writer of this.#writers.splice(0)) writer.reject(error ?? endedEarly());
   }
 
   #wait<T>(take: (resolve: (value: T) => void) => boolean): Promise<T> {
-    if (this.#handler !== undefined || this.#waiting !== undefined)
+    if (this.#next !== undefined || this.#waiting !== undefined)
       throw new Error('one reader at a time, and none after TLS began');
     const done = deferred<T>();
     this.#waiting = { take: () => take(done.resolve), done: done as unknown as Deferred<never> };
@@ -116,7 +153,7 @@ export class Plaintext {
   }
 
   #onData(chunk: Uint8Array): void {
-    if (this.#handler !== undefined) this.#handler.data(chunk);
+    if (this.#next !== undefined) this.#next.data(chunk);
     else {
       this.#unread.push(chunk);
       this.#serve();
@@ -126,29 +163,16 @@ export class Plaintext {
 
   #onEnd(): void {
     this.#ended = true;
-    if (this.#handler !== undefined) this.#handler.end();
+    if (this.#next !== undefined) this.#next.end();
     else this.#serve();
   }
 
   #onClosed(error: Q2qError | undefined): void {
-    this.#gone = { error };
-    if (this.#handler !== undefined) this.#handler.closed(error);
-    else this.#serve();
-  }
-}
-
-/** The same link with a new reader. */
-class Detached extends ThroughLink {
-  readonly #handOver: (handler: LinkHandler) => void;
-
-  constructor(link: Link, handOver: (handler: LinkHandler) => void) {
-    super(link);
-    this.#handOver = handOver;
-  }
-
-  override start(handler: LinkHandler): void {
-    this.#handOver(handler);
-    this.below.resume();
+    if (this.#next !== undefined) this.#next.closed(error);
+    else {
+      this.#writingIsOver(error);
+      this.#serve();
+    }
   }
 }
 
@@ -172,9 +196,11 @@ export async function startTls(link: Link | Plaintext, options: StartTlsOptions)
   const { role, context, announce, ...rest } = options;
   const expected = role === 'client' ? 'connect' : 'accept';
   if (!(expected in context)) throw new TypeError(`context is not one of a TLS ${role}`);
-  const below = link instanceof Plaintext ? link.detach() : link;
-  if (announce !== undefined) below.send(announce);
-  return secure(below, context, rest);
+  const begin = (below: Link, writer?: PendingWriter): Handshake => {
+    if (announce !== undefined) below.send(announce);
+    return beginHandshake(below, context, rest, writer);
+  };
+  return link instanceof Plaintext ? link.upgrade(begin) : begin(link).opened;
 }
 
 function textOf(line: Uint8Array): string {

@@ -48,7 +48,7 @@ export interface LinkHandler {
 }
 
 export interface LinkInfo {
-  readonly kind: 'memory' | 'tcp' | 'websocket' | 'stdio' | 'channel' | 'tls';
+  readonly kind: 'memory' | 'tcp' | 'unix' | 'websocket' | 'stdio' | 'process' | 'channel' | 'tls';
   /** True when `send` calls keep their boundaries (WebSocket, MessagePort). */
   readonly messages: boolean;
   /** True when a half-close passes to the other end; where false, `closeWrite` closes nothing until `close`. */
@@ -56,4 +56,6 @@ export interface LinkInfo {
   /** Human-readable addresses, where the carrier has them. */
   readonly local?: string;
   readonly remote?: string;
+  /** What carries this link, where that is a link too. */
+  readonly via?: LinkInfo;
 }
