@@ -1,15 +1,24 @@
 /**
- * The TLS 1.3 AEADs on node:crypto. OpenSSL's binding has no output argument: each record costs a cipher object, one
- * allocated result and one copy, which is where the time of small records goes.
+ * The TLS 1.3 AEADs on node:crypto. OpenSSL's binding has no output argument: each record costs a cipher object and a
+ * result of its own, which is where the time of small records goes. `sealApart` and `openApart` hand that result out.
  */
-import { type CipherGCMTypes, createCipheriv, createDecipheriv } from 'node:crypto';
+import {
+  type CipherGCM,
+  type CipherGCMTypes,
+  createCipheriv,
+  createDecipheriv,
+  type DecipherGCM,
+} from 'node:crypto';
 import type { Bytes } from '../base/bytes.ts';
 import { checkNonce, copyKey, live, TAG_LENGTH } from './aead.ts';
-import { RECORD_LIMITS } from './limits.ts';
+import { RECORD_LIMITS, SCRATCH_SIZE } from './limits.ts';
 import type { Aead } from './provider.ts';
 import type { AeadName } from './suites.ts';
 
 const OPTIONS = { authTagLength: TAG_LENGTH } as const;
+
+/** Where a record's parts are put together: a call into OpenSSL costs more than copying them. Serves all keys. */
+const scratch: Bytes = new Uint8Array(SCRATCH_SIZE);
 
 export function nodeAead(name: AeadName, key: Uint8Array): Aead {
   return new NodeAead(name, copyKey(name, key));
@@ -34,40 +43,55 @@ class NodeAead implements Aead {
     out: Uint8Array,
     at: number,
   ): number {
-    checkNonce(nonce);
-    const key = live(this.#key);
-    // A call into OpenSSL costs more than copying a record: gather the parts in their place, encrypt once.
-    let end = at;
-    for (const part of parts) {
-      out.set(part, end);
-      end += part.length;
-    }
+    const end = gather(parts, out, at);
     if (end + TAG_LENGTH > out.length)
       throw new RangeError(`record ends at ${end + TAG_LENGTH} of ${out.length} bytes`);
-    const cipher = createCipheriv(this.#cipher, key, nonce, OPTIONS);
-    cipher.setAAD(additionalData);
+    const cipher = this.#encryption(nonce, additionalData);
     out.set(cipher.update(out.subarray(at, end)), at);
     cipher.final();
     out.set(cipher.getAuthTag(), end);
     return end + TAG_LENGTH;
   }
 
+  sealApart(
+    nonce: Uint8Array,
+    additionalData: Uint8Array,
+    parts: readonly Uint8Array[],
+  ): [Uint8Array, Uint8Array] {
+    const cipher = this.#encryption(nonce, additionalData);
+    const end = gather(parts, scratch, 0);
+    const text = scratch.subarray(0, end);
+    const ciphertext = cipher.update(text);
+    cipher.final();
+    text.fill(0); // nothing of a record stays behind
+    return [plainArray(ciphertext, end), plainArray(cipher.getAuthTag(), TAG_LENGTH)];
+  }
+
   open(nonce: Uint8Array, additionalData: Uint8Array, bytes: Uint8Array, from: number, to: number): number {
-    checkNonce(nonce);
-    const key = live(this.#key);
+    const plaintext = this.openApart(nonce, additionalData, bytes, from, to);
+    if (plaintext === undefined) return -1;
+    bytes.set(plaintext, from);
+    return to - TAG_LENGTH;
+  }
+
+  openApart(
+    nonce: Uint8Array,
+    additionalData: Uint8Array,
+    bytes: Uint8Array,
+    from: number,
+    to: number,
+  ): Uint8Array | undefined {
+    const decipher = this.#decryption(nonce, additionalData);
     const end = to - TAG_LENGTH;
-    if (end < from) return -1;
-    const decipher = createDecipheriv(this.#cipher, key, nonce, OPTIONS);
-    decipher.setAAD(additionalData);
+    if (end < from) return undefined;
     decipher.setAuthTag(bytes.subarray(end, to));
     const plaintext = decipher.update(bytes.subarray(from, end));
     try {
       decipher.final();
     } catch {
-      return -1;
+      return undefined;
     }
-    bytes.set(plaintext, from);
-    return end;
+    return plainArray(plaintext, end - from);
   }
 
   /** OpenSSL's own copies die with each record's cipher object. */
@@ -75,4 +99,29 @@ class NodeAead implements Aead {
     this.#key?.fill(0);
     this.#key = undefined;
   }
+
+  #encryption(nonce: Uint8Array, additionalData: Uint8Array): CipherGCM {
+    checkNonce(nonce);
+    return createCipheriv(this.#cipher, live(this.#key), nonce, OPTIONS).setAAD(additionalData);
+  }
+
+  #decryption(nonce: Uint8Array, additionalData: Uint8Array): DecipherGCM {
+    checkNonce(nonce);
+    return createDecipheriv(this.#cipher, live(this.#key), nonce, OPTIONS).setAAD(additionalData);
+  }
+}
+
+/** Copies the parts one behind the other; returns the index behind them. */
+function gather(parts: readonly Uint8Array[], out: Uint8Array, at: number): number {
+  let end = at;
+  for (const part of parts) {
+    out.set(part, end);
+    end += part.length;
+  }
+  return end;
+}
+
+/** A Buffer as what it is made of: engines see one shape of array, and its `slice` copies as everywhere else. */
+function plainArray(buffer: Buffer, length: number): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, length);
 }

@@ -1,6 +1,7 @@
 /** The open connection: writing, closing, key updates, truncation (RFC 9846 §4.7.3, §5.5, §6.1). */
 import { describe, expect, it } from 'vitest';
 import { concat, utf8 } from '../../src/base/bytes.ts';
+import { provider as noble } from '../../src/crypto/noble.ts';
 import { provider as node } from '../../src/crypto/node.node.ts';
 import type { CryptoProvider } from '../../src/crypto/provider.ts';
 import { MAX_PLAINTEXT, OUTPUT_HIGH_WATER } from '../../src/tls/index.ts';
@@ -12,13 +13,20 @@ const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
 
 describe('write', () => {
   it('makes one record of a vector and cuts what is longer', () => {
-    const { client } = openPair();
+    const { client } = openPair({ clientProvider: noble, serverProvider: noble });
     client.connection.write([utf8('a'), utf8(''), utf8('bc')]);
     expect(client.connection.takeOutput().map((record) => record.length)).toEqual([5 + 3 + 1 + 16]);
     client.connection.write([new Uint8Array(MAX_PLAINTEXT), new Uint8Array(10)]);
     const records = client.connection.takeOutput();
     expect(records.map((record) => record.length - 22)).toEqual([MAX_PLAINTEXT, 10]);
     expect(records.every((record) => (record.byteOffset + 5) % 4 === 0)).toBe(true);
+  });
+
+  it('hands out a large record in the pieces its cipher made, a small one in one', () => {
+    const { client } = openPair();
+    client.connection.write(new Uint8Array(MAX_PLAINTEXT + 10));
+    const lengths = client.connection.takeOutput().map((piece) => piece.length);
+    expect(lengths).toEqual([5, MAX_PLAINTEXT + 1, 16, 5 + 10 + 1 + 16]);
   });
 
   it('of nothing sends nothing', () => {
@@ -80,8 +88,8 @@ describe('write', () => {
 });
 
 describe('data', () => {
-  it('is a view into what was fed: nothing is copied', () => {
-    const { client, server } = openPair();
+  it('is a view into what was fed, where the cipher works in place: nothing is copied', () => {
+    const { client, server } = openPair({ clientProvider: noble, serverProvider: noble });
     client.connection.write(utf8('in place'));
     const [record] = client.connection.takeOutput();
     server.connection.feed(record!);

@@ -15,6 +15,9 @@ export type Measure = (bytes: Uint8Array, at: number, available: number) => numb
 /** First memory for a unit that is cut apart: a record's worth, so that records are allocated once. */
 const FIRST_BUFFER = 17 * 1024;
 
+/** Memory that no unit uses, for the next that is cut apart. One in all: nothing here is asynchronous. */
+let spare: Uint8Array = EMPTY;
+
 export class Assembler {
   readonly #headerLength: number;
   readonly #measure: Measure;
@@ -26,6 +29,8 @@ export class Assembler {
   #partial: Uint8Array = EMPTY;
   #filled = 0;
   #length = 0;
+  /** What the unit returned last lies in, when it was cut apart. */
+  #lent: Uint8Array = EMPTY;
 
   constructor(headerLength: number, measure: Measure) {
     this.#headerLength = headerLength;
@@ -62,10 +67,17 @@ export class Assembler {
         const unit = this.#chunk.subarray(this.#at, this.#at + total);
         this.#consume(total);
         this.#length -= total;
+        this.#lent = EMPTY;
         return unit;
       }
     }
     return this.#gather();
+  }
+
+  /** The unit returned last is not looked at any more. */
+  recycle(): void {
+    if (this.#lent.length === FIRST_BUFFER) spare = this.#lent;
+    this.#lent = EMPTY;
   }
 
   /** Takes what was pushed behind the last unit, as it came; only between units is there nothing else. */
@@ -79,7 +91,7 @@ export class Assembler {
 
   clear(): void {
     this.#waiting.clear();
-    this.#chunk = this.#partial = EMPTY;
+    this.#chunk = this.#partial = this.#lent = EMPTY;
     this.#at = this.#filled = this.#length = 0;
   }
 
@@ -88,6 +100,7 @@ export class Assembler {
     const total = this.#measure(this.#partial, 0, this.#filled);
     if (!this.#fill(total)) return undefined;
     const unit = this.#partial.subarray(0, total);
+    this.#lent = this.#partial;
     this.#partial = EMPTY;
     this.#filled = 0;
     this.#length -= total;
@@ -113,6 +126,11 @@ export class Assembler {
 
   #reserve(size: number): void {
     if (size <= this.#partial.length) return;
+    if (size <= spare.length && this.#filled === 0) {
+      this.#partial = spare;
+      spare = EMPTY;
+      return;
+    }
     const grown = new Uint8Array(Math.max(size, 2 * this.#partial.length, FIRST_BUFFER));
     grown.set(this.#partial.subarray(0, this.#filled));
     this.#partial = grown;

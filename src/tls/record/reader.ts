@@ -111,6 +111,7 @@ export class RecordReader {
     if (outer !== ContentType.applicationData)
       throw unexpectedMessage(`unprotected record of type ${outer} behind the change to protected ones`);
     const content = this.#opener.open(record);
+    if (this.#opener.opensApart) this.#deframer.recycle();
     return this.#content(this.#opener.type, content);
   }
 

@@ -18,13 +18,18 @@ const KEY_RESERVE = 2;
 export class RecordWriter {
   /** Protected records are filled with zeros up to a multiple of this, as far as `maxPlaintext` lets them (§5.4). */
   padTo = 1;
+  /** Records that were taken so far. */
+  recordsTaken = 0;
   #configured: number;
   /** Largest content, type byte and padding together of one protected record that the peer takes (RFC 8449 §4). */
   #innerLimit: number = MAX_RECORD_PLAINTEXT + 1;
   #sealer: Sealer | undefined;
   #flight: Uint8Array[] = [];
   #flightLength = 0;
-  #records: Uint8Array[] = [];
+  /** What waits to be taken: a record is one array or several. */
+  #output: Uint8Array[] = [];
+  /** Lengths of the records in it. */
+  #lengths: number[] = [];
   #size = 0;
   #version: number;
   #changeCipherSpecDue = false;
@@ -99,34 +104,40 @@ export class RecordWriter {
     this.#record(ContentType.alert, [Uint8Array.of(level, alertNumber(name))], 2);
   }
 
-  /** One record of application data. Only under a key. */
-  data(parts: readonly Uint8Array[], length: number): void {
+  /** One record of application data, only under a key. `parts` is taken over. */
+  data(parts: Uint8Array[], length: number): void {
     if (this.#sealer === undefined) throw misuse('application data before there is a key');
     this.#flush();
     this.#record(ContentType.applicationData, parts, length);
   }
 
-  /** Whole records, at most `max` bytes of them but at least one if there is any. */
+  /** The arrays of whole records, at most `max` bytes but at least one record if there is any. */
   take(max: number): Uint8Array[] {
     this.#flush();
-    const records = this.#records;
-    if (this.#size <= max) {
-      this.#records = [];
-      this.#size = 0;
-      return records;
-    }
-    let count = 0;
-    let bytes = 0;
-    while (count < records.length && (count === 0 || bytes + records[count]!.length <= max))
-      bytes += records[count++]!.length;
-    this.#records = records.slice(count);
-    this.#size -= bytes;
-    return records.slice(0, count);
+    if (this.#size > max) return this.#takeSome(max);
+    const output = this.#output;
+    this.recordsTaken += this.#lengths.length;
+    if (output.length > 0) this.#output = [];
+    this.#lengths.length = 0;
+    this.#size = 0;
+    return output;
   }
 
   destroy(): void {
     this.#sealer?.destroy();
     this.#sealer = undefined;
+  }
+
+  #takeSome(max: number): Uint8Array[] {
+    let records = 0;
+    let bytes = 0;
+    while (records === 0 || bytes + this.#lengths[records]! <= max) bytes += this.#lengths[records++]!;
+    this.#lengths.splice(0, records);
+    this.recordsTaken += records;
+    this.#size -= bytes;
+    let arrays = 0;
+    for (let left = bytes; left > 0; left -= this.#output[arrays++]!.length);
+    return this.#output.splice(0, arrays);
   }
 
   #flush(): void {
@@ -141,7 +152,7 @@ export class RecordWriter {
     }
   }
 
-  #record(type: number, parts: readonly Uint8Array[], length: number): void {
+  #record(type: number, parts: Uint8Array[], length: number): void {
     if (this.#sealer === undefined) {
       this.#push(this.#plainRecord(type, parts, length));
       return;
@@ -150,7 +161,9 @@ export class RecordWriter {
       this.#changeCipherSpecDue = false;
       this.#push(Uint8Array.of(ContentType.changeCipherSpec, 3, 3, 0, 1, 1));
     }
-    this.#push(this.#sealer.seal(type, parts, length, this.#padding(length)));
+    const size = this.#sealer.seal(type, parts, length, this.#padding(length), this.#output);
+    this.#lengths.push(size);
+    this.#size += size;
   }
 
   get #flightMax(): number {
@@ -177,7 +190,8 @@ export class RecordWriter {
   }
 
   #push(record: Uint8Array): void {
-    this.#records.push(record);
+    this.#output.push(record);
+    this.#lengths.push(record.length);
     this.#size += record.length;
   }
 }
