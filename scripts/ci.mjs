@@ -10,6 +10,7 @@ const totals = { passed: 0, failed: 0, skipped: 0 };
 await command('npm run demo', npm, ['run', 'demo']);
 await command('npm test', npm, ['test'], { Q2Q_TEST_REPORT: join(reports, 'unit.json') });
 count('unit.json');
+await command('nodes to talk to', process.execPath, ['scripts/nodes.mjs']);
 for (const suite of ['interop', 'browser', 'slow']) {
   const report = join(reports, `${suite}.json`);
   await command(suite, bin('vitest'), [

@@ -44,7 +44,8 @@ const gnutls: Peer = {
     speaks: 'echo',
     lacks: {
       'their key update': 'gnutls-serv has no command for it',
-      'half-close': 'gnutls-serv answers the end with its own',
+      'our half-close': 'gnutls-serv answers our end with its own',
+      'their half-close': 'gnutls-serv has no command for it',
     },
     alerts: { untrusted: 'access_denied' },
     refused: /fatal alert has been received/,
@@ -60,7 +61,10 @@ const gnutls: Peer = {
   },
   client: {
     speaks: 'talk',
-    lacks: { 'half-close': 'gnutls-cli ends when either half does' },
+    lacks: {
+      'our half-close': 'gnutls-cli ends with our half',
+      'their half-close': 'gnutls-cli ends with its half',
+    },
     exported: /Key material: ([0-9a-f]+)/,
     rekey: (far) => far.say('^rekey1^\n'),
     start: (wish) =>

@@ -44,8 +44,10 @@ export interface Role {
   readonly refused?: RegExp;
   /** Makes it update its keys, and ask for ours. */
   rekey?(far: Program): Promise<void> | void;
-  /** Alerts it sends where RFC 9846 leaves a choice (§4.4.2.4). */
-  readonly alerts?: { readonly noCertificate?: AlertName; readonly untrusted?: AlertName };
+  /** The one protocol it can agree on, when it is not ours to choose. */
+  readonly protocol?: 'http/1.1';
+  /** Alerts it sends in place of certificate_required and unknown_ca; some just drop the connection. */
+  readonly alerts?: { readonly noCertificate?: AlertName; readonly untrusted?: AlertName | 'dropped' };
 }
 
 export type Subject =
@@ -60,7 +62,8 @@ export type Subject =
   | 'untrusted certificate'
   | 'exporter'
   | 'bulk'
-  | 'half-close'
+  | 'our half-close'
+  | 'their half-close'
   | 'close';
 
 export type Lacks = Partial<Record<Subject, string>>;

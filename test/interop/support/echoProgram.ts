@@ -1,0 +1,43 @@
+/**
+ * Small programs around TLS stacks that come as libraries. All take the same argument, one JSON object:
+ *
+ *     {role, port (clients), cert?, key?, ca, name, groups?, alpn?, clientCertificate?, exporter?}
+ *
+ * and echo what they read. After our end they say "farewell". At the line "close your half" they close theirs and from
+ * then on report what they hear. Reports are JSON lines on standard error: `listening {port}`, `handshake {suite, alpn,
+ * resumed, exported?}`, `heard {text}`, `error {message}`.
+ */
+import type { Role, Wish } from './meeting.ts';
+import { dialled, dialling } from './meeting.ts';
+import type { Program, ProgramOptions } from './program.ts';
+
+type Launch = (argument: string, options?: ProgramOptions) => Program;
+
+const exported = /"exported": ?"([0-9a-f]+)"/;
+
+/** An echo program that listens, or dials us, over TCP. */
+export function echoServer(launch: Launch, rest: Pick<Role, 'lacks'> & Partial<Role>): Role {
+  return {
+    speaks: 'echo',
+    exported,
+    async start(wish) {
+      const far = launch(argument('server', wish));
+      const [, port] = await far.until(/"port": ?(\d+)/);
+      return dialled(far, Number(port));
+    },
+    ...rest,
+  };
+}
+
+export function echoClient(launch: Launch, rest: Pick<Role, 'lacks'> & Partial<Role>): Role {
+  return {
+    speaks: 'echo',
+    exported,
+    start: (wish) => dialling((port) => launch(argument('client', wish, port))),
+    ...rest,
+  };
+}
+
+export function argument(role: 'client' | 'server', { credential, ...wish }: Wish, port?: number): string {
+  return JSON.stringify({ role, port, ...credential, ...wish });
+}
