@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { concat, utf8 } from '../../src/base/bytes.ts';
 import { Plaintext, startTls } from '../../src/peer/startTls.ts';
 import { memoryPair } from '../../src/transport/index.ts';
+import { VirtualClock } from '../support/clock.ts';
 import { DOMAIN } from '../support/pki.ts';
 import { firstWrong, numbered, pause, Recorder } from '../transport/recorder.ts';
 import { clientContext, serverContext } from './securePair.ts';
@@ -110,6 +111,114 @@ describe('TLS in the middle of a conversation', () => {
     const [a, b] = conversation();
     const both = Promise.all([startTls(a, client), startTls(b, server)]);
     expect(() => a.readLine()).toThrow('none after TLS began');
+    await both;
+  });
+});
+
+describe('a writer that goes on while TLS begins', () => {
+  /** 4-byte words until told to stop: as fast as there is room, or one per turn. */
+  function keepWriting(text: Plaintext, total: number, paced: boolean): Promise<void> {
+    const write = async (): Promise<void> => {
+      for (let at = 0; at < total; at += 1000) {
+        if (!text.send(numbered(1000, at))) await text.drained();
+        else if (paced) await Promise.resolve();
+      }
+    };
+    return write();
+  }
+
+  for (const paced of [true, false])
+    for (const capacity of [undefined, 3000])
+      test(`loses nothing and keeps its order (${paced ? 'a steady trickle' : 'as there is room'}, ${capacity ?? 'much'} room below)`, async () => {
+        const total = 400_000;
+        const [a, b] = conversation(capacity === undefined ? {} : { capacity });
+        const seen: Uint8Array[] = [];
+        const onWire: number[] = [];
+        await greet(a, b);
+        const writing = keepWriting(b, total, paced);
+        // Some of it is read in the clear; then the signal, which the writer's own side sends in its place.
+        for (let i = 0; i < 5; i++) seen.push(await a.read(1000));
+        const secured = startTls(b, { ...server, announce: utf8('TLS NOW\r\n') });
+        for (;;) {
+          const word = await a.read(4);
+          if (new TextDecoder().decode(word) === 'TLS ') break;
+          seen.push(word);
+        }
+        onWire.push(concat(seen).length);
+        expect(await a.readLine()).toBe('NOW');
+        const x = Recorder.start(await startTls(a, client));
+        const y = await secured;
+        await writing;
+        y.send(utf8('the end'));
+        y.closeWrite();
+        await x.until('end', () => x.ended);
+        const all = concat([...seen, x.bytes]);
+        expect(firstWrong(all.subarray(0, total))).toBe(-1);
+        expect(new TextDecoder().decode(all.subarray(total))).toBe('the end');
+        expect(onWire[0]).toBeGreaterThanOrEqual(5000);
+        expect(x.received).toBeGreaterThan(total / 2); // most of it went inside
+      });
+
+  test('sends nothing in the clear once TLS began, and nothing at all before the other end is proved', async () => {
+    const [near, far] = memoryPair();
+    const wire = Recorder.start(far);
+    const text = new Plaintext(near);
+    let verdict!: (value: never) => void;
+    const verifier = { verify: () => new Promise<never>((resolve) => (verdict = resolve)) };
+    const outcome = startTls(text, { ...client, context: clientContext({ verifier }) });
+    outcome.catch(() => {});
+    expect(text.send(utf8('SECRET'))).toBe(true);
+    const [here, there] = memoryPair(); // the other end's TLS, its bytes copied over
+    const proxied = Recorder.start(here);
+    wire.onData = (chunk) => void here.send(chunk.slice());
+    proxied.onData = (chunk) => void far.send(chunk.slice());
+    for (const chunk of wire.chunks) here.send(chunk.slice());
+    const accepted = startTls(there, server);
+    accepted.catch(() => {});
+    await pause(30); // the verifier has been asked
+    expect(verdict).toBeTypeOf('function');
+    const before = wire.received;
+    text.send(utf8('MORE SECRETS'));
+    await pause(10);
+    expect(wire.received).toBe(before);
+    expect(wire.text).not.toContain('SECRET');
+    near.reset();
+  });
+
+  test('is told to stop while the handshake runs, and of its failure', async () => {
+    const [near] = memoryPair();
+    const text = new Plaintext(near);
+    const clock = new VirtualClock();
+    const outcome = startTls(text, { ...client, clock, timeout: 100 });
+    let sent = 0;
+    while (sent < 10_000_000 && text.send(numbered(16_000))) sent += 16_000;
+    expect(sent).toBeLessThan(100_000);
+    const room = text.drained();
+    clock.advance(100);
+    await expect(outcome).rejects.toMatchObject({ code: 'ERR_SECURE_TIMEOUT' });
+    await expect(room).rejects.toMatchObject({ code: 'ERR_SECURE_TIMEOUT' });
+    await expect(text.drained()).rejects.toMatchObject({ code: 'ERR_SECURE_TIMEOUT' });
+    expect(text.send(utf8('late'))).toBe(false);
+  });
+
+  test('and the new owner of the link write in the order of their calls', async () => {
+    const [a, b] = conversation();
+    const [x, y] = await Promise.all([startTls(a, client), startTls(b, server)]);
+    const reader = Recorder.start(y);
+    a.send(utf8('1'));
+    x.send(utf8('2'));
+    a.send(utf8('3'));
+    await a.drained();
+    x.closeWrite();
+    expect(a.send(utf8('4'))).toBe(false);
+    await reader.until('end', () => reader.ended);
+    expect(reader.text).toBe('123');
+  });
+
+  test('TLS begins once', async () => {
+    const [a, b] = conversation();
+    const both = Promise.all([startTls(a, client), startTls(b, server)]);
+    await expect(startTls(a, client)).rejects.toThrow('TLS began before');
     await both;
   });
 });
