@@ -110,8 +110,8 @@ export interface KeyExchange {
    */
   agree(peerShare: Uint8Array): Bytes | undefined;
   /**
-   * The classical half of a hybrid as a group of its own, on the same key: offering both shares costs one key pair
-   * (draft-ietf-tls-hybrid-design §3.2). Destroyed with the hybrid.
+   * The classical half of a hybrid as a group of its own, on the same key: offering both shares costs one key pair, and
+   * only one of them is ever answered. Destroyed with the hybrid.
    */
   readonly companion?: KeyExchange;
   destroy(): void;

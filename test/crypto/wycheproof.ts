@@ -3,7 +3,7 @@
  * "acceptable" is decided per file by us, in writing, never by what an implementation happens to do.
  */
 import type { TestContext } from 'vitest';
-import { fromHex, hex } from '../../src/base/bytes.ts';
+import { concat, EMPTY, fromHex, hex } from '../../src/base/bytes.ts';
 import type { CryptoProvider } from '../../src/crypto/provider.ts';
 import { parseSpki } from '../../src/crypto/spki.ts';
 import type { AeadName, CurveGroup, HashName, SchemeName } from '../../src/crypto/suites.ts';
@@ -177,4 +177,63 @@ export function hmac(context: TestContext, provider: CryptoProvider, hash: HashN
     const tag = hex(provider.hmac(hash, fromHex(vector.key), fromHex(vector.msg)));
     return tag.startsWith(vector.tag) === (vector.result === 'valid');
   });
+}
+
+interface DecapsulationVector {
+  readonly seed: string;
+  readonly c: string;
+  readonly K: string;
+}
+
+/** Any X25519 key does for the other half of the hybrid. */
+const COMPANION = new Uint8Array(32).fill(9);
+
+/** ML-KEM-768 by way of X25519MLKEM768. "invalid" is a seed or a ciphertext of another length. */
+export function mlKemDecapsulation(context: TestContext, provider: CryptoProvider, name: string): Outcome {
+  const file = readVectors<File<object, DecapsulationVector>>(context, 'wycheproof', name);
+  const { share } = provider.keyExchange('x25519', COMPANION);
+  return run(file, (vector) => {
+    const secret = orRefused(() =>
+      provider
+        .keyExchange('X25519MLKEM768', concat([fromHex(vector.seed), COMPANION]))
+        .agree(concat([fromHex(vector.c), share])),
+    );
+    if (vector.result === 'invalid') return secret === undefined;
+    return secret !== undefined && hex(secret.subarray(0, 32)) === vector.K;
+  });
+}
+
+interface EncapsulationVector {
+  readonly m: string;
+  readonly ek: string;
+  readonly c: string;
+  readonly K: string;
+}
+
+/** "invalid" is a key of another length or with a coefficient above 3328 (FIPS 203 §7.2). */
+export function mlKemEncapsulation(context: TestContext, provider: CryptoProvider, name: string): Outcome {
+  const file = readVectors<File<object, EncapsulationVector>>(context, 'wycheproof', name);
+  const { share } = provider.keyExchange('x25519', COMPANION);
+  return run(file, (vector) => {
+    const answer = orRefused(() =>
+      provider.encapsulate(
+        'X25519MLKEM768',
+        concat([fromHex(vector.ek), share]),
+        concat([fromHex(vector.m), COMPANION]),
+      ),
+    );
+    if (vector.result === 'invalid') return answer === undefined;
+    const [ciphertext, secret] = [answer?.share.subarray(0, 1088), answer?.secret.subarray(0, 32)];
+    return hex(ciphertext ?? EMPTY) === vector.c && hex(secret ?? EMPTY) === vector.K;
+  });
+}
+
+/** Undefined where our own private key is refused as one of the wrong length. */
+function orRefused<T>(run: () => T): T | undefined {
+  try {
+    return run();
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
+  }
 }
