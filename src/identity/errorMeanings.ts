@@ -43,6 +43,7 @@ const MEANS: Readonly<Record<IdentityErrorCode, string>> = {
   ERR_IDENTITY_KEY_MISMATCH: 'the peer holds another key than the one wanted',
   ERR_IDENTITY_PIN: 'the chain holds no root with the pinned key',
   ERR_IDENTITY_DENIED: 'the domain has withdrawn this key',
+  ERR_IDENTITY_POLICY: 'the peer is proven, but not in a way that the site allows',
   ERR_IDENTITY_BUDGET: 'checking the chain takes more work than we spend',
 };
 

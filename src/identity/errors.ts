@@ -61,6 +61,7 @@ const TABLE = {
   ERR_IDENTITY_KEY_MISMATCH: ['remote', 'bad_certificate'],
   ERR_IDENTITY_PIN: ['remote', 'unknown_ca'],
   ERR_IDENTITY_DENIED: ['remote', 'certificate_revoked'],
+  ERR_IDENTITY_POLICY: ['remote', 'access_denied'],
   ERR_IDENTITY_BUDGET: ['remote', 'bad_certificate'],
 } as const;
 
