@@ -3,7 +3,7 @@
  * close_notify behind the last of it.
  */
 import { ChunkQueue } from '../base/chunks.ts';
-import { MAX_PLAINTEXT, type TlsConnection, type TlsError } from '../tls/index.ts';
+import { FRAMED_PLAINTEXT, type TlsConnection, type TlsError } from '../tls/index.ts';
 import type { Link } from '../transport/link.ts';
 import type { Counters } from './secureTypes.ts';
 
@@ -48,6 +48,7 @@ export class SecureSender {
     this.#connection = connection;
     this.#counters = counters;
     this.#host = host;
+    if (below.info.kind === 'channel') connection.limitRecords(FRAMED_PLAINTEXT);
   }
 
   get buffered(): number {
@@ -71,7 +72,7 @@ export class SecureSender {
     if (this.#closed) return false;
     if (bytes instanceof Uint8Array) this.#pending.push(bytes);
     else for (const part of bytes) this.#pending.push(part);
-    if (this.#pending.length >= AGGREGATE) this.#encrypt(wholeRecords(this.#pending.length));
+    if (this.#pending.length >= AGGREGATE) this.#encrypt(this.#wholeRecords(this.#pending.length));
     if (this.#pending.length > 0 && !this.#full) this.#flushInMicrotask();
     if (!this.#full && (this.#open || this.#pending.length < AGGREGATE)) return true;
     this.#wantsDrain = true;
@@ -111,11 +112,11 @@ export class SecureSender {
 
   /** Sends what the engine has to say. */
   sendOutput(): void {
-    const records = this.#connection.takeOutput();
-    if (records.length === 0) return;
-    for (const record of records) this.#counters.wireOut += record.length;
-    this.#counters.recordsOut += records.length;
-    if (!this.#below.send(records)) this.#full = true;
+    const output = this.#connection.takeOutput();
+    if (output.length === 0) return;
+    for (const piece of output) this.#counters.wireOut += piece.length;
+    this.#counters.recordsOut = this.#connection.recordsOut;
+    if (!this.#below.send(output)) this.#full = true;
   }
 
   #flushInMicrotask(): void {
@@ -130,7 +131,7 @@ export class SecureSender {
   #encrypt(count: number): void {
     let left = count;
     while (left > 0 && !this.#full && this.#open) {
-      const batch = Math.min(left, wholeRecords(AGGREGATE));
+      const batch = Math.min(left, this.#wholeRecords(AGGREGATE));
       const parts: Uint8Array[] = [];
       for (let wanted = batch; wanted > 0; wanted -= parts.at(-1)!.length)
         parts.push(this.#pending.shiftUpTo(wanted));
@@ -149,15 +150,15 @@ export class SecureSender {
 
   /** Whole records first; what is left waits for what the writer adds, so that bulk makes no runt record per drain. */
   #askForMore(): void {
-    this.#encrypt(wholeRecords(this.#pending.length));
+    this.#encrypt(this.#wholeRecords(this.#pending.length));
     if (this.#full) return;
     this.#wantsDrain = false;
     this.#host.room();
     this.#flushInMicrotask();
   }
-}
 
-/** As many bytes as fill records, so that bulk makes no runt record per batch. */
-function wholeRecords(length: number): number {
-  return Math.floor(length / MAX_PLAINTEXT) * MAX_PLAINTEXT;
+  /** As many bytes as fill records, so that bulk makes no runt record per batch. */
+  #wholeRecords(length: number): number {
+    return length - (length % this.#connection.maxPlaintext);
+  }
 }

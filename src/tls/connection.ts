@@ -162,7 +162,10 @@ export class TlsConnection {
     return total - data.left;
   }
 
-  /** Whole records, at most `max` bytes but at least one record if there is any. The arrays are the caller's. */
+  /**
+   * Whole records, at most `max` bytes but at least one record if there is any: a small one as one array, a large one in
+   * the pieces that its cipher made. The arrays are the caller's.
+   */
   takeOutput(max: number = Number.POSITIVE_INFINITY): Uint8Array[] {
     return this.#writer.take(max);
   }
@@ -170,6 +173,21 @@ export class TlsConnection {
   /** Bytes that `takeOutput` would return. */
   get outputSize(): number {
     return this.#writer.size;
+  }
+
+  /** Records that `takeOutput` has handed out. */
+  get recordsOut(): number {
+    return this.#writer.recordsTaken;
+  }
+
+  /** Largest plaintext of one record: the configuration's, the carrier's or the peer's limit, whichever is least. */
+  get maxPlaintext(): number {
+    return this.#writer.maxPlaintext;
+  }
+
+  /** For a carrier that moves bytes in frames: no record is to hold more plaintext than this. */
+  limitRecords(maxPlaintext: number): void {
+    this.#writer.limitPlaintext(maxPlaintext + 1);
   }
 
   /** Answers an op. A late or second answer, and one to an op that was never asked, throws. */

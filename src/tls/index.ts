@@ -28,4 +28,4 @@ export type {
   TlsEvent,
 } from './events.ts';
 export { performOp } from './events.ts';
-export { MAX_PLAINTEXT, OUTPUT_HIGH_WATER } from './limits.ts';
+export { FRAMED_PLAINTEXT, MAX_PLAINTEXT, OUTPUT_HIGH_WATER } from './limits.ts';

@@ -9,11 +9,14 @@ export const MAX_RECORD_PLAINTEXT: number = 2 ** 14;
 /** Largest protected payload (§5.2): plaintext, type byte, padding and tag never exceed 2^14 + 256. */
 export const MAX_RECORD_CIPHERTEXT: number = 2 ** 14 + 256;
 
+/** Largest plaintext we put into a record unless told otherwise: the standard's own, as every record has its price. */
+export const MAX_PLAINTEXT: number = 2 ** 14;
+
 /**
- * Largest plaintext we put into a record by default: with 5 bytes of header, the type byte and the tag it fills a mux
- * frame of 16 KiB with 42 bytes to spare, so that one record is one frame.
+ * The same over a mux channel: with 5 bytes of header, the type byte and the tag it fills a frame of 16 KiB to the last
+ * byte, so that one record is one frame.
  */
-export const MAX_PLAINTEXT: number = 16_320;
+export const FRAMED_PLAINTEXT: number = 16_362;
 
 /** Handshake message, header excluded; refused when its header is read, before memory is taken. As rustls and Go. */
 export const MAX_HANDSHAKE_MESSAGE: number = 64 * 1024;
@@ -41,6 +44,9 @@ export const DEFAULT_TICKET_COUNT: number = 2;
 
 /** Pre-shared keys of one ClientHello that a server looks at; each costs a look-up or a decryption. */
 export const MAX_PSKS_TRIED: number = 4;
+
+/** Milliseconds by which a client's idea of a ticket's age may differ from ours for its early data to count as fresh (§8.3). */
+export const MAX_TICKET_AGE_SKEW: number = 60_000;
 
 /** Most early data (§4.3.10) a side may be told to send or accept: it waits in memory until the server is known. */
 export const MAX_EARLY_DATA: number = 64 * 1024;

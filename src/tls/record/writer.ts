@@ -48,9 +48,12 @@ export class RecordWriter {
     this.#configured = max;
   }
 
-  /** The peer's record_size_limit: from here on for every protected record, and for no other (RFC 8449 §4). */
+  /**
+   * The peer's record_size_limit: from here on for every protected record, and for no other (RFC 8449 §4). Of several
+   * limits the least holds.
+   */
   limitPlaintext(limit: number): void {
-    this.#innerLimit = Math.min(limit, MAX_RECORD_PLAINTEXT + 1);
+    this.#innerLimit = Math.min(limit, this.#innerLimit);
   }
 
   /** Bytes that `take` would return. */
@@ -114,11 +117,12 @@ export class RecordWriter {
   /** The arrays of whole records, at most `max` bytes but at least one record if there is any. */
   take(max: number): Uint8Array[] {
     this.#flush();
+    if (this.#size === 0) return [];
     if (this.#size > max) return this.#takeSome(max);
     const output = this.#output;
     this.recordsTaken += this.#lengths.length;
-    if (output.length > 0) this.#output = [];
-    this.#lengths.length = 0;
+    this.#output = [];
+    this.#lengths = [];
     this.#size = 0;
     return output;
   }
