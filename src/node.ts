@@ -27,7 +27,18 @@ export { nodeProvider } from './crypto/node.node.ts';
 export { DirectoryIdentityStore } from './identity/store.node.ts';
 export * from './index.ts';
 export { toDuplex } from './peer/duplex.node.ts';
+export {
+  type Acceptor,
+  type Connector,
+  processConnector,
+  type SecureClientOptions,
+  type SecureServerOptions,
+  type Securing,
+  secureClient,
+  secureServer,
+} from './peer/secureEndpoints.node.ts';
 export { connectAny } from './transport/connectAny.node.ts';
+export { listenAny } from './transport/listenAny.node.ts';
 export { processLink, processStdioLink, type StdioOptions, stdioLink } from './transport/stdio.node.ts';
-export { connectTcp, listenTcp, socketLink } from './transport/tcp.node.ts';
+export { connectTcp, connectUnix, listenTcp, listenUnix, socketLink } from './transport/tcp.node.ts';
 export { connectWs, listenWebSocket } from './transport/ws.node.ts';

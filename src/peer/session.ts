@@ -83,7 +83,8 @@ export class Session implements ChannelHost {
 
   constructor(link: Link, options: SessionOptions) {
     this.link = link;
-    this.channelInfo = Object.freeze({ ...link.info, kind: 'channel', messages: false, halfClose: true });
+    const via = link.info;
+    this.channelInfo = Object.freeze({ ...via, kind: 'channel', messages: false, halfClose: true, via });
     this.closed = this.#closed.promise;
     this.#clock = options.clock ?? systemClock;
     this.#logger = options.logger ?? silent;

@@ -73,7 +73,7 @@ class ProcessLink implements Link {
     this.#child = child;
     this.#clock = options.clock ?? systemClock;
     this.#pipes = stdioLink(stdout, stdin, { ...options, name });
-    this.info = this.#pipes.info;
+    this.info = { ...this.#pipes.info, kind: 'process' };
     child.on('error', (error) => {
       this.#spawnError = fromNodeError(error, name);
       this.#pipes.reset(); // a child that could not start has pipes that never end

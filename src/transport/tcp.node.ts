@@ -58,10 +58,22 @@ export function connectTcp(options: ConnectTcpOptions): Promise<Link> {
     socket.once('error', (error) => fail(fromNodeError(error, name)));
     socket.once('connect', () => {
       stopWaiting();
-      resolve(socketLink(socket, { clock }));
+      resolve(socketLink(socket, 'path' in options ? { clock, remote: options.path } : { clock }));
     });
     socket.connect(targetOf(options));
   });
+}
+
+export interface ConnectUnixOptions {
+  readonly signal?: AbortSignal;
+  /** Milliseconds; 20,000 unless told. */
+  readonly timeout?: number;
+  readonly clock?: Clock;
+}
+
+/** As `connectTcp`, to the path of a unix socket. */
+export function connectUnix(path: string, options: ConnectUnixOptions = {}): Promise<Link> {
+  return connectTcp({ path, ...options });
 }
 
 function targetOf(options: ConnectTcpOptions): SocketConnectOpts {
@@ -70,22 +82,30 @@ function targetOf(options: ConnectTcpOptions): SocketConnectOpts {
   return { host, port, ...(localAddress && { localAddress }), ...(localPort && { localPort }) };
 }
 
+export interface SocketLinkOptions {
+  readonly clock?: Clock;
+  /** The path of a unix socket, at the end that dialled or the one that listens: the socket does not know it. */
+  readonly remote?: string;
+  readonly local?: string;
+}
+
 /** A link over a connected socket, which it takes over. Create sockets with `allowHalfOpen: true`. */
-export function socketLink(socket: Socket, options: { readonly clock?: Clock } = {}): Link {
+export function socketLink(socket: Socket, options: SocketLinkOptions = {}): Link {
   socket.setNoDelay(true);
-  const remote = endText(socket.remoteAddress, socket.remotePort);
-  const local = endText(socket.localAddress, socket.localPort);
+  const isUnix = socket.remoteAddress === undefined;
+  const remote = options.remote ?? endText(socket.remoteAddress, socket.remotePort);
+  const local = options.local ?? endText(socket.localAddress, socket.localPort);
   return new StreamLink(socket, socket, {
     info: {
-      kind: 'tcp',
+      kind: isUnix ? 'unix' : 'tcp',
       messages: false,
       halfClose: true,
       ...(remote && { remote }),
       ...(local && { local }),
     },
     // A unix socket has no reset; there the other end sees it in what is missing.
-    abort: () => (remote === '' ? socket.destroy() : socket.resetAndDestroy()),
-    ...options,
+    abort: () => (isUnix ? socket.destroy() : socket.resetAndDestroy()),
+    ...(options.clock && { clock: options.clock }),
   });
 }
 
@@ -95,8 +115,9 @@ export async function listenTcp(
   onLink: (link: Link) => void,
   options: { readonly clock?: Clock } = {},
 ): Promise<Listener> {
+  const linkOptions = 'path' in address ? { ...options, local: address.path } : options;
   const server = createServer({ allowHalfOpen: true, highWaterMark: SEND_HIGH_WATER }, (socket) =>
-    onLink(socketLink(socket, options)),
+    onLink(socketLink(socket, linkOptions)),
   );
   try {
     await bind(server, address);
@@ -107,6 +128,15 @@ export async function listenTcp(
   }
   server.on('error', () => {}); // a failed accept (out of descriptors) loses that connection, not the listener
   return listenerOf(server);
+}
+
+/** As `listenTcp`, on a unix socket. A socket file that a killed process left behind is replaced. */
+export function listenUnix(
+  path: string,
+  onLink: (link: Link) => void,
+  options: { readonly clock?: Clock } = {},
+): Promise<Listener> {
+  return listenTcp({ path }, onLink, options);
 }
 
 function bind(server: Server, address: SocketAddress): Promise<void> {
