@@ -40,26 +40,21 @@ export type GroupName = CurveGroup | 'X25519MLKEM768';
 export interface Group {
   readonly name: GroupName;
   readonly id: number;
-  /**
-   * Bytes of the share a client offers: raw u-coordinate for X25519, uncompressed point for the NIST curves. The hybrid's
-   * answer is shorter, a ciphertext in the place of the encapsulation key.
-   */
-  readonly shareLength: number;
   /** Used without being asked for. P-521 costs ten times P-256, and peers that know nothing better do not exist. */
   readonly byDefault: boolean;
 }
 
 /** The hybrid is draft-ietf-tls-ecdhe-mlkem's; only providers that `withMlKem` made have it. */
 export const GROUPS: readonly Group[] = Object.freeze([
-  group('x25519', 0x001d, 32),
-  group('secp256r1', 0x0017, 65),
-  group('secp384r1', 0x0018, 97),
-  group('secp521r1', 0x0019, 133, false),
-  group('X25519MLKEM768', 0x11ec, 1184 + 32),
+  group('x25519', 0x001d),
+  group('secp256r1', 0x0017),
+  group('secp384r1', 0x0018),
+  group('secp521r1', 0x0019, false),
+  group('X25519MLKEM768', 0x11ec),
 ]);
 
-function group(name: GroupName, id: number, shareLength: number, byDefault = true): Group {
-  return Object.freeze({ name, id, shareLength, byDefault });
+function group(name: GroupName, id: number, byDefault = true): Group {
+  return Object.freeze({ name, id, byDefault });
 }
 
 export function groupById(id: number): Group | undefined {

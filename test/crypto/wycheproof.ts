@@ -5,6 +5,7 @@
 import type { TestContext } from 'vitest';
 import { concat, EMPTY, fromHex, hex } from '../../src/base/bytes.ts';
 import type { CryptoProvider } from '../../src/crypto/provider.ts';
+import { derFromRaw } from '../../src/crypto/signature.ts';
 import { parseSpki } from '../../src/crypto/spki.ts';
 import type { AeadName, CurveGroup, HashName, SchemeName } from '../../src/crypto/suites.ts';
 import { readVectors } from '../support/vectors.ts';
@@ -127,7 +128,10 @@ interface SignatureVector {
   readonly sig: string;
 }
 
-/** "acceptable" occurs once per RSA file: DigestInfo without its NULL, which we refuse (RFC 8017 §9.2 note 1). */
+/**
+ * "acceptable" occurs once per RSA file: DigestInfo without its NULL, which we refuse (RFC 8017 §9.2 note 1). The P1363
+ * files hold r ‖ s, which WebCrypto gives and `webCryptoSigner` turns into DER.
+ */
 export function signatures(
   context: TestContext,
   provider: CryptoProvider,
@@ -140,7 +144,9 @@ export function signatures(
     // A PSS file may carry either kind of key; the scheme follows the key, as TLS has it (RFC 9846 §4.3.3).
     const named =
       parseSpki(spki)?.kind === 'rsa-pss' ? (scheme.replace('_rsae_', '_pss_') as SchemeName) : scheme;
-    const verdict = provider.verify(named, spki, fromHex(vector.msg), fromHex(vector.sig));
+    const signature = fromHex(vector.sig);
+    const der = !name.includes('p1363') ? signature : signature.length === 64 ? derFromRaw(signature) : EMPTY;
+    const verdict = provider.verify(named, spki, fromHex(vector.msg), der);
     return verdict === (vector.result === 'valid');
   });
 }
@@ -225,6 +231,19 @@ export function mlKemEncapsulation(context: TestContext, provider: CryptoProvide
     if (vector.result === 'invalid') return answer === undefined;
     const [ciphertext, secret] = [answer?.share.subarray(0, 1088), answer?.secret.subarray(0, 32)];
     return hex(ciphertext ?? EMPTY) === vector.c && hex(secret ?? EMPTY) === vector.K;
+  });
+}
+
+interface KeyPairVector {
+  readonly seed: string;
+  readonly ek: string;
+}
+
+export function mlKemKeyPairs(context: TestContext, provider: CryptoProvider, name: string): Outcome {
+  const file = readVectors<File<object, KeyPairVector>>(context, 'wycheproof', name);
+  return run(file, (vector) => {
+    const { share } = provider.keyExchange('X25519MLKEM768', concat([fromHex(vector.seed), COMPANION]));
+    return hex(share.subarray(0, 1184)) === vector.ek;
   });
 }
 
