@@ -64,6 +64,7 @@ export type Subject =
   | 'bulk'
   | 'our half-close'
   | 'their half-close'
+  | 'their close'
   | 'close';
 
 export type Lacks = Partial<Record<Subject, string>>;

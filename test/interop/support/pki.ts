@@ -77,7 +77,8 @@ function issue(
   const pair = newKey(folder, name, kind);
   const csr = join(folder, `${name}.csr`);
   const ext = join(folder, `${name}.ext`);
-  const common = `basicConstraints=critical,CA:FALSE\nkeyUsage=critical,digitalSignature\nauthorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n`;
+  const usage = kind === 'rsa' ? 'digitalSignature,keyEncipherment' : 'digitalSignature'; // NSS wants both of RSA
+  const common = `basicConstraints=critical,CA:FALSE\nkeyUsage=critical,${usage}\nauthorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n`;
   writeFileSync(ext, common + extensions);
   openssl(['req', '-new', '-key', pair.key, '-out', csr, '-subj', `/CN=${name}`]);
   if (dates === undefined) {

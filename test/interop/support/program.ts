@@ -10,7 +10,10 @@ export interface ProgramOptions {
 }
 
 export class Program {
+  /** Both of its outputs. */
   output = '';
+  /** Standard output alone. */
+  printed = '';
   readonly child: ChildProcess;
   readonly exited: Promise<number | null>;
   readonly #name: string;
@@ -25,7 +28,12 @@ export class Program {
       this.output += chunk.toString('latin1');
       this.#wake();
     };
-    if (options.carries !== true) this.child.stdout!.on('data', note);
+    if (options.carries !== true) {
+      this.child.stdout!.on('data', (chunk: Buffer) => {
+        this.printed += chunk.toString('latin1');
+        note(chunk);
+      });
+    }
     this.child.stderr!.on('data', note);
     this.child.stdin!.on('error', () => {});
     this.exited = new Promise((resolve, reject) => {
