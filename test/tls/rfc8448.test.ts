@@ -3,7 +3,8 @@ import { constants, createPublicKey, verify } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { concat, fromHex, hex } from '../../src/base/bytes.ts';
 import type { CryptoProvider, Signer } from '../../src/crypto/provider.ts';
-import { parseCertificate } from '../../src/identity/index.ts';
+import type { SchemeName } from '../../src/crypto/suites.ts';
+import { type Certificate, parseCertificate } from '../../src/identity/index.ts';
 import { provePeer } from '../../src/identity/proofs.ts';
 import { ClientContext, type PeerVerifier, ServerContext, type TlsConfigInit } from '../../src/tls/index.ts';
 import { type ClientHello, decodeClientHello } from '../../src/tls/messages/clientHello.ts';
@@ -13,7 +14,15 @@ import type { Seam } from '../../src/tls/seam.ts';
 import { providers } from '../crypto/providers.ts';
 import { override, scripted } from '../support/scriptedProvider.ts';
 import { End } from '../support/tls.ts';
-import { COMPATIBILITY, RETRY, RETRY_SCHEDULE, SIMPLE, SIMPLE_SCHEDULE } from '../vectors/rfc8448.ts';
+import {
+  CLIENT_AUTH,
+  CLIENT_AUTH_SCHEDULE,
+  COMPATIBILITY,
+  RETRY,
+  RETRY_SCHEDULE,
+  SIMPLE,
+  SIMPLE_SCHEDULE,
+} from '../vectors/rfc8448.ts';
 
 const SUITES = ['TLS_AES_128_GCM_SHA256', 'TLS_CHACHA20_POLY1305_SHA256', 'TLS_AES_256_GCM_SHA384'] as const;
 const CERTIFICATE = fromHex(SIMPLE.certificate);
@@ -27,7 +36,8 @@ const verifier: PeerVerifier = {
 /** Every room of ours refuses RSA-1024, rightly; here the leaf is read and its signature checked in spite of that. */
 function tolerant(provider: CryptoProvider): CryptoProvider {
   return override(provider, {
-    verify: (_scheme, spki, message, signature) => {
+    verify: (scheme, spki, message, signature) => {
+      if (scheme !== 'rsa_pss_rsae_sha256') return provider.verify(scheme, spki, message, signature);
       const key = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
       const padding = constants.RSA_PKCS1_PSS_PADDING;
       return verify('sha256', message, { key, padding, saltLength: 32 }, signature);
@@ -36,11 +46,16 @@ function tolerant(provider: CryptoProvider): CryptoProvider {
 }
 
 /** Gives the RFC's signature when asked to sign exactly what the RFC signed. */
-function signerOf(signed: string, signature: string): Signer {
+function signerOf(
+  signed: string,
+  signature: string,
+  certificate: Uint8Array = CERTIFICATE,
+  scheme: SchemeName = 'rsa_pss_rsae_sha256',
+): Signer {
   return {
-    kind: 'rsa',
-    spki: parseCertificate(CERTIFICATE).spki,
-    schemes: ['rsa_pss_rsae_sha256'],
+    kind: scheme === 'rsa_pss_rsae_sha256' ? 'rsa' : 'p256',
+    spki: parseCertificate(certificate).spki,
+    schemes: [scheme],
     sign: (_scheme, message) => {
       expect(hex(message)).toBe(signed);
       return fromHex(signature);
@@ -65,12 +80,16 @@ function shapedLike(...records: string[]): Seam {
   };
 }
 
+function readLeaf(der: Uint8Array): Certificate {
+  const leaf = parseCertificate(der);
+  return { ...leaf, keyKind: leaf.keyKind ?? 'rsa' };
+}
+
 function client(provider: CryptoProvider, seam: Seam, config: Partial<TlsConfigInit> = {}): End {
   const context = new ClientContext(
     { verifier, suites: SUITES, compatibility: false, ...config },
     tolerant(provider),
   );
-  const readLeaf: Seam['readLeaf'] = (der) => ({ ...parseCertificate(der), keyKind: 'rsa' });
   return new End(context.connectThrough({ serverName: 'server' }, { readLeaf, ...seam }));
 }
 
@@ -84,11 +103,11 @@ function server(
   const credentials = [{ chain: [CERTIFICATE], signer }];
   const context = new ServerContext(
     { verifier, suites: SUITES, credentials, clientCertificate: 'none', ...config },
-    provider,
+    tolerant(provider),
   );
   const rewrite: Seam['rewrite'] = (name, message) =>
     name === 'encrypted_extensions' ? [fromHex(encryptedExtensions)] : [message];
-  return new End(context.acceptThrough({ rewrite, ...seam }));
+  return new End(context.acceptThrough({ rewrite, readLeaf, ...seam }));
 }
 
 function sends(end: End): string {
@@ -209,6 +228,70 @@ describe.each(providers)('RFC 8448 §5 on $name: HelloRetryRequest', (provider) 
     expect(us.story).toEqual(['op sign', 'handshake', 'end']);
     us.connection.closeWrite();
     expect(sends(us)).toBe(RETRY.serverAlertRecord);
+  });
+});
+
+describe.each(providers)('RFC 8448 §6 on $name: client authentication', (provider) => {
+  const serverCertificate = fromHex(CLIENT_AUTH.serverCertificate);
+  const clientCertificate = fromHex(CLIENT_AUTH.clientCertificate);
+
+  it('as the client', () => {
+    const lines: string[] = [];
+    const signer = signerOf(CLIENT_AUTH.clientSigned, CLIENT_AUTH.clientSignature, clientCertificate);
+    const us = client(
+      scripted(provider, {
+        randoms: [CLIENT_AUTH.clientRandom],
+        privateKeys: [CLIENT_AUTH.clientPrivateKey],
+      }),
+      shapedLike(CLIENT_AUTH.clientHelloRecord),
+      { credentials: [{ chain: [clientCertificate], signer }], keyLog: (line) => lines.push(line) },
+    );
+    expect(sends(us)).toBe(CLIENT_AUTH.clientHelloRecord);
+    receives(us, CLIENT_AUTH.serverHelloRecord, CLIENT_AUTH.serverFlightRecord);
+    expect(us.story).toEqual(['op verifyPeer', 'op sign', 'handshake']);
+    expect(secretsOf(lines)).toEqual({
+      CLIENT_HANDSHAKE_TRAFFIC_SECRET: CLIENT_AUTH_SCHEDULE.clientHandshakeTraffic,
+      SERVER_HANDSHAKE_TRAFFIC_SECRET: CLIENT_AUTH_SCHEDULE.serverHandshakeTraffic,
+      CLIENT_TRAFFIC_SECRET_0: CLIENT_AUTH_SCHEDULE.clientApplicationTraffic,
+      SERVER_TRAFFIC_SECRET_0: CLIENT_AUTH_SCHEDULE.serverApplicationTraffic,
+      EXPORTER_SECRET: CLIENT_AUTH_SCHEDULE.exporter,
+    });
+    expect(sends(us)).toBe(CLIENT_AUTH.clientFlightRecord);
+    us.connection.closeWrite();
+    expect(sends(us)).toBe(CLIENT_AUTH.clientAlertRecord);
+    receives(us, CLIENT_AUTH.serverAlertRecord);
+    expect(us.connection.phase).toBe('closed');
+  });
+
+  it('as the server', () => {
+    const signer = signerOf(
+      CLIENT_AUTH.serverSigned,
+      CLIENT_AUTH.serverSignature,
+      serverCertificate,
+      'ecdsa_secp256r1_sha256',
+    );
+    const given = new Map<string, string>([
+      ['encrypted_extensions', CLIENT_AUTH.encryptedExtensions],
+      ['certificate_request', CLIENT_AUTH.certificateRequest],
+    ]);
+    const us = server(
+      scripted(provider, {
+        randoms: [CLIENT_AUTH.serverRandom],
+        privateKeys: [CLIENT_AUTH.serverPrivateKey],
+      }),
+      signer,
+      CLIENT_AUTH.encryptedExtensions,
+      { rewrite: (name, message) => [given.has(name) ? fromHex(given.get(name)!) : message] },
+      { credentials: [{ chain: [serverCertificate], signer }], clientCertificate: 'require' },
+    );
+    receives(us, CLIENT_AUTH.clientHelloRecord);
+    expect(sends(us)).toBe(CLIENT_AUTH.serverHelloRecord + CLIENT_AUTH.serverFlightRecord);
+    receives(us, CLIENT_AUTH.clientFlightRecord);
+    expect(us.story).toEqual(['op sign', 'op verifyPeer', 'handshake']);
+    receives(us, CLIENT_AUTH.clientAlertRecord);
+    us.connection.closeWrite();
+    expect(sends(us)).toBe(CLIENT_AUTH.serverAlertRecord);
+    expect(us.connection.phase).toBe('closed');
   });
 });
 
