@@ -44,7 +44,7 @@ export type { Identity } from './identity.ts';
 export { identityLabel } from './identity.ts';
 export { identityFromChain, selfSignedIdentity } from './issue.ts';
 export { readPrivateKey, writePrivateKey } from './keys.ts';
-export { formatIp, parseIp } from './names.ts';
+export { formatIp, matchesHost, parseIp } from './names.ts';
 export { groupPeerId, parsePeerId, peerId } from './peerId.ts';
 export type { PemBlock } from './pem.ts';
 export { formatPem, parsePem, parsePemAs } from './pem.ts';
