@@ -1,0 +1,38 @@
+/**
+ * The engine against Python's `ssl.MemoryBIO` on the standard input and output of a process: no socket at either end.
+ *
+ * External PSKs are not tried: ours are offered through the RFC 9258 importer only, and Python's `ssl` has none.
+ */
+import { fileURLToPath } from 'node:url';
+import { toDuplex } from '../../src/peer/duplex.node.ts';
+import { processLink } from '../../src/transport/node.node.ts';
+import { have } from '../support/counterpart.ts';
+import { argument } from './support/echoProgram.ts';
+import type { Role } from './support/meeting.ts';
+import { Program } from './support/program.ts';
+import { describePeer } from './support/subjects.ts';
+
+const PYTHON = '/usr/bin/python3'; // Debian's own, which the other Debian packages belong to
+const program = fileURLToPath(new URL('programs/memory_bio.py', import.meta.url));
+
+function role(name: 'client' | 'server'): Role {
+  return {
+    speaks: 'echo',
+    lacks: {
+      'their key update': 'the ssl module has no call for it',
+      exporter: 'the ssl module has no call for it',
+    },
+    async start(wish) {
+      const far = new Program(PYTHON, [program, argument(name, wish)], { carries: true });
+      return { far, carrier: toDuplex(processLink(far.child)) };
+    },
+  };
+}
+
+describePeer({
+  name: 'Python ssl.MemoryBIO',
+  found: have(PYTHON),
+  kinds: ['ed25519', 'p256', 'p384', 'rsa'],
+  server: role('server'),
+  client: role('client'),
+});
