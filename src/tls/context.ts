@@ -2,6 +2,7 @@
  * Contexts: a configuration bound to a provider, checked once, and a factory of connections. They hold no connection
  * and never change, so that one context serves any number of connections at a time.
  */
+import { hex } from '../base/bytes.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { startClient } from './client.ts';
 import type { TlsConfig, TlsConfigInit } from './config.ts';
@@ -13,6 +14,7 @@ import type { ServerStart } from './server.ts';
 import { startServer } from './server.ts';
 import type { Settings } from './settings.ts';
 import { resolve } from './settings.ts';
+import type { SessionTicket } from './tickets/sessionTicket.ts';
 
 export interface ConnectOptions {
   /** The name that is dialled: sent as SNI when it is a DNS name, and given to the verifier whatever it is. */
@@ -24,7 +26,7 @@ export class ClientContext {
   readonly #settings: Settings;
 
   constructor(config: TlsConfig | TlsConfigInit, provider: CryptoProvider) {
-    this.#settings = resolve(config, provider);
+    this.#settings = resolve(config, provider, 'client');
     this.config = this.#settings.config;
   }
 
@@ -36,9 +38,20 @@ export class ClientContext {
   /** @internal For tests; see `seam.ts`. */
   connectThrough({ serverName }: ConnectOptions, seam: Seam): TlsConnection {
     const settings = this.#settings;
-    const start = { settings, seam, ...(serverName !== undefined && { serverName }) };
+    const ticketKey = `${hex(settings.contextId)}/${serverName ?? ''}`;
+    const held = this.config.tickets?.take(ticketKey);
+    const start = {
+      ...{ settings, seam, ticketKey },
+      ...(serverName !== undefined && { serverName }),
+      ...(held !== undefined && isUsable(held.ticket, settings) && { held }),
+    };
     return new TlsConnection('client', settings.config, seam, (out) => startClient(start, out));
   }
+}
+
+/** A ticket of a suite that this context does not speak is of no use. */
+function isUsable({ suite }: SessionTicket, { suites }: Settings): boolean {
+  return suites.some(({ name }) => name === suite);
 }
 
 export interface ServerContextOptions {
@@ -56,11 +69,17 @@ export class ServerContext {
     provider: CryptoProvider,
     options: ServerContextOptions = {},
   ) {
-    this.#settings = resolve(config, provider);
+    this.#settings = resolve(config, provider, 'server');
     this.config = this.#settings.config;
     this.#choose = options.choose;
-    if (this.config.credentials.length === 0 && this.#choose === undefined)
+    const { credentials, externalPsks } = this.config;
+    if (credentials.length === 0 && externalPsks.length === 0 && this.#choose === undefined)
       throw new TlsError('ERR_TLS_CONFIG', 'credentials: a server needs a certificate');
+  }
+
+  /** Whether another context may take a connection over: what other backends cannot ask. */
+  get chooses(): boolean {
+    return this.#choose !== undefined;
   }
 
   /** A connection that waits for a ClientHello. */
