@@ -46,8 +46,12 @@ export interface Role {
   rekey?(far: Program): Promise<void> | void;
   /** The one protocol it can agree on, when it is not ours to choose. */
   readonly protocol?: 'http/1.1';
-  /** Alerts it sends in place of certificate_required and unknown_ca; some just drop the connection. */
-  readonly alerts?: { readonly noCertificate?: AlertName; readonly untrusted?: AlertName | 'dropped' };
+  /** Alerts it sends in place of what RFC 9846 names; some just drop the connection. */
+  readonly alerts?: {
+    readonly noCertificate?: AlertName;
+    readonly untrusted?: AlertName | 'dropped';
+    readonly noProtocol?: AlertName;
+  };
 }
 
 export type Subject =
