@@ -57,6 +57,14 @@ function group(name: GroupName, id: number, byDefault = true): Group {
   return Object.freeze({ name, id, byDefault });
 }
 
+export function suiteByName(name: SuiteName): Suite {
+  return SUITES.find((suite) => suite.name === name)!;
+}
+
+export function groupByName(name: GroupName): Group {
+  return GROUPS.find((group) => group.name === name)!;
+}
+
 export function groupById(id: number): Group | undefined {
   return GROUPS.find((group) => group.id === id);
 }

@@ -1,52 +1,102 @@
 /** Showing and judging certificates: the same for both roles (RFC 9846 §4.5.1, §4.5.2). */
 import type { Bytes } from '../base/bytes.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
-import type { Scheme, SchemeName } from '../crypto/suites.ts';
-import { schemeByName } from '../crypto/suites.ts';
-import type { Certificate } from '../identity/index.ts';
+import { parseSpki } from '../crypto/spki.ts';
 import { parseCertificate } from '../identity/index.ts';
-import type { Credential } from './config.ts';
-import { decodeError, TlsError } from './errors.ts';
-import type { PresentedPeer } from './events.ts';
+import type { CertificateCodec } from './compression.ts';
+import type { CertificateType } from './config.ts';
+import type { Choice } from './credentials.ts';
+import { certificateType } from './credentials.ts';
+import { decodeError, illegalParameter, TlsError } from './errors.ts';
+import type { OpAnswer, PresentedPeer } from './events.ts';
+import { MAX_HANDSHAKE_MESSAGE } from './limits.ts';
+import type { CertificateList, Staples } from './messages/certificate.ts';
+import {
+  decodeCertificate,
+  decodeCompressedCertificate,
+  encodeCertificate,
+  encodeCompressedCertificate,
+} from './messages/certificate.ts';
+import type { CertificateWishes } from './messages/certificateRequest.ts';
 import {
   decodeCertificateVerify,
   encodeCertificateVerify,
   signedContent,
 } from './messages/certificateVerify.ts';
+import type { HandshakeName } from './messages/codePoints.ts';
 import type { HandshakeMessage } from './messages/handshake.ts';
+import type { PresentedKey } from './proofs.ts';
 import { Authenticated, IdentityVerified, SignatureVerified } from './proofs.ts';
+import { answerableInCertificate } from './questions.ts';
 import type { Transcript } from './schedule/transcript.ts';
 import type { Seam } from './seam.ts';
 import type { Settings } from './settings.ts';
 import type { Output, State } from './state.ts';
 import { Suspended } from './state.ts';
 
-/** A credential and the scheme it will sign with. */
-export interface Choice {
-  readonly credential: Credential;
-  readonly scheme: Scheme;
-}
-
-/** The first credential with a scheme the peer accepts; our signer's preference decides among those. */
-export function chooseCredential(
-  credentials: readonly Credential[],
-  peerSchemes: readonly number[],
-): Choice | undefined {
-  for (const credential of credentials) {
-    const name = credential.signer.schemes.find((candidate) => isUsable(candidate, peerSchemes));
-    if (name !== undefined) return { credential, scheme: schemeByName(name) };
+/** Sends Certificate (empty without a choice), compressed if the peer can undo it, then CertificateVerify. */
+export function show(
+  role: 'client' | 'server',
+  choice: Choice | undefined,
+  wishes: CertificateWishes,
+  settings: Settings,
+  transcript: Transcript,
+  out: Output,
+  proceed: (out: Output) => State,
+): State {
+  const message = encodeCertificate(shownBy(choice, wishes));
+  const signed = (last: Output): State =>
+    choice === undefined ? proceed(last) : sign(role, choice, transcript, proceed);
+  const codec = settings.config.compression.find(({ id }) => wishes.codecs.includes(id));
+  if (codec === undefined || choice === undefined) {
+    out.send('certificate', message, transcript);
+    return signed(out);
   }
-  return undefined;
+  const body = message.subarray(4);
+  return compress(
+    codec,
+    body,
+    settings,
+    (compressed, last) => {
+      const { length } = body;
+      const shown = encodeCompressedCertificate({ algorithm: codec.id, length, compressed });
+      last.send('compressed_certificate', shown, transcript);
+      return signed(last);
+    },
+    out,
+  );
 }
 
-/** A signer may name schemes that this version does not know. */
-function isUsable(name: SchemeName, peerSchemes: readonly number[]): boolean {
-  const scheme: Scheme | undefined = schemeByName(name);
-  return scheme !== undefined && !scheme.certificateOnly && peerSchemes.includes(scheme.id);
+function shownBy(choice: Choice | undefined, wishes: CertificateWishes): CertificateList {
+  if (choice === undefined) return { entries: [] };
+  const { chain, signer, ocsp, scts } = choice.credential;
+  if (certificateType(choice.credential) === 'rawPublicKey') return { entries: [signer.spki] };
+  return {
+    entries: chain,
+    ...(wishes.ocsp && ocsp && { ocsp }),
+    ...(wishes.scts && scts && { scts }),
+  };
+}
+
+/** A context shows the same certificates again and again: they are compressed once. */
+function compress(
+  codec: CertificateCodec,
+  body: Bytes,
+  { compressed }: Settings,
+  proceed: (compressed: Bytes, out: Output) => State,
+  out: Output,
+): State {
+  const known = compressed.get(codec, body);
+  if (known !== undefined) return proceed(known, out);
+  return new Suspended('AwaitCompression', { kind: 'compress', codec, message: body }, (answer, later) => {
+    const bytes = checkBytes(answer, `${codec.name} compressor`);
+    compressed.put(codec, body, bytes);
+    return proceed(bytes, later);
+  });
 }
 
 /** Waits for our signature over the transcript so far, sends CertificateVerify, then goes on. */
-export function sign(
+function sign(
   role: 'client' | 'server',
   { credential, scheme }: Choice,
   transcript: Transcript,
@@ -55,30 +105,98 @@ export function sign(
   const message = signedContent(role, transcript.current());
   const op = { kind: 'sign', signer: credential.signer, scheme: scheme.name, message } as const;
   return new Suspended('AwaitSignature', op, (answer, out) => {
-    out.send('certificate_verify', encodeCertificateVerify(scheme.id, checkSignature(answer)), transcript);
+    const signature = checkBytes(answer, 'signer');
+    out.send('certificate_verify', encodeCertificateVerify(scheme.id, signature), transcript);
     return proceed(out);
   });
 }
 
-function checkSignature(answer: unknown): Uint8Array {
+function checkBytes(answer: OpAnswer | Error, who: string): Bytes {
   if (answer instanceof Error)
-    throw new TlsError('ERR_TLS_OP', `signer failed: ${answer.message}`, { cause: answer });
+    throw new TlsError('ERR_TLS_OP', `${who} failed: ${answer.message}`, { cause: answer });
   if (!(answer instanceof Uint8Array) || answer.length === 0 || answer.length > 0xffff)
-    throw new TlsError('ERR_TLS_OP', 'signer answered with something that is not a signature');
-  return answer;
+    throw new TlsError('ERR_TLS_OP', `${who} answered with something that is not its result`);
+  return answer as Bytes;
 }
 
-/** A chain whose leaf can be read; nothing about it is believed yet. */
-export interface PresentedChain {
+/** What the peer showed: a key that can be read, and what came with it. Nothing about it is believed yet. */
+export interface Presented extends PresentedKey, Staples {
+  /** Empty for a raw public key. */
   readonly chain: readonly Bytes[];
-  readonly leaf: Certificate;
+  readonly rawKey?: Bytes;
 }
 
-export function readChain(chain: readonly Bytes[], seam: Seam | undefined): PresentedChain {
+/** How a Certificate of the peer is to be read. */
+export interface Expectation {
+  readonly settings: Settings;
+  readonly seam: Seam | undefined;
+  /** What was agreed for its direction (RFC 7250). */
+  readonly type: CertificateType;
+}
+
+/** The messages that may carry the peer's certificates: the compressed form only if we offered to undo it. */
+export function certificateMessages({ config }: Settings): readonly HandshakeName[] {
+  return config.compression.length > 0 ? ['certificate', 'compressed_certificate'] : ['certificate'];
+}
+
+/** Reads either form; `proceed` gets undefined when the peer shows nothing. */
+export function receive(
+  message: HandshakeMessage,
+  expectation: Expectation,
+  transcript: Transcript,
+  proceed: (presented: Presented | undefined) => State,
+): State {
+  transcript.add(message.bytes);
+  const offered = answerableInCertificate(expectation.settings);
+  const read = (body: Uint8Array): State => proceed(present(decodeCertificate(body, offered), expectation));
+  if (message.name === 'certificate') return read(message.body);
+  const { algorithm, length, compressed } = decodeCompressedCertificate(message.body);
+  const codec = expectation.settings.config.compression.find(({ id }) => id === algorithm);
+  if (codec === undefined) throw illegalParameter(`certificate compressed by ${algorithm}, never offered`);
+  // Judged by what it claims before anything is inflated; the codec stops at the claim (RFC 8879 §4, lesson 14).
+  if (length > MAX_HANDSHAKE_MESSAGE)
+    throw badCompression(`claims ${length} bytes, wanted at most ${MAX_HANDSHAKE_MESSAGE}`);
+  return new Suspended('AwaitDecompression', { kind: 'decompress', codec, compressed, length }, (answer) => {
+    if (answer instanceof Error) throw badCompression(`does not inflate: ${answer.message}`, answer);
+    if (!(answer instanceof Uint8Array) || answer.length !== length)
+      throw badCompression(`does not inflate to the ${length} bytes it claims`);
+    return read(answer);
+  });
+}
+
+function badCompression(problem: string, cause?: Error): TlsError {
+  return new TlsError('ERR_TLS_CERTIFICATE', `compressed certificate ${problem}`, { cause });
+}
+
+function present({ entries, ...staples }: CertificateList, expectation: Expectation): Presented | undefined {
+  const [first] = entries as readonly Bytes[];
+  if (first === undefined) return undefined;
+  if (expectation.type === 'x509')
+    return { ...readChain(entries as readonly Bytes[], expectation.seam), ...staples };
+  if (entries.length > 1) throw decodeError(`${entries.length} raw public keys, wanted one`);
+  return { ...readRawKey(first), ...staples };
+}
+
+/** What was shown in the handshake that is resumed, if anything was. */
+export function presentAgain(
+  { chain, rawKey }: { readonly chain: readonly Uint8Array[]; readonly rawKey?: Uint8Array | undefined },
+  seam: Seam | undefined,
+): Presented | undefined {
+  if (rawKey !== undefined) return readRawKey(rawKey as Bytes);
+  return chain.length === 0 ? undefined : readChain(chain as readonly Bytes[], seam);
+}
+
+function readRawKey(spki: Bytes): Presented {
+  return { chain: [], rawKey: spki, spki, kind: parseSpki(spki)?.kind };
+}
+
+/** A chain with a leaf that can be read. */
+function readChain(chain: readonly Bytes[], seam: Seam | undefined): Presented {
   // Not even the outermost SEQUENCE: the message is malformed, not the certificate bad.
   if (chain[0]![0] !== 0x30) throw decodeError('the peer presented a leaf certificate that is not DER');
   try {
-    return { chain, leaf: (seam?.readLeaf ?? parseCertificate)(chain[0]!) };
+    const leaf = (seam?.readLeaf ?? parseCertificate)(chain[0]!);
+    return { chain, leaf, spki: leaf.spki, kind: leaf.keyKind };
   } catch (cause) {
     throw new TlsError('ERR_TLS_CERTIFICATE', 'the peer presented a leaf certificate that cannot be read', {
       cause,
@@ -86,11 +204,27 @@ export function readChain(chain: readonly Bytes[], seam: Seam | undefined): Pres
   }
 }
 
+/** What else the verifier learns. */
+export type Circumstances = Pick<PresentedPeer, 'role' | 'serverName' | 'alpn' | 'resumed'>;
+
+export function describe(
+  { chain, rawKey, ocsp, scts }: Presented,
+  circumstances: Circumstances,
+): PresentedPeer {
+  return {
+    ...circumstances,
+    chain,
+    ...(rawKey && { rawKey }),
+    ...(ocsp && { ocsp }),
+    ...(scts && { scts }),
+  };
+}
+
 /** What a CertificateVerify is judged by. */
 export interface Judgement {
   readonly settings: Settings;
   readonly provider: CryptoProvider;
-  readonly presented: Omit<PresentedPeer, 'chain'>;
+  readonly circumstances: Circumstances;
   readonly transcript: Transcript;
 }
 
@@ -100,25 +234,22 @@ export interface Judgement {
  */
 export function judge(
   message: HandshakeMessage,
-  { chain, leaf }: PresentedChain,
-  { settings, provider, presented, transcript }: Judgement,
+  presented: Presented,
+  { settings, provider, circumstances, transcript }: Judgement,
   proceed: (peer: Authenticated) => State,
 ): Suspended {
-  const content = signedContent(presented.role, transcript.current());
+  const content = signedContent(circumstances.role, transcript.current());
   const signature = SignatureVerified.check(
     provider,
     settings.schemes,
-    leaf,
+    presented,
     content,
     decodeCertificateVerify(message.body),
   );
   transcript.add(message.bytes);
-  const op = {
-    kind: 'verifyPeer',
-    verifier: settings.config.verifier,
-    presented: { ...presented, chain },
-  } as const;
+  const { verifier } = settings.config;
+  const op = { kind: 'verifyPeer', verifier, presented: describe(presented, circumstances) } as const;
   return new Suspended('AwaitIdentity', op, (answer) =>
-    proceed(new Authenticated(IdentityVerified.check(answer, signature), signature)),
+    proceed(new Authenticated(IdentityVerified.check(answer, presented), signature)),
   );
 }

@@ -4,27 +4,27 @@
  *     startClient
  *      └▶ ExpectServerHello ──HelloRetryRequest, once──▶ ExpectServerHello
  *          └▶ ExpectEncryptedExtensions
- *              └▶ ExpectCertificateOrRequest ──CertificateRequest──▶ ExpectCertificate
- *                  └▶ ExpectCertificateVerify ◀──────────────────────────┘
- *                      └▶ AwaitIdentity (op: verifyPeer)
- *                          └▶ ExpectFinished ──asked for a certificate──▶ AwaitSignature (op: sign)
- *                              └▶ Traffic ◀───────────────────────────────────┘
+ *              ├▶ ExpectCertificateOrRequest ──CertificateRequest──▶ ExpectCertificate
+ *              │   └▶ AwaitDecompression (op: decompress), if it is compressed ◀───┘
+ *              │       └▶ ExpectCertificateVerify
+ *              │           └▶ AwaitIdentity (op: verifyPeer)
+ *              ├▶ AwaitIdentity (op: verifyPeer), when a session is resumed
+ *              └▶ ExpectFinished, behind those or when an external key stands for them
+ *                  ├▶ AwaitCredential (op: chooseCredential), AwaitCompression, AwaitSignature (op: sign), if asked
+ *                  └▶ Traffic
  */
-import type { Bytes } from '../base/bytes.ts';
-import { EMPTY, equalBytes } from '../base/bytes.ts';
+import { equalBytes } from '../base/bytes.ts';
 import { Secret } from '../base/secret.ts';
 import type { KeyExchange } from '../crypto/provider.ts';
 import type { Suite } from '../crypto/suites.ts';
 import { groupById } from '../crypto/suites.ts';
-import type { ClientStart } from './clientFlight.ts';
 import { ExpectEncryptedExtensions } from './clientFlight.ts';
+import type { ClientStart, Offer, OfferedPsk } from './clientOffer.ts';
+import { firstOffer, mayOfferEarlyData, secondOffer, startKeyExchange } from './clientOffer.ts';
 import { illegalParameter, missingExtension, unexpectedMessage } from './errors.ts';
-import type { ClientHello } from './messages/clientHello.ts';
-import { encodeClientHello } from './messages/clientHello.ts';
 import type { HandshakeName } from './messages/codePoints.ts';
 import { ExtensionType, LEGACY_VERSION, TLS13 } from './messages/codePoints.ts';
-import type { Extension } from './messages/extensionBlock.ts';
-import { checkSolicited, ExtensionBlock } from './messages/extensionBlock.ts';
+import { checkSolicited } from './messages/extensionBlock.ts';
 import * as ext from './messages/extensions.ts';
 import type { HandshakeMessage } from './messages/handshake.ts';
 import type { ServerHello } from './messages/serverHello.ts';
@@ -33,17 +33,8 @@ import { RecordAligned } from './proofs.ts';
 import { EarlySchedule } from './schedule/schedule.ts';
 import { Transcript } from './schedule/transcript.ts';
 import { isDnsName } from './serverName.ts';
-import type { Settings } from './settings.ts';
 import type { Output, State } from './state.ts';
 import type { Agreement } from './traffic.ts';
-
-/** A ClientHello that was sent. */
-interface Offer {
-  readonly hello: ClientHello;
-  readonly message: Bytes;
-  readonly offered: ReadonlySet<number>;
-  readonly keyExchange: KeyExchange;
-}
 
 /** What a HelloRetryRequest settled. */
 interface Retry {
@@ -52,42 +43,26 @@ interface Retry {
 }
 
 export function startClient(start: ClientStart, out: Output): State {
-  const { provider, groups, config } = start.settings;
-  const keyExchange = provider.keyExchange(groups[0]!.name);
-  const random = provider.random(32);
-  const sessionId = config.compatibility ? provider.random(32) : EMPTY;
-  const shape = start.seam?.shapeClientHello ?? ((hello: ClientHello) => hello);
-  const hello = shape({
-    random,
-    sessionId,
-    cipherSuites: start.settings.suites.map((suite) => suite.id),
-    extensions: new ExtensionBlock(helloExtensions(start, keyExchange)),
-  });
+  if (start.held !== undefined) out.own(start.held.ticket);
+  const offer = firstOffer(start, out);
   out.tolerateChangeCipherSpec(true);
-  return new ExpectServerHello(start, sendOffer(hello, keyExchange, out), undefined);
+  const early = offer.hello.extensions.has(ExtensionType.earlyData) ? mayOfferEarlyData(start) : 0;
+  if (early > 0) openEarlyData(start, offer, early, out);
+  return new ExpectServerHello(start, offer, undefined);
 }
 
-function helloExtensions({ settings, serverName }: ClientStart, keyExchange: KeyExchange): Extension[] {
-  const { groups, schemes, config } = settings;
-  return [
-    ...(isDnsName(serverName) ? [ext.serverName(serverName)] : []),
-    ext.supportedGroups(groups.map((group) => group.id)),
-    ext.keyShareOffer([shareOf(settings, keyExchange)]),
-    ext.supportedVersionsOffer,
-    ext.signatureAlgorithms(schemes.map((scheme) => scheme.id)),
-    ...(config.alpn.length > 0 ? [ext.alpn(config.alpn)] : []),
-  ];
-}
-
-function shareOf({ groups }: Settings, { group: name, share }: KeyExchange): ext.KeyShare {
-  return { group: groups.find((group) => group.name === name)!.id, share };
-}
-
-function sendOffer(hello: ClientHello, keyExchange: KeyExchange, out: Output): Offer {
-  const message = encodeClientHello(hello);
-  out.own(keyExchange);
-  out.send('client_hello', message);
-  return { hello, message, offered: new Set(hello.extensions.list.map(({ type }) => type)), keyExchange };
+/** 0-RTT (§2.3): the keys come from the ticket alone, so that bytes can follow the hello at once. */
+function openEarlyData({ settings }: ClientStart, offer: Offer, limit: number, out: Output): void {
+  const { provider } = settings;
+  const { suite, expose } = offer.psks[0]!;
+  const schedule = new EarlySchedule(provider, suite, expose());
+  const secret = schedule.clientEarlyTraffic(provider.hash(suite.hash).update(offer.message).digest());
+  schedule.destroy();
+  out.keyLog('CLIENT_EARLY_TRAFFIC_SECRET', offer.hello.random, secret.dangerousExpose());
+  if (offer.hello.sessionId.length > 0) out.changeCipherSpec('now');
+  out.writeKeys(secret.keys());
+  secret.destroy();
+  out.allowEarlyWrites(limit);
 }
 
 class ExpectServerHello implements State {
@@ -110,48 +85,50 @@ class ExpectServerHello implements State {
 
   /** ServerHello (§4.2.3): the secret is agreed and everything behind it is encrypted. */
   #answered(hello: ServerHello, message: HandshakeMessage, out: Output): State {
-    const { settings } = this.#start;
+    const { settings, serverName } = this.#start;
+    const { offered, psks } = this.#offer;
+    const { random, sessionId, extensions } = this.#offer.hello;
     this.#checkVersion(hello);
-    checkSolicited(hello.extensions, 'server_hello', this.#offer.offered);
+    checkSolicited(hello.extensions, 'server_hello', offered);
     const suite = this.#checkChoices(hello);
     if (this.#retry !== undefined && this.#retry.suite !== suite)
       throw illegalParameter('ServerHello changes the suite of its HelloRetryRequest');
-    const sharedSecret = this.#agree(hello);
+    const psk = this.#chosenPsk(hello, suite);
+    const { group, secret } = this.#agree(hello);
     const aligned = RecordAligned.check(message);
 
     const transcript = this.#retry?.transcript ?? new Transcript(settings.provider, suite.hash);
     if (this.#retry === undefined) transcript.add(this.#offer.message);
     transcript.add(message.bytes);
-    const schedule = new EarlySchedule(settings.provider, suite).handshake(sharedSecret);
+    const early = new EarlySchedule(settings.provider, suite, psk?.expose());
+    const schedule = early.handshake(secret);
+    this.#start.held?.ticket.destroy();
     const hash = transcript.current();
     const clientSecret = schedule.clientTraffic(hash);
     const serverSecret = schedule.serverTraffic(hash);
     out.own(schedule, clientSecret, serverSecret);
-    const { random } = this.#offer.hello;
     out.keyLog('CLIENT_HANDSHAKE_TRAFFIC_SECRET', random, clientSecret.dangerousExpose());
     out.keyLog('SERVER_HANDSHAKE_TRAFFIC_SECRET', random, serverSecret.dangerousExpose());
     out.readKeys(serverSecret.keys(), aligned);
-    // Ours from here on too: an alert about what follows must not be readable on the way.
-    if (this.#offer.hello.sessionId.length > 0) out.changeCipherSpec('beforeNext');
-    out.writeKeys(clientSecret.keys());
-
+    // Ours from here on too: an alert about what follows must not be readable on the way. Early data goes on under its
+    // own keys until the server has said what it makes of it.
+    const sendsEarly = extensions.has(ExtensionType.earlyData) && this.#retry === undefined;
+    if (!sendsEarly) {
+      if (sessionId.length > 0) out.changeCipherSpec('beforeNext');
+      out.writeKeys(clientSecret.keys());
+    }
     const agreement: Agreement = {
       role: 'client',
       suite: suite.name,
-      group: this.#offer.keyExchange.group,
-      ...(isDnsName(this.#start.serverName) && { serverName: this.#start.serverName }),
+      group,
+      ...(isDnsName(serverName) && { serverName }),
       helloRetried: this.#retry !== undefined,
+      resumed: psk?.kind === 'resumption',
+      earlyData: extensions.has(ExtensionType.earlyData) || this.#wasEarly() ? 'rejected' : 'none',
     };
-    const { offered } = this.#offer;
     return new ExpectEncryptedExtensions({
-      start: this.#start,
-      random,
-      offered,
-      transcript,
-      schedule,
-      clientSecret,
-      serverSecret,
-      agreement,
+      ...{ start: this.#start, random, offered, transcript, schedule, clientSecret, serverSecret },
+      ...{ agreement, psk, sendsEarly, isFirstPsk: psk !== undefined && psk === psks[0] },
     });
   }
 
@@ -159,8 +136,8 @@ class ExpectServerHello implements State {
   #retried(hello: ServerHello, message: HandshakeMessage, out: Output): State {
     if (this.#retry !== undefined) throw unexpectedMessage('got a second HelloRetryRequest');
     RecordAligned.check(message); // nothing can rightly follow: the server waits for us
-    const { settings, seam } = this.#start;
-    const { offered, keyExchange } = this.#offer;
+    const { settings } = this.#start;
+    const { offered, keyExchanges } = this.#offer;
     this.#checkVersion(hello);
     checkSolicited(hello.extensions, 'hello_retry_request', new Set([...offered, ExtensionType.cookie]));
     const suite = this.#checkChoices(hello);
@@ -168,28 +145,25 @@ class ExpectServerHello implements State {
     const cookieData = hello.extensions.get(ExtensionType.cookie);
     if (shareData === undefined && cookieData === undefined)
       throw illegalParameter('HelloRetryRequest asks for no change');
-    const nextExchange = shareData === undefined ? keyExchange : this.#retryExchange(shareData);
-    const cookie = cookieData === undefined ? undefined : ext.readCookie(cookieData);
-
-    const transcript = Transcript.afterRetry(settings.provider, suite.hash, this.#offer.message);
-    transcript.add(message.bytes);
+    const change = {
+      suite,
+      keyExchanges: shareData === undefined ? keyExchanges : this.#retryExchange(shareData),
+      cookie: cookieData && ext.readCookie(cookieData),
+      transcript: Transcript.afterRetry(settings.provider, suite.hash, this.#offer.message),
+    };
+    change.transcript.add(message.bytes);
+    out.allowEarlyWrites(0);
+    if (offered.has(ExtensionType.earlyData)) out.dropWriteKeys();
     if (this.#offer.hello.sessionId.length > 0) out.changeCipherSpec('now');
-    const shape = seam?.shapeClientHello ?? ((second: ClientHello) => second);
-    const extensions = secondExtensions(
-      this.#offer.hello.extensions,
-      ext.keyShareOffer([shareOf(settings, nextExchange)]),
-      cookie,
-    );
-    const second = shape({ ...this.#offer.hello, extensions });
-    const offer = sendOffer(second, nextExchange, out);
-    transcript.add(offer.message);
-    return new ExpectServerHello(this.#start, offer, { suite, transcript });
+    const offer = secondOffer(this.#offer, change, this.#start, out);
+    change.transcript.add(offer.message);
+    return new ExpectServerHello(this.#start, offer, change);
   }
 
   #checkVersion({ extensions, random }: ServerHello): void {
     const data = extensions.get(ExtensionType.supportedVersions);
     if (data === undefined) throw oldVersion(LEGACY_VERSION, random);
-    const version = ext.readChosenVersion(data);
+    const version = ext.readU16(data);
     if (version !== TLS13)
       throw illegalParameter(`server chose version 0x${version.toString(16)}, never offered`);
   }
@@ -204,38 +178,46 @@ class ExpectServerHello implements State {
     return suite;
   }
 
-  #agree(hello: ServerHello): Secret {
+  #chosenPsk({ extensions }: ServerHello, suite: Suite): OfferedPsk | undefined {
+    const data = extensions.get(ExtensionType.preSharedKey);
+    if (data === undefined) return undefined;
+    const index = ext.readU16(data);
+    const psk = this.#offer.psks[index];
+    if (psk === undefined) throw illegalParameter(`server chose pre-shared key ${index}, never offered`);
+    if (psk.suite.hash !== suite.hash)
+      throw illegalParameter(`server chose ${suite.name} for a pre-shared key of ${psk.suite.hash}`);
+    return psk;
+  }
+
+  #agree(hello: ServerHello): { group: KeyExchange['group']; secret: Secret } {
     const data = hello.extensions.get(ExtensionType.keyShare);
     if (data === undefined) throw missingExtension('ServerHello without key_share');
     const { group, share } = ext.readChosenShare(data);
-    const { keyExchange } = this.#offer;
-    if (groupById(group)?.name !== keyExchange.group)
+    const { keyExchanges } = this.#offer;
+    const keyExchange = keyExchanges.find((candidate) => candidate.group === groupById(group)?.name);
+    if (keyExchange === undefined)
       throw illegalParameter(`server answers with a share of group 0x${group.toString(16)}, we sent none`);
     const secret = keyExchange.agree(share);
-    keyExchange.destroy();
+    for (const each of keyExchanges) each.destroy();
     if (secret === undefined) throw illegalParameter(`server's ${keyExchange.group} share is invalid`);
-    return new Secret(secret);
+    return { group: keyExchange.group, secret: new Secret(secret) };
   }
 
-  #retryExchange(data: Uint8Array): KeyExchange {
+  #retryExchange(data: Uint8Array): readonly KeyExchange[] {
     const { settings } = this.#start;
-    const id = ext.readRetryGroup(data);
+    const { keyExchanges } = this.#offer;
+    const id = ext.readU16(data);
     const group = settings.groups.find((candidate) => candidate.id === id);
     if (group === undefined)
       throw illegalParameter(`retry asks for group 0x${id.toString(16)}, never offered`);
-    if (group.name === this.#offer.keyExchange.group)
+    if (keyExchanges.some((keyExchange) => keyExchange.group === group.name))
       throw illegalParameter(`retry asks for ${group.name}, whose share we sent`);
-    this.#offer.keyExchange.destroy();
-    return settings.provider.keyExchange(group.name);
+    for (const each of keyExchanges) each.destroy();
+    return startKeyExchange(settings, group.name).slice(0, 1);
   }
-}
 
-/** The first hello's extensions with the new share, and the cookie if there is one; nothing else may change. */
-function secondExtensions(
-  first: ExtensionBlock,
-  share: Extension,
-  cookie: Bytes | undefined,
-): ExtensionBlock {
-  const list = first.list.map((extension) => (extension.type === share.type ? share : extension));
-  return new ExtensionBlock(cookie === undefined ? list : [...list, ext.cookie(cookie)]);
+  /** Early data went with the first hello, and the retry refused it. */
+  #wasEarly(): boolean {
+    return this.#retry !== undefined && mayOfferEarlyData(this.#start) > 0;
+  }
 }

@@ -2,35 +2,45 @@
  * The client behind the ServerHello: it reads the server's encrypted flight, judges it, and answers with its own
  * (RFC 9846 §4.4, §4.5). The second half of the picture in `client.ts`.
  */
-import type { Choice, PresentedChain } from './authentication.ts';
-import { chooseCredential, judge, readChain, sign } from './authentication.ts';
+import { schemeById } from '../crypto/suites.ts';
+import type { Presented } from './authentication.ts';
+import { certificateMessages, describe, judge, presentAgain, receive, show } from './authentication.ts';
+import type { ClientStart, OfferedPsk } from './clientOffer.ts';
+import type { CertificateType, Credential } from './config.ts';
+import * as check from './configChecks.ts';
+import type { Choice } from './credentials.ts';
+import { CERTIFICATE_TYPES, choiceOf, chooseCredential } from './credentials.ts';
 import { decodeError, illegalParameter, TlsError } from './errors.ts';
-import { decodeCertificate, encodeCertificate } from './messages/certificate.ts';
-import type { CertificateRequest } from './messages/certificateRequest.ts';
+import type { OpAnswer, PresentedPeer } from './events.ts';
+import { MAX_RECORD_PLAINTEXT, MAX_TICKET_LIFETIME } from './limits.ts';
+import type { CertificateWishes } from './messages/certificateRequest.ts';
 import { decodeCertificateRequest } from './messages/certificateRequest.ts';
 import type { HandshakeName } from './messages/codePoints.ts';
 import { ExtensionType } from './messages/codePoints.ts';
 import { decodeEncryptedExtensions } from './messages/encryptedExtensions.ts';
+import { encodeEndOfEarlyData } from './messages/endOfEarlyData.ts';
+import type { ExtensionBlock } from './messages/extensionBlock.ts';
 import { checkSolicited } from './messages/extensionBlock.ts';
 import * as ext from './messages/extensions.ts';
 import { encodeFinished } from './messages/finished.ts';
 import type { HandshakeMessage } from './messages/handshake.ts';
-import type { Authenticated } from './proofs.ts';
-import { FinishedVerified, RecordAligned } from './proofs.ts';
-import type { HandshakeSchedule, TrafficSecret } from './schedule/schedule.ts';
+import type { PeerProof } from './proofs.ts';
+import {
+  Authenticated,
+  FinishedVerified,
+  IdentityVerified,
+  PskHeld,
+  PskPeer,
+  RecordAligned,
+} from './proofs.ts';
+import { ExternalPsk } from './psk.ts';
+import type { ApplicationSchedule, HandshakeSchedule, TrafficSecret } from './schedule/schedule.ts';
 import type { Transcript } from './schedule/transcript.ts';
-import type { Seam } from './seam.ts';
-import type { Settings } from './settings.ts';
 import type { Output, State } from './state.ts';
-import type { Agreement } from './traffic.ts';
+import { Suspended } from './state.ts';
+import { SessionTicket } from './tickets/sessionTicket.ts';
+import type { Agreement, Resumable } from './traffic.ts';
 import { Traffic } from './traffic.ts';
-
-/** Whom we dial and with what. */
-export interface ClientStart {
-  readonly settings: Settings;
-  readonly serverName?: string;
-  readonly seam?: Seam;
-}
 
 /** What every state behind the ServerHello knows. */
 export interface Shared {
@@ -42,6 +52,18 @@ export interface Shared {
   readonly clientSecret: TrafficSecret;
   readonly serverSecret: TrafficSecret;
   readonly agreement: Agreement;
+  /** The key that the server goes on with; a full handshake without. */
+  readonly psk: OfferedPsk | undefined;
+  readonly isFirstPsk: boolean;
+  /** We write under the early keys until the server has said what it makes of that. */
+  readonly sendsEarly: boolean;
+}
+
+/** What the client learned of the server, from certificates or from the session it resumes. */
+interface Server {
+  readonly proof: PeerProof;
+  /** What tickets remember of it. */
+  readonly presented: Presented | undefined;
 }
 
 export class ExpectEncryptedExtensions implements State {
@@ -53,15 +75,24 @@ export class ExpectEncryptedExtensions implements State {
     this.#shared = shared;
   }
 
-  handle(message: HandshakeMessage): State {
+  handle(message: HandshakeMessage, out: Output): State {
     const extensions = decodeEncryptedExtensions(message.body);
     checkSolicited(extensions, 'encrypted_extensions', this.#shared.offered);
     const name = extensions.get(ExtensionType.serverName);
     if (name !== undefined && name.length > 0) throw decodeError('server answers server_name with a name');
+    const count = extensions.get(ExtensionType.ticketRequest);
+    if (count !== undefined) ext.readTicketCount(count);
     const alpn = this.#alpn(extensions.get(ExtensionType.alpn));
+    const earlyData = this.#earlyData(extensions.get(ExtensionType.earlyData), alpn, out);
+    this.#limitRecords(extensions.get(ExtensionType.recordSizeLimit), out);
     this.#shared.transcript.add(message.bytes);
-    const agreement = { ...this.#shared.agreement, ...(alpn !== undefined && { alpn }) };
-    return new ExpectCertificateOrRequest({ ...this.#shared, agreement });
+    const agreement = { ...this.#shared.agreement, ...(alpn !== undefined && { alpn }), earlyData };
+    const shared = { ...this.#shared, agreement, sendsEarly: earlyData === 'accepted' };
+    if (shared.psk !== undefined) {
+      // RFC 7250 §4.2 and RFC 9846 §4.5.1 leave nothing for types to be about.
+      return acceptPsk(shared, shared.psk);
+    }
+    return new ExpectCertificateOrRequest(shared, certificateTypes(shared, extensions));
   }
 
   /** Strict on both sides, against cross-protocol confusion (lesson 28). */
@@ -75,78 +106,174 @@ export class ExpectEncryptedExtensions implements State {
     if (!config.alpn.includes(chosen)) throw illegalParameter('server chose a protocol we did not offer');
     return chosen;
   }
+
+  /** Accepted only under the first key, for the parameters that went with it (§4.3.10). */
+  #earlyData(data: Uint8Array | undefined, alpn: string | undefined, out: Output): Agreement['earlyData'] {
+    const { sendsEarly, isFirstPsk, psk, agreement, clientSecret, start } = this.#shared;
+    if (data !== undefined) {
+      ext.readEmpty(data);
+      const { held } = start;
+      if (!sendsEarly || !isFirstPsk || psk?.suite.name !== agreement.suite || held?.ticket.alpn !== alpn)
+        throw illegalParameter('server accepts early data that it cannot have read');
+      return 'accepted';
+    }
+    if (!sendsEarly) return agreement.earlyData;
+    out.allowEarlyWrites(0);
+    out.writeKeys(clientSecret.keys());
+    return 'rejected';
+  }
+
+  #limitRecords(data: Uint8Array | undefined, out: Output): void {
+    if (data === undefined) return;
+    const peers = ext.readRecordSizeLimit(data);
+    if (peers > MAX_RECORD_PLAINTEXT + 1)
+      throw illegalParameter(`record_size_limit of ${peers}, wanted at most ${MAX_RECORD_PLAINTEXT + 1}`);
+    out.limitRecords({ peers, ours: this.#shared.start.settings.config.recordSizeLimit! + 1 });
+  }
+}
+
+/** Which kind of certificate each side shows (RFC 7250 §4.2). */
+interface Types {
+  readonly server: CertificateType;
+  readonly client: CertificateType;
+}
+
+function certificateTypes({ start, offered }: Shared, extensions: ExtensionBlock): Types {
+  const { config } = start.settings;
+  const read = (type: number): CertificateType => {
+    const data = extensions.get(type);
+    const chosen = data === undefined ? CERTIFICATE_TYPES.x509 : ext.readCertificateType(data);
+    const name = chosen === CERTIFICATE_TYPES.rawPublicKey ? 'rawPublicKey' : 'x509';
+    if (CERTIFICATE_TYPES[name] !== chosen) throw illegalParameter(`server chose certificate type ${chosen}`);
+    return name;
+  };
+  const server = read(ExtensionType.serverCertificateType);
+  const client = read(ExtensionType.clientCertificateType);
+  if (!config.certificateTypes.includes(server))
+    throw new TlsError('ERR_TLS_CERTIFICATE', `server shows ${server}, wanted ${config.certificateTypes}`, {
+      alert: 'unsupported_certificate',
+    });
+  if (client === 'rawPublicKey' && !offered.has(ExtensionType.clientCertificateType))
+    throw illegalParameter('server wants a raw public key, never offered');
+  return { server, client };
+}
+
+/** Goes on with the key: an external one stands for itself; for a session's server the verifier is asked again. */
+function acceptPsk(shared: Shared, psk: OfferedPsk): State {
+  const held = PskHeld.bySchedule(shared.schedule);
+  const { from } = psk;
+  if (from instanceof ExternalPsk)
+    return new ExpectFinished(shared, undefined, { proof: new PskPeer(held, from), presented: undefined });
+  const presented = presentAgain(from, shared.start.seam);
+  if (presented === undefined) throw new TypeError('a session ticket without a server');
+  const { verifier } = shared.start.settings.config;
+  const op = { kind: 'verifyPeer', verifier, presented: describe(presented, circumstances(shared)) } as const;
+  return new Suspended('AwaitIdentity', op, (answer) => {
+    const proof = new PskPeer(held, IdentityVerified.check(answer, presented), from.peerScheme);
+    return new ExpectFinished(shared, undefined, { proof, presented });
+  });
+}
+
+function circumstances({
+  start,
+  agreement,
+}: Shared): Omit<PresentedPeer, 'chain'> & { readonly role: 'server' } {
+  return {
+    role: 'server',
+    ...(start.serverName !== undefined && { serverName: start.serverName }),
+    ...(agreement.alpn !== undefined && { alpn: agreement.alpn }),
+    resumed: agreement.resumed,
+  };
 }
 
 class ExpectCertificateOrRequest implements State {
   readonly name = 'ExpectCertificateOrRequest';
-  readonly accepts: readonly HandshakeName[] = ['certificate_request', 'certificate'];
+  readonly accepts: readonly HandshakeName[];
   readonly #shared: Shared;
+  readonly #types: Types;
 
-  constructor(shared: Shared) {
+  constructor(shared: Shared, types: Types) {
     this.#shared = shared;
+    this.#types = types;
+    this.accepts = ['certificate_request', ...certificateMessages(shared.start.settings)];
   }
 
   handle(message: HandshakeMessage): State {
-    if (message.name === 'certificate') return takeCertificate(message, this.#shared, undefined);
-    const request = decodeCertificateRequest(message.body);
+    if (message.name !== 'certificate_request')
+      return takeCertificate(message, this.#shared, this.#types, undefined);
+    const wishes = decodeCertificateRequest(message.body);
     this.#shared.transcript.add(message.bytes);
-    return new ExpectCertificate(this.#shared, request);
+    return new ExpectCertificate(this.#shared, this.#types, wishes);
   }
 }
 
 class ExpectCertificate implements State {
   readonly name = 'ExpectCertificate';
-  readonly accepts: readonly HandshakeName[] = ['certificate'];
+  readonly accepts: readonly HandshakeName[];
   readonly #shared: Shared;
-  readonly #request: CertificateRequest;
+  readonly #types: Types;
+  readonly #wishes: CertificateWishes;
 
-  constructor(shared: Shared, request: CertificateRequest) {
+  constructor(shared: Shared, types: Types, wishes: CertificateWishes) {
     this.#shared = shared;
-    this.#request = request;
+    this.#types = types;
+    this.#wishes = wishes;
+    this.accepts = certificateMessages(shared.start.settings);
   }
 
   handle(message: HandshakeMessage): State {
-    return takeCertificate(message, this.#shared, this.#request);
+    return takeCertificate(message, this.#shared, this.#types, this.#wishes);
   }
 }
 
 function takeCertificate(
   message: HandshakeMessage,
   shared: Shared,
-  request: CertificateRequest | undefined,
+  types: Types,
+  wishes: CertificateWishes | undefined,
 ): State {
-  const chain = decodeCertificate(message.body);
-  if (chain.length === 0) throw decodeError('server shows no certificate');
-  shared.transcript.add(message.bytes);
-  return new ExpectCertificateVerify(shared, request, readChain(chain, shared.start.seam));
+  const { settings, seam } = shared.start;
+  const asked = wishes && { wishes, type: types.client };
+  return receive(message, { settings, seam, type: types.server }, shared.transcript, (presented) => {
+    if (presented === undefined) throw decodeError('server shows no certificate');
+    return new ExpectCertificateVerify(shared, asked, presented);
+  });
+}
+
+/** What the server wants to see of us. */
+interface Asked {
+  readonly wishes: CertificateWishes;
+  readonly type: CertificateType;
 }
 
 class ExpectCertificateVerify implements State {
   readonly name = 'ExpectCertificateVerify';
   readonly accepts: readonly HandshakeName[] = ['certificate_verify'];
   readonly #shared: Shared;
-  readonly #request: CertificateRequest | undefined;
-  readonly #chain: PresentedChain;
+  readonly #asked: Asked | undefined;
+  readonly #presented: Presented;
 
-  constructor(shared: Shared, request: CertificateRequest | undefined, chain: PresentedChain) {
+  constructor(shared: Shared, asked: Asked | undefined, presented: Presented) {
     this.#shared = shared;
-    this.#request = request;
-    this.#chain = chain;
+    this.#asked = asked;
+    this.#presented = presented;
   }
 
   handle(message: HandshakeMessage): State {
-    const { start, transcript, agreement } = this.#shared;
-    const { settings, serverName } = start;
-    const presented = {
-      role: 'server',
-      ...(serverName !== undefined && { serverName }),
-      ...(agreement.alpn !== undefined && { alpn: agreement.alpn }),
-    } as const;
+    const { start, transcript } = this.#shared;
+    const { settings } = start;
+    const judgement = {
+      settings,
+      provider: settings.provider,
+      circumstances: circumstances(this.#shared),
+      transcript,
+    };
+    const presented = this.#presented;
     return judge(
       message,
-      this.#chain,
-      { settings, provider: settings.provider, presented, transcript },
-      (peer) => new ExpectFinished(this.#shared, this.#request, peer),
+      presented,
+      judgement,
+      (proof) => new ExpectFinished(this.#shared, this.#asked, { proof, presented }),
     );
   }
 }
@@ -155,17 +282,17 @@ class ExpectFinished implements State {
   readonly name = 'ExpectFinished';
   readonly accepts: readonly HandshakeName[] = ['finished'];
   readonly #shared: Shared;
-  readonly #request: CertificateRequest | undefined;
-  readonly #peer: Authenticated;
+  readonly #asked: Asked | undefined;
+  readonly #server: Server;
 
-  constructor(shared: Shared, request: CertificateRequest | undefined, peer: Authenticated) {
+  constructor(shared: Shared, asked: Asked | undefined, server: Server) {
     this.#shared = shared;
-    this.#request = request;
-    this.#peer = peer;
+    this.#asked = asked;
+    this.#server = server;
   }
 
   handle(message: HandshakeMessage, out: Output): State {
-    const { transcript, schedule, serverSecret, random } = this.#shared;
+    const { transcript, schedule, clientSecret, serverSecret, random } = this.#shared;
     const finished = FinishedVerified.check(serverSecret, transcript.current(), message.body);
     const aligned = RecordAligned.check(message);
     transcript.add(message.bytes);
@@ -176,36 +303,50 @@ class ExpectFinished implements State {
       write: application.clientTraffic(hash),
       exporter: application.exporter(hash),
     };
-    application.destroy();
     serverSecret.destroy();
-    out.own(secrets.read, secrets.write, secrets.exporter);
+    out.own(application, secrets.read, secrets.write, secrets.exporter);
     out.keyLog('CLIENT_TRAFFIC_SECRET_0', random, secrets.write.dangerousExpose());
     out.keyLog('SERVER_TRAFFIC_SECRET_0', random, secrets.read.dangerousExpose());
     out.keyLog('EXPORTER_SECRET', random, secrets.exporter.dangerousExpose());
     out.tolerateChangeCipherSpec(false);
     out.readKeys(secrets.read.keys(), aligned);
-    return this.#showCertificate(out, (localScheme, last) => {
-      const { agreement } = this.#shared;
+    if (this.#shared.sendsEarly) {
+      out.allowEarlyWrites(0);
+      out.send('end_of_early_data', encodeEndOfEarlyData(), transcript);
+      out.writeKeys(clientSecret.keys());
+    }
+    return this.#showCertificate(out, (choice, last) => {
       this.#finish(last);
       last.writeKeys(secrets.write.keys());
-      return new Traffic({ ...agreement, ...localScheme }, this.#peer, finished, secrets);
+      const localScheme = choice && { localScheme: choice.scheme.name };
+      const resumable = this.#resumable(application);
+      application.destroy();
+      return new Traffic(
+        { ...this.#shared.agreement, ...localScheme },
+        this.#server.proof,
+        finished,
+        secrets,
+        resumable,
+      );
     });
   }
 
   /** Only when asked; an empty Certificate when none of ours suits (§4.5.1, lesson 39). */
-  #showCertificate(
-    out: Output,
-    proceed: (localScheme: Pick<Agreement, 'localScheme'>, out: Output) => State,
-  ): State {
-    if (this.#request === undefined) return proceed({}, out);
+  #showCertificate(out: Output, proceed: (choice: Choice | undefined, out: Output) => State): State {
+    if (this.#asked === undefined) return proceed(undefined, out);
     const { start, transcript } = this.#shared;
-    const choice: Choice | undefined = chooseCredential(
-      start.settings.config.credentials,
-      this.#request.schemes,
-    );
-    out.send('certificate', encodeCertificate(choice?.credential.chain ?? []), transcript);
-    if (choice === undefined) return proceed({}, out);
-    return sign('client', choice, transcript, (last) => proceed({ localScheme: choice.scheme.name }, last));
+    const { settings } = start;
+    const { credentials, chooseCredential: chooser } = settings.config;
+    const { wishes, type } = this.#asked;
+    const showing = (choice: Choice | undefined, last: Output): State =>
+      show('client', choice, wishes, settings, transcript, last, (later) => proceed(choice, later));
+    if (chooser === undefined) return showing(chooseCredential(credentials, wishes, type), out);
+    const request = Object.freeze({
+      schemes: Object.freeze(wishes.schemes.flatMap((id) => schemeById(id)?.name ?? [])),
+      authorities: Object.freeze(wishes.authorities),
+    });
+    const op = { kind: 'chooseCredential', choose: chooser, request } as const;
+    return new Suspended('AwaitCredential', op, (answer, later) => showing(chosen(answer, wishes), later));
   }
 
   #finish(out: Output): void {
@@ -213,4 +354,40 @@ class ExpectFinished implements State {
     out.send('finished', encodeFinished(clientSecret.finished(transcript.current())), transcript);
     clientSecret.destroy();
   }
+
+  /** Tickets are of use only with a store, and for a server that showed who it is. */
+  #resumable(application: ApplicationSchedule): Resumable | undefined {
+    const { start, transcript, agreement } = this.#shared;
+    const { proof, presented } = this.#server;
+    const store = start.settings.config.tickets;
+    if (store === undefined || presented === undefined) return undefined;
+    const { suite, alpn } = agreement;
+    const peerScheme =
+      proof instanceof Authenticated ? proof.signature.scheme.name : (proof as PskPeer).scheme;
+    return {
+      master: application.resumption(transcript.current()),
+      ticketOf: ({ ticket, lifetime, ageAdd, maxEarlyData }, psk) => ({
+        ...{ type: 'ticket', store, key: start.ticketKey },
+        ticket: new SessionTicket({
+          ...{ suite, psk, ageAdd, maxEarlyData, alpn, peerScheme },
+          ticket: new Uint8Array(ticket),
+          lifetime: Math.min(lifetime, MAX_TICKET_LIFETIME),
+          serverName: start.serverName,
+          chain: presented.chain,
+          rawKey: presented.rawKey,
+        }),
+      }),
+    };
+  }
+}
+
+/** A chooser's credential is checked like a configured one, and must be one the server can read. */
+function chosen(answer: OpAnswer | Error, { schemes }: CertificateWishes): Choice | undefined {
+  if (answer === undefined) return undefined;
+  if (answer instanceof Error)
+    throw new TlsError('ERR_TLS_OP', `credential choice failed: ${answer.message}`, { cause: answer });
+  const choice = choiceOf(check.credential(answer as Credential, 0), schemes);
+  if (choice === undefined)
+    throw new TlsError('ERR_TLS_OP', 'the chosen credential has no signature scheme that the server accepts');
+  return choice;
 }

@@ -3,35 +3,53 @@
  * check; who may be at the other end is decided by a verifier that must be given.
  */
 
-import type { Bytes } from '../base/bytes.ts';
-import { equalBytes } from '../base/bytes.ts';
 import type { Signer } from '../crypto/provider.ts';
 import type { GroupName, SchemeName, SuiteName } from '../crypto/suites.ts';
 import { GROUPS, SCHEMES, SUITES } from '../crypto/suites.ts';
-import { parseCertificate } from '../identity/index.ts';
-import { TlsError } from './errors.ts';
-import type { PeerVerifier } from './events.ts';
-import { MAX_CHAIN_LENGTH, MAX_HANDSHAKE_MESSAGE, MAX_PLAINTEXT, MAX_RECORD_PLAINTEXT } from './limits.ts';
+import type { CertificateCodec } from './compression.ts';
+import * as check from './configChecks.ts';
+import type { CredentialChooser, PeerVerifier } from './events.ts';
+import { DEFAULT_TICKET_COUNT, MAX_PLAINTEXT, MAX_RECORD_PLAINTEXT } from './limits.ts';
+import type { ExternalPsk } from './psk.ts';
+import type { TicketIssuer } from './tickets/issuer.ts';
+import type { TicketStore } from './tickets/store.ts';
 
-/** A certificate chain (DER, leaf first, the root usually left out) and the key behind its leaf. */
+/**
+ * A certificate chain (DER, leaf first, the root usually left out) and the key behind its leaf. An empty chain is a raw
+ * public key (RFC 7250): `signer.spki` is all that is shown.
+ */
 export interface Credential {
   readonly chain: readonly Uint8Array[];
   readonly signer: Signer;
+  /** DER OCSPResponse about the leaf, shown to peers that ask (RFC 9846 §4.5.1.1). */
+  readonly ocsp?: Uint8Array;
+  /** SignedCertificateTimestampList about the leaf, shown to peers that ask (RFC 6962 §3.3). */
+  readonly scts?: Uint8Array;
 }
 
 /** Whether a server asks for the client's certificate, and whether it goes on without one. */
 export type ClientCertificatePolicy = 'require' | 'request' | 'none';
+
+export type CertificateType = 'x509' | 'rawPublicKey';
+
+/** Constrains configurations: a context runs it and passes on what it throws. */
+export interface ConfigPolicy {
+  check(config: TlsConfig): void;
+}
 
 export interface TlsConfigInit {
   /** Who may be at the other end. */
   readonly verifier: PeerVerifier;
   /** Our certificates, preferred first. A server needs one; a client without a suitable one shows none. */
   readonly credentials?: readonly Credential[];
+  /** Clients: picks the credential once the server has said what it accepts, in place of `credentials`. */
+  readonly chooseCredential?: CredentialChooser;
   /** Application protocols, preferred first. None: the extension is neither sent nor answered. */
   readonly alpn?: readonly string[];
   /**
    * When we have `alpn` and the peer says nothing of ALPN: fail with no_application_protocol (the default, against
-   * cross-protocol confusion), or go on without a protocol, as RFC 7301 §3.2 allows.
+   * cross-protocol confusion), or go on without a protocol, as RFC 7301 §3.2 allows. When true, a session also resumes
+   * only under the protocol it was made for.
    */
   readonly requireAlpn?: boolean;
   /** Cipher suites, preferred first; the provider's own order when left out. */
@@ -40,12 +58,45 @@ export interface TlsConfigInit {
   readonly groups?: readonly GroupName[];
   /** Signature schemes we accept from the peer, preferred first. */
   readonly schemes?: readonly SchemeName[];
+  /** Schemes that may sign the peer's certificates, when those are not the same (signature_algorithms_cert). */
+  readonly certificateSchemes?: readonly SchemeName[];
+  /** DER Names of the authorities whose certificates we ask for (§4.3.4). */
+  readonly certificateAuthorities?: readonly Uint8Array[];
+  /** What the peer may show, preferred first; certificates only unless told. The verifier sees which it was. */
+  readonly certificateTypes?: readonly CertificateType[];
+  /** Ask the peer for an OCSP staple and certificate timestamps; the verifier judges them. */
+  readonly requestStatus?: boolean;
+  /** Codecs for certificate messages (RFC 8879), preferred first. */
+  readonly compression?: readonly CertificateCodec[];
   /** Servers only. */
   readonly clientCertificate?: ClientCertificatePolicy;
+  /** Clients: where tickets are kept; without it nothing resumes. */
+  readonly tickets?: TicketStore;
+  /** Servers: mints and redeems tickets; without it nothing resumes. */
+  readonly resumption?: TicketIssuer;
+  /** Tickets a client asks for and a server gives at most (RFC 9149); 2 unless told, 0 for none. */
+  readonly ticketCount?: number;
+  /**
+   * Bytes of early data (0-RTT) we send or accept; 0, the default, is none. Early data can be replayed by whoever
+   * saw it: a server needs an issuer that redeems each ticket once.
+   */
+  readonly earlyData?: number;
+  /** Keys shared beforehand, imported as RFC 9258 says. Who holds one needs no certificate. */
+  readonly externalPsks?: readonly ExternalPsk[];
+  /** Servers: answer every first ClientHello with a HelloRetryRequest and a cookie: who dials must be able to read. */
+  readonly retryCookie?: boolean;
   /** Look like TLS 1.2 to middleboxes (RFC 9846 §E.4): session id and ChangeCipherSpec. Sent by clients by default. */
   readonly compatibility?: boolean;
+  /** Clients: offer values that nobody knows, so that servers keep ignoring them (RFC 8701). On by default. */
+  readonly grease?: boolean;
   /** Largest plaintext we put into one record: 64 to 16,384 bytes. */
   readonly maxPlaintext?: number;
+  /** Largest plaintext we accept in one protected record (RFC 8449), 64 to 16,384 bytes; told to the peer when given. */
+  readonly recordSizeLimit?: number;
+  /** Protected records are padded to a multiple of this many bytes, as far as they may grow; 1, the default, is none. */
+  readonly padTo?: number;
+  /** What a site demands of every configuration. */
+  readonly policy?: ConfigPolicy;
   /** Receives NSS key log lines, which let anybody who has them decrypt the connection. */
   readonly keyLog?: (line: string) => void;
 }
@@ -53,166 +104,84 @@ export interface TlsConfigInit {
 export class TlsConfig {
   readonly verifier: PeerVerifier;
   readonly credentials: readonly Credential[];
+  readonly chooseCredential: CredentialChooser | undefined;
   readonly alpn: readonly string[];
   readonly requireAlpn: boolean;
   readonly suites: readonly SuiteName[] | undefined;
   readonly groups: readonly GroupName[] | undefined;
   readonly schemes: readonly SchemeName[] | undefined;
+  readonly certificateSchemes: readonly SchemeName[] | undefined;
+  readonly certificateAuthorities: readonly Uint8Array[];
+  readonly certificateTypes: readonly CertificateType[];
+  readonly requestStatus: boolean;
+  readonly compression: readonly CertificateCodec[];
   readonly clientCertificate: ClientCertificatePolicy;
+  readonly tickets: TicketStore | undefined;
+  readonly resumption: TicketIssuer | undefined;
+  readonly ticketCount: number;
+  readonly earlyData: number;
+  readonly externalPsks: readonly ExternalPsk[];
+  readonly retryCookie: boolean;
   readonly compatibility: boolean;
+  readonly grease: boolean;
   readonly maxPlaintext: number;
+  readonly recordSizeLimit: number | undefined;
+  readonly padTo: number;
+  readonly policy: ConfigPolicy | undefined;
   readonly keyLog: ((line: string) => void) | undefined;
 
   constructor(init: TlsConfigInit) {
-    this.verifier = checkVerifier(init.verifier);
-    this.credentials = Object.freeze((init.credentials ?? []).map(checkCredential));
-    this.alpn = checkAlpn(init.alpn ?? []);
-    this.requireAlpn = checkBoolean('requireAlpn', init.requireAlpn ?? true);
-    this.suites = checkNames('suites', init.suites, SUITES);
-    this.groups = checkNames('groups', init.groups, GROUPS);
-    this.schemes = checkNames('schemes', init.schemes, SCHEMES);
-    this.clientCertificate = checkPolicy(init.clientCertificate ?? 'require');
-    this.compatibility = checkBoolean('compatibility', init.compatibility ?? true);
-    this.maxPlaintext = checkMaxPlaintext(init.maxPlaintext ?? MAX_PLAINTEXT);
-    this.keyLog = init.keyLog;
-    if (this.keyLog !== undefined && typeof this.keyLog !== 'function')
-      throw invalid('keyLog', 'is not a function');
+    this.verifier = check.method('verifier', init.verifier, 'verify', 'say who may be at the other end');
+    this.credentials = Object.freeze((init.credentials ?? []).map(check.credential));
+    this.chooseCredential = check.callback('chooseCredential', init.chooseCredential);
+    this.alpn = check.alpn(init.alpn ?? []);
+    this.requireAlpn = check.boolean('requireAlpn', init.requireAlpn ?? true);
+    this.suites = check.names('suites', init.suites, SUITES);
+    this.groups = check.names('groups', init.groups, GROUPS);
+    this.schemes = check.names('schemes', init.schemes, SCHEMES);
+    this.certificateSchemes = check.names('certificateSchemes', init.certificateSchemes, SCHEMES);
+    this.certificateAuthorities = check.authorities(init.certificateAuthorities ?? []);
+    this.certificateTypes = check.certificateTypes(init.certificateTypes ?? ['x509']);
+    this.requestStatus = check.boolean('requestStatus', init.requestStatus ?? false);
+    this.compression = check.codecs(init.compression ?? []);
+    this.clientCertificate = check.clientCertificate(init.clientCertificate ?? 'require');
+    this.tickets = check.optionalMethod('tickets', init.tickets, 'take');
+    this.resumption = check.optionalMethod('resumption', init.resumption, 'redeem');
+    this.ticketCount = check.integer(
+      'ticketCount',
+      init.ticketCount ?? DEFAULT_TICKET_COUNT,
+      0,
+      check.MOST_TICKETS,
+    );
+    this.earlyData = check.earlyData(init.earlyData ?? 0, init.resumption);
+    this.externalPsks = check.externalPsks(init.externalPsks ?? []);
+    this.retryCookie = check.boolean('retryCookie', init.retryCookie ?? false);
+    this.compatibility = check.boolean('compatibility', init.compatibility ?? true);
+    this.grease = check.boolean('grease', init.grease ?? true);
+    this.maxPlaintext = check.integer(
+      'maxPlaintext',
+      init.maxPlaintext ?? MAX_PLAINTEXT,
+      64,
+      MAX_RECORD_PLAINTEXT,
+    );
+    this.recordSizeLimit =
+      init.recordSizeLimit === undefined
+        ? undefined
+        : check.integer('recordSizeLimit', init.recordSizeLimit, 64, MAX_RECORD_PLAINTEXT);
+    this.padTo = check.integer('padTo', init.padTo ?? 1, 1, MAX_RECORD_PLAINTEXT);
+    this.policy = check.optionalMethod('policy', init.policy, 'check');
+    this.keyLog = check.callback('keyLog', init.keyLog);
     Object.freeze(this);
   }
 
   /** A copy with some fields replaced; everything is checked again. */
   with(change: Partial<TlsConfigInit>): TlsConfig {
-    return new TlsConfig({ ...this.#init(), ...change });
+    return new TlsConfig({ ...(this as TlsConfigInit), ...change });
   }
 
-  /** Same content: verifier, signers and key log by identity, everything else by value. */
+  /** Same content: verifier, signers, stores and functions by identity, everything else by value. */
   equals(other: TlsConfig): boolean {
-    return (
-      this === other ||
-      (this.verifier === other.verifier &&
-        this.requireAlpn === other.requireAlpn &&
-        this.clientCertificate === other.clientCertificate &&
-        this.compatibility === other.compatibility &&
-        this.maxPlaintext === other.maxPlaintext &&
-        this.keyLog === other.keyLog &&
-        sameList(this.alpn, other.alpn) &&
-        sameList(this.suites, other.suites) &&
-        sameList(this.groups, other.groups) &&
-        sameList(this.schemes, other.schemes) &&
-        sameList(this.credentials, other.credentials, sameCredential))
-    );
+    const fields = Object.keys(this) as (keyof TlsConfig)[];
+    return this === other || fields.every((field) => check.same(this[field], other[field]));
   }
-
-  #init(): TlsConfigInit {
-    const { suites, groups, schemes, keyLog, ...always } = this;
-    return {
-      ...always,
-      ...(suites && { suites }),
-      ...(groups && { groups }),
-      ...(schemes && { schemes }),
-      ...(keyLog && { keyLog }),
-    };
-  }
-}
-
-function invalid(field: string, problem: string, cause?: unknown): TlsError {
-  return new TlsError('ERR_TLS_CONFIG', `${field}: ${problem}`, { cause });
-}
-
-function checkVerifier(verifier: PeerVerifier | undefined): PeerVerifier {
-  if (typeof verifier?.verify !== 'function')
-    throw invalid('verifier', 'is missing: say who may be at the other end');
-  return verifier;
-}
-
-function checkCredential(credential: Credential, index: number): Credential {
-  const field = `credentials[${index}]`;
-  const { chain, signer } = credential;
-  if (chain.length < 1 || chain.length > MAX_CHAIN_LENGTH)
-    throw invalid(`${field}.chain`, `has ${chain.length} certificates, wanted 1 to ${MAX_CHAIN_LENGTH}`);
-  let total = 0;
-  for (const der of chain) {
-    if (!(der instanceof Uint8Array) || der.length === 0)
-      throw invalid(`${field}.chain`, 'holds something that is not DER bytes');
-    total += der.length;
-  }
-  if (total > MAX_HANDSHAKE_MESSAGE - 1024)
-    throw invalid(`${field}.chain`, `of ${total} bytes does not fit a handshake message`);
-  if (typeof signer?.sign !== 'function') throw invalid(`${field}.signer`, 'cannot sign');
-  if (
-    !signer.schemes.some((name) => SCHEMES.some((scheme) => scheme.name === name && !scheme.certificateOnly))
-  )
-    throw invalid(`${field}.signer`, 'offers no signature scheme of TLS 1.3');
-  checkPair(field, chain[0]!, signer);
-  const copies: readonly Bytes[] = chain.map((der) => new Uint8Array(der));
-  return Object.freeze({ chain: Object.freeze(copies), signer });
-}
-
-/** A key that is not the certificate's would only show in the first handshake, as the peer's decrypt_error. */
-function checkPair(field: string, leaf: Uint8Array, signer: Signer): void {
-  let spki: Uint8Array;
-  try {
-    ({ spki } = parseCertificate(leaf));
-  } catch (cause) {
-    throw invalid(`${field}.chain`, 'begins with a certificate that cannot be read', cause);
-  }
-  if (!equalBytes(spki, signer.spki))
-    throw invalid(`${field}.signer`, 'is not the key of the first certificate of the chain');
-}
-
-function checkAlpn(protocols: readonly string[]): readonly string[] {
-  for (const protocol of protocols) {
-    // RFC 7301 allows any octets; ours are printable ASCII, so that names look the same in logs and on the wire.
-    if (!/^[\x21-\x7e]{1,255}$/.test(protocol))
-      throw invalid('alpn', `"${protocol}" is not 1 to 255 printable ASCII characters`);
-  }
-  if (new Set(protocols).size !== protocols.length) throw invalid('alpn', 'names a protocol twice');
-  if (protocols.reduce((sum, protocol) => sum + protocol.length + 1, 0) > 0xfff0)
-    throw invalid('alpn', 'does not fit its extension');
-  return Object.freeze([...protocols]);
-}
-
-function checkNames<Name extends string>(
-  field: string,
-  names: readonly Name[] | undefined,
-  known: readonly { readonly name: Name }[],
-): readonly Name[] | undefined {
-  if (names === undefined) return undefined;
-  if (names.length === 0) throw invalid(field, 'is empty');
-  for (const name of names) {
-    if (!known.some((entry) => entry.name === name)) throw invalid(field, `"${name}" is not known`);
-  }
-  if (new Set(names).size !== names.length) throw invalid(field, 'names an entry twice');
-  return Object.freeze([...names]);
-}
-
-function checkPolicy(policy: ClientCertificatePolicy): ClientCertificatePolicy {
-  if (policy !== 'require' && policy !== 'request' && policy !== 'none')
-    throw invalid('clientCertificate', `"${String(policy)}" is not require, request or none`);
-  return policy;
-}
-
-/** A string such as 'false' must not pass for true. */
-function checkBoolean(field: string, value: boolean): boolean {
-  if (typeof value !== 'boolean') throw invalid(field, 'is not a boolean');
-  return value;
-}
-
-function checkMaxPlaintext(value: number): number {
-  if (!Number.isInteger(value) || value < 64 || value > MAX_RECORD_PLAINTEXT)
-    throw invalid('maxPlaintext', `${value} is not an integer from 64 to ${MAX_RECORD_PLAINTEXT}`);
-  return value;
-}
-
-function sameList<T>(
-  a: readonly T[] | undefined,
-  b: readonly T[] | undefined,
-  same: (x: T, y: T) => boolean = Object.is,
-): boolean {
-  if (a === undefined || b === undefined) return a === b;
-  return a.length === b.length && a.every((item, i) => same(item, b[i]!));
-}
-
-function sameCredential(a: Credential, b: Credential): boolean {
-  return a.signer === b.signer && sameList(a.chain, b.chain, equalBytes);
 }

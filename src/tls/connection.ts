@@ -10,10 +10,10 @@ import { ShortInput } from '../base/reader.ts';
 import type { AlertName } from './alert.ts';
 import type { TlsConfig } from './config.ts';
 import { decodeError, misuse, TlsError, unexpectedMessage } from './errors.ts';
-import type { Negotiated, OpAnswer, TlsEvent } from './events.ts';
+import type { Negotiated, OpAnswer, TicketEvent, TlsEvent } from './events.ts';
 import type { KeyLogLabel } from './keylog.ts';
 import { keyLogLine } from './keylog.ts';
-import { MAX_EXPORT, MAX_PENDING_INPUT, OUTPUT_HIGH_WATER } from './limits.ts';
+import { MAX_EXPORT, MAX_PENDING_INPUT, MAX_TICKET_LIFETIME, OUTPUT_HIGH_WATER } from './limits.ts';
 import type { HandshakeName } from './messages/codePoints.ts';
 import type { RecordAligned } from './proofs.ts';
 import { Fragmenter } from './record/fragmenter.ts';
@@ -25,6 +25,7 @@ import type { Transcript } from './schedule/transcript.ts';
 import type { Seam } from './seam.ts';
 import type { Destroyable, Output, State } from './state.ts';
 import { advance, POISONED, Suspended } from './state.ts';
+import type { IssuedTicket, TicketIssuer } from './tickets/issuer.ts';
 import { Traffic } from './traffic.ts';
 
 export type Phase = 'handshake' | 'open' | 'closed' | 'failed';
@@ -51,6 +52,12 @@ export class TlsConnection {
   readonly #events = new Fifo<TlsEvent>();
   #unread = 0;
   #opId = 0;
+  /** The op that processing waits for; 0 is none. */
+  #pendingOp = 0;
+  readonly #background = new Map<number, (answer: OpAnswer | Error) => void>();
+  /** Bytes that `writeEarly` may still take, and that may still come as early data. */
+  #earlyWriteLeft = 0;
+  #earlyReadLeft = 0;
   #isBusy = false;
   #inputEnded = false;
   #readClosed = false;
@@ -65,6 +72,7 @@ export class TlsConnection {
     this.role = role;
     this.#reader = new RecordReader(role);
     this.#writer = new RecordWriter(config.maxPlaintext, role === 'client');
+    this.#writer.padTo = config.padTo;
     this.#out = this.#makeOutput(config, seam);
     this.#observe = seam.observe;
     this.#guarded(() => {
@@ -136,7 +144,7 @@ export class TlsConnection {
   /** Pull until undefined. */
   next(): TlsEvent | undefined {
     const event = this.#events.shift();
-    if (event?.type === 'data') this.#unread -= event.bytes.length;
+    if (event?.type === 'data' || event?.type === 'earlyData') this.#unread -= event.bytes.length;
     return event;
   }
 
@@ -156,6 +164,29 @@ export class TlsConnection {
         const before = data.left;
         const slice = data.take(this.#writer.maxPlaintext);
         this.#writer.data(slice, before - data.left);
+      }
+    });
+    this.#rethrow();
+    return total - data.left;
+  }
+
+  /**
+   * Clients: early data (0-RTT), right behind the ClientHello, if a ticket allows it; what the server makes of it is
+   * `negotiated.earlyData`, and what it rejected has to be sent again. Servers that accepted such data: an answer before
+   * the handshake is complete. Returns the bytes it took, 0 where none may be written. Throws once the phase is `open`.
+   */
+  writeEarly(parts: Uint8Array | readonly Uint8Array[]): number {
+    this.#rethrow();
+    if (this.phase !== 'handshake') throw misuse('writeEarly after the handshake');
+    const data = new Fragmenter(parts instanceof Uint8Array ? [parts] : parts);
+    const total = data.left;
+    this.#guarded(() => {
+      while (data.left > 0 && this.#earlyWriteLeft > 0 && this.#writer.size < OUTPUT_HIGH_WATER) {
+        if (this.#writer.keyIsSpent) break; // there is no KeyUpdate before the handshake is complete (lesson 9)
+        const before = data.left;
+        const slice = data.take(Math.min(this.#writer.maxPlaintext, this.#earlyWriteLeft));
+        this.#writer.data(slice, before - data.left);
+        this.#earlyWriteLeft -= before - data.left;
       }
     });
     this.#rethrow();
@@ -192,9 +223,15 @@ export class TlsConnection {
 
   /** Answers an op. A late or second answer, and one to an op that was never asked, throws. */
   settle(op: number, answer: OpAnswer | Error): void {
+    const background = this.#background.get(op);
+    if (background !== undefined) {
+      this.#background.delete(op);
+      if (this.#error === undefined) this.#guarded(() => background(answer));
+      return;
+    }
     this.#rethrow();
     const suspended = this.#state;
-    if (!(suspended instanceof Suspended) || op !== this.#opId)
+    if (!(suspended instanceof Suspended) || op !== this.#pendingOp)
       throw misuse(`op ${op} is not pending: it was answered before, or never asked`);
     this.#guarded(() => {
       this.#state = POISONED;
@@ -275,10 +312,10 @@ export class TlsConnection {
         return;
       }
       case 'data':
-        if (this.#traffic === undefined)
-          throw unexpectedMessage(
-            `application data in ${this.#state.name}, before the handshake is complete`,
-          );
+        if (this.#traffic === undefined) {
+          this.#earlyData(incoming.bytes);
+          return;
+        }
         this.#traffic.sawData();
         this.#unread += incoming.bytes.length;
         this.#events.push({ type: 'data', bytes: incoming.bytes });
@@ -296,10 +333,22 @@ export class TlsConnection {
     }
   }
 
+  /** Only while the server takes early data, and never more of it than it said (§4.3.10). */
+  #earlyData(bytes: Uint8Array): void {
+    if (this.#earlyReadLeft === 0)
+      throw unexpectedMessage(`application data in ${this.#state.name}, before the handshake is complete`);
+    if (bytes.length > this.#earlyReadLeft)
+      throw new TlsError('ERR_TLS_FLOOD', 'more early data than the ticket allows');
+    this.#earlyReadLeft -= bytes.length;
+    this.#unread += bytes.length;
+    this.#events.push({ type: 'earlyData', bytes });
+  }
+
   #enter(state: State): void {
     this.#state = state;
     if (state instanceof Suspended) {
-      this.#events.push({ type: 'op', id: ++this.#opId, op: state.op });
+      this.#pendingOp = ++this.#opId;
+      this.#events.push({ type: 'op', id: this.#pendingOp, op: state.op });
     } else if (state instanceof Traffic && this.#traffic === undefined) {
       this.#traffic = state;
       this.#owned = []; // what is left of the handshake's secrets is the open state's now
@@ -332,18 +381,41 @@ export class TlsConnection {
       readKeys: (keys: TrafficKeys, aligned: RecordAligned): void => reader.setKeys(keys, aligned),
       keyLog: (label: KeyLogLabel, clientRandom: Uint8Array, secret: Uint8Array): void =>
         keyLog?.(keyLogLine(label, clientRandom, secret)),
+      dropWriteKeys: (): void => writer.dropKeys(),
       skipEarlyData: (): void => reader.skipEarlyData(),
+      expectEarlyData: (limit: number): void => {
+        this.#earlyReadLeft = limit;
+      },
+      allowEarlyWrites: (limit: number): void => {
+        this.#earlyWriteLeft = limit;
+      },
+      limitRecords: ({ ours, peers }): void => {
+        if (ours !== undefined) reader.limitPlaintext(ours);
+        if (peers !== undefined) writer.limitPlaintext(peers);
+      },
       adopt: (chosen: TlsConfig): void => {
         keyLog = chosen.keyLog;
         writer.maxPlaintext = chosen.maxPlaintext;
+        writer.padTo = chosen.padTo;
       },
       own: (...secrets: readonly Destroyable[]): void => {
         this.#owned.push(...secrets);
       },
+      issueTicket: (issuer, state, encode): void => this.#issueTicket(issuer, state, encode),
+      offerTicket: (event: TicketEvent): void => this.#events.push(event),
       answerKeyUpdate: (): void => {
         if (!this.#writeClosed) this.#updateDue = true;
       },
     };
+  }
+
+  /** No answer, or none that is a ticket, is no ticket. */
+  #issueTicket(issuer: TicketIssuer, state: Bytes, encode: (issued: IssuedTicket) => Bytes): void {
+    const id = ++this.#opId;
+    this.#events.push({ type: 'op', id, op: { kind: 'issueTicket', issuer, state } });
+    this.#background.set(id, (answer) => {
+      if (isIssued(answer) && !this.#writeClosed) this.#out.send('new_session_ticket', encode(answer));
+    });
   }
 
   /** One answer however often the peer asked while we were silent (lesson 8). */
@@ -409,6 +481,18 @@ export class TlsConnection {
     for (const secret of this.#owned) secret.destroy();
     this.#owned = [];
   }
+}
+
+function isIssued(answer: OpAnswer | Error): answer is IssuedTicket {
+  const { ticket, lifetime } = (answer ?? {}) as Partial<IssuedTicket>;
+  return (
+    ticket instanceof Uint8Array &&
+    ticket.length > 0 &&
+    ticket.length <= 0xffff &&
+    Number.isInteger(lifetime) &&
+    lifetime! > 0 &&
+    lifetime! <= MAX_TICKET_LIFETIME
+  );
 }
 
 function toTlsError(error: unknown): TlsError {

@@ -9,7 +9,14 @@
  * It speaks no other version, resumes nothing yet, and has no switch that weakens a check.
  */
 export type { AlertName } from './alert.ts';
-export type { ClientCertificatePolicy, Credential, TlsConfigInit } from './config.ts';
+export type { CertificateCodec } from './compression.ts';
+export type {
+  CertificateType,
+  ClientCertificatePolicy,
+  ConfigPolicy,
+  Credential,
+  TlsConfigInit,
+} from './config.ts';
 export { TlsConfig } from './config.ts';
 export type { Phase, TlsConnection } from './connection.ts';
 export type { ConnectOptions, ServerContextOptions } from './context.ts';
@@ -17,14 +24,17 @@ export { ClientContext, ServerContext } from './context.ts';
 export type { TlsErrorCode } from './errors.ts';
 export { TlsError } from './errors.ts';
 export type {
+  CertificateRequestInfo,
   ClientHelloInfo,
   ContextChooser,
+  CredentialChooser,
   Negotiated,
   Op,
   OpAnswer,
   OpEvent,
   PeerVerifier,
   PresentedPeer,
+  TicketEvent,
   TlsEvent,
 } from './events.ts';
 export { performOp } from './events.ts';

@@ -2,12 +2,16 @@
 import { equalBytes } from '../base/bytes.ts';
 import type { Group, Scheme, Suite } from '../crypto/suites.ts';
 import { groupById, SUITES, schemeById, suiteById } from '../crypto/suites.ts';
-import type { Choice } from './authentication.ts';
-import { chooseCredential } from './authentication.ts';
+import type { CertificateType } from './config.ts';
+import type { Choice } from './credentials.ts';
+import { CERTIFICATE_TYPES, certificateType, chooseCredential } from './credentials.ts';
 import { illegalParameter, missingExtension, TlsError } from './errors.ts';
 import type { ClientHelloInfo } from './events.ts';
+import type { CertificateWishes } from './messages/certificateRequest.ts';
+import { readWishes } from './messages/certificateRequest.ts';
 import type { ClientHello } from './messages/clientHello.ts';
 import { ExtensionType, TLS13 } from './messages/codePoints.ts';
+import type { ExtensionBlock } from './messages/extensionBlock.ts';
 import { checkHomes } from './messages/extensionBlock.ts';
 import * as ext from './messages/extensions.ts';
 import type { Settings } from './settings.ts';
@@ -18,8 +22,19 @@ export interface Offered {
   readonly serverName: string | undefined;
   readonly alpn: readonly string[] | undefined;
   readonly groups: readonly number[];
-  readonly schemes: readonly number[];
   readonly shares: readonly ext.KeyShare[];
+  /** Of our certificates. */
+  readonly wishes: CertificateWishes;
+  /** Types of our certificates it takes, and of its own that it has (RFC 7250). */
+  readonly serverTypes: readonly number[];
+  readonly clientTypes: readonly number[];
+  /** Only where a mode with (EC)DHE is allowed; without one there is nothing to resume by. */
+  readonly psks: ext.OfferedPsks | undefined;
+  readonly allowsPsks: boolean;
+  readonly earlyData: boolean;
+  readonly ticketRequest: ext.TicketRequest | undefined;
+  /** Of a whole inner plaintext. */
+  readonly recordSizeLimit: number | undefined;
 }
 
 /** What the server goes on with. */
@@ -29,7 +44,6 @@ export interface Picked {
   /** The client's share of that group; undefined: ask for it with a HelloRetryRequest. */
   readonly share: Uint8Array | undefined;
   readonly alpn: string | undefined;
-  readonly credential: Choice;
 }
 
 export function readOffer(hello: ClientHello): Offered {
@@ -39,28 +53,45 @@ export function readOffer(hello: ClientHello): Offered {
   const last = extensions.list[extensions.list.length - 1];
   if (extensions.has(ExtensionType.preSharedKey) && last?.type !== ExtensionType.preSharedKey)
     throw illegalParameter('pre_shared_key is not the last extension');
-  const required = (type: number, name: string): Uint8Array => {
+  const read = <T>(type: number, reader: (data: Uint8Array) => T): T | undefined => {
     const data = extensions.get(type);
-    if (data === undefined) throw missingExtension(`ClientHello without ${name}`);
-    return data;
+    return data === undefined ? undefined : reader(data);
   };
-  const schemes = ext.readU16List(required(ExtensionType.signatureAlgorithms, 'signature_algorithms'));
-  const groups = ext.readU16List(required(ExtensionType.supportedGroups, 'supported_groups'));
-  const shares = ext.readOfferedShares(required(ExtensionType.keyShare, 'key_share'));
+  const psks = read(ExtensionType.preSharedKey, ext.readOfferedPsks);
+  const modes = read(ExtensionType.pskKeyExchangeModes, ext.allowsPskWithDhe);
+  if (psks !== undefined && modes === undefined)
+    throw missingExtension('ClientHello with pre_shared_key and without psk_key_exchange_modes');
+  // §9.2: whoever offers a key may leave the certificates out.
+  if (psks === undefined) required(extensions, ExtensionType.signatureAlgorithms, 'signature_algorithms');
+  const groups = ext.readU16List(required(extensions, ExtensionType.supportedGroups, 'supported_groups'));
+  const shares = ext.readOfferedShares(required(extensions, ExtensionType.keyShare, 'key_share'));
+  const listed = new Set(groups); // both lists may be thousands long
   for (const { group } of shares) {
-    if (!groups.includes(group))
+    if (!listed.has(group))
       throw illegalParameter(`key share of group 0x${group.toString(16)}, missing in supported_groups`);
   }
-  const nameData = extensions.get(ExtensionType.serverName);
-  const alpnData = extensions.get(ExtensionType.alpn);
+  const x509 = [CERTIFICATE_TYPES.x509];
   return {
     hello,
-    serverName: nameData && ext.readServerName(nameData),
-    alpn: alpnData && ext.readAlpn(alpnData),
+    serverName: read(ExtensionType.serverName, ext.readServerName),
+    alpn: read(ExtensionType.alpn, ext.readAlpn),
     groups,
-    schemes,
     shares,
+    wishes: readWishes(extensions),
+    serverTypes: read(ExtensionType.serverCertificateType, ext.readCertificateTypes) ?? x509,
+    clientTypes: read(ExtensionType.clientCertificateType, ext.readCertificateTypes) ?? x509,
+    psks: modes ? psks : undefined,
+    allowsPsks: modes ?? false,
+    earlyData: read(ExtensionType.earlyData, ext.readEmpty) ?? false,
+    ticketRequest: read(ExtensionType.ticketRequest, ext.readTicketRequest),
+    recordSizeLimit: read(ExtensionType.recordSizeLimit, ext.readRecordSizeLimit),
   };
+}
+
+function required(extensions: ExtensionBlock, type: number, name: string): Uint8Array {
+  const data = extensions.get(type);
+  if (data === undefined) throw missingExtension(`ClientHello without ${name}`);
+  return data;
 }
 
 function checkVersions(data: Uint8Array | undefined): void {
@@ -82,18 +113,38 @@ export function describeOffer(offer: Offered): ClientHelloInfo {
     alpn: Object.freeze([...(offer.alpn ?? [])]),
     suites: Object.freeze(named<Suite>(offer.hello.cipherSuites, suiteById)) as readonly Suite['name'][],
     groups: Object.freeze(named<Group>(offer.groups, groupById)) as readonly Group['name'][],
-    schemes: Object.freeze(named<Scheme>(offer.schemes, schemeById)) as readonly Scheme['name'][],
+    schemes: Object.freeze(named<Scheme>(offer.wishes.schemes, schemeById)) as readonly Scheme['name'][],
   });
 }
 
 export function pick(settings: Settings, offer: Offered): Picked {
   const suite = pickSuite(settings.suites, offer.hello.cipherSuites);
-  const { group, share } = pickGroup(settings.groups, offer);
-  const alpn = pickAlpn(settings, offer.alpn);
-  const credential = chooseCredential(settings.config.credentials, offer.schemes);
-  if (credential === undefined)
-    throw new TlsError('ERR_TLS_HANDSHAKE_FAILURE', 'client accepts no signature scheme of our certificates');
-  return { suite, group, share, alpn, credential };
+  return { suite, ...pickGroup(settings.groups, offer), alpn: pickAlpn(settings, offer.alpn) };
+}
+
+/** The first of our credentials that the client can take, in our order of types. */
+export function pickCredential({ config }: Settings, { wishes, serverTypes }: Offered): Choice {
+  if (wishes.schemes.length === 0) throw missingExtension('ClientHello without signature_algorithms');
+  const types = [...new Set(config.credentials.map(certificateType))];
+  for (const type of types.filter((name) => serverTypes.includes(CERTIFICATE_TYPES[name]))) {
+    const choice = chooseCredential(config.credentials, wishes, type);
+    if (choice !== undefined) return choice;
+  }
+  throw new TlsError(
+    'ERR_TLS_HANDSHAKE_FAILURE',
+    'client accepts no signature scheme or no type of our certificates',
+  );
+}
+
+/** What the client will show: the first type we accept that it has. Undefined: none, and we do not ask. */
+export function pickClientType({ config }: Settings, { clientTypes }: Offered): CertificateType | undefined {
+  if (config.clientCertificate === 'none') return undefined;
+  const type = config.certificateTypes.find((name) => clientTypes.includes(CERTIFICATE_TYPES[name]));
+  if (type === undefined && config.clientCertificate === 'require')
+    throw new TlsError('ERR_TLS_CERTIFICATE', 'client has no certificate of a type that we accept', {
+      alert: 'unsupported_certificate',
+    });
+  return type;
 }
 
 /**

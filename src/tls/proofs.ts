@@ -4,7 +4,7 @@
  */
 import { equalBytes } from '../base/bytes.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
-import type { Scheme } from '../crypto/suites.ts';
+import type { KeyKind, Scheme, SchemeName } from '../crypto/suites.ts';
 import { schemeById } from '../crypto/suites.ts';
 import type { Certificate } from '../identity/index.ts';
 import { Refusal, VerifiedPeer } from '../identity/index.ts';
@@ -13,16 +13,26 @@ import { illegalParameter, TlsError, unexpectedMessage } from './errors.ts';
 import type { OpAnswer } from './events.ts';
 import type { CertificateVerify } from './messages/certificateVerify.ts';
 import type { HandshakeMessage } from './messages/handshake.ts';
-import type { TrafficSecret } from './schedule/schedule.ts';
+import { ExternalPsk } from './psk.ts';
+import type { EarlySchedule, HandshakeSchedule, PskKind, TrafficSecret } from './schedule/schedule.ts';
 
-/** The holder of the leaf's key signed this handshake (RFC 9846 §4.5.2). */
+/** The key that the peer showed, in a certificate or raw; nothing about it is believed yet. */
+export interface PresentedKey {
+  readonly spki: Uint8Array;
+  /** Undefined for kinds we do not know. */
+  readonly kind: KeyKind | undefined;
+  /** Absent for a raw public key. */
+  readonly leaf?: Certificate;
+}
+
+/** The holder of the presented key signed this handshake (RFC 9846 §4.5.2). */
 export class SignatureVerified {
-  readonly leaf: Certificate;
+  readonly key: PresentedKey;
   readonly scheme: Scheme;
   readonly #proof = true;
 
-  private constructor(leaf: Certificate, scheme: Scheme) {
-    this.leaf = leaf;
+  private constructor(key: PresentedKey, scheme: Scheme) {
+    this.key = key;
     this.scheme = scheme;
   }
 
@@ -30,29 +40,27 @@ export class SignatureVerified {
   static check(
     provider: CryptoProvider,
     accepted: readonly Scheme[],
-    leaf: Certificate,
+    key: PresentedKey,
     content: Uint8Array,
     { scheme: id, signature }: CertificateVerify,
   ): SignatureVerified {
     const scheme = schemeById(id);
     if (scheme === undefined || scheme.certificateOnly || !accepted.includes(scheme))
       throw illegalParameter(`CertificateVerify with scheme 0x${id.toString(16)}, never offered`);
-    // The scheme must be one for the key in the certificate, not merely one that was offered (lesson 3).
-    if (scheme.key !== leaf.keyKind)
-      throw illegalParameter(
-        `CertificateVerify with ${scheme.name} under a ${leaf.keyKind ?? 'strange'} key`,
-      );
+    // The scheme must be one for the key that was shown, not merely one that was offered (lesson 3).
+    if (scheme.key !== key.kind)
+      throw illegalParameter(`CertificateVerify with ${scheme.name} under a ${key.kind ?? 'strange'} key`);
     // RFC 9846 §4.5.1.2. Verifiers check it too, but this is about TLS: a key that must not sign proves nothing by signing.
-    if (leaf.keyUsage !== undefined && !leaf.keyUsage.has('digitalSignature'))
+    if (key.leaf?.keyUsage !== undefined && !key.leaf.keyUsage.has('digitalSignature'))
       throw new TlsError('ERR_TLS_CERTIFICATE', 'the key usage of the leaf certificate forbids signing', {
         alert: 'unsupported_certificate',
       });
-    if (!provider.verify(scheme.name, leaf.spki, content, signature))
+    if (!provider.verify(scheme.name, key.spki, content, signature))
       throw new TlsError(
         'ERR_TLS_SIGNATURE',
         'CertificateVerify does not match the certificate and handshake',
       );
-    return new SignatureVerified(leaf, scheme);
+    return new SignatureVerified(key, scheme);
   }
 
   static isProof(value: object): boolean {
@@ -60,7 +68,7 @@ export class SignatureVerified {
   }
 }
 
-/** The verifier accepted the certificates, and it spoke about the very leaf whose key signed. */
+/** The verifier accepted what was shown, and it spoke about the very key that signed. */
 export class IdentityVerified {
   readonly peer: VerifiedPeer;
   readonly #proof = true;
@@ -69,8 +77,8 @@ export class IdentityVerified {
     this.peer = peer;
   }
 
-  /** Everything but a genuine proof about this leaf is a failure, whatever the answer is (architecture §10.1). */
-  static check(answer: OpAnswer | Error, signature: SignatureVerified): IdentityVerified {
+  /** Everything but a genuine proof about this key is a failure, whatever the answer is (architecture §10.1). */
+  static check(answer: OpAnswer | Error, { leaf, spki }: PresentedKey): IdentityVerified {
     if (answer instanceof Refusal)
       throw new TlsError('ERR_TLS_PEER_REFUSED', `peer refused: ${answer.message}`, {
         cause: answer,
@@ -81,7 +89,11 @@ export class IdentityVerified {
       throw new TlsError('ERR_TLS_OP', `verifier failed: ${answer.message}`, { cause: answer });
     if (!VerifiedPeer.isProof(answer))
       throw new TlsError('ERR_TLS_OP', 'verifier answered with neither a VerifiedPeer nor a Refusal');
-    if (answer.leaf === undefined || !equalBytes(answer.leaf.der, signature.leaf.der))
+    const same =
+      leaf === undefined || answer.leaf === undefined
+        ? leaf === answer.leaf && equalBytes(answer.spki, spki)
+        : equalBytes(answer.leaf.der, leaf.der);
+    if (!same)
       throw new TlsError('ERR_TLS_OP', 'verifier answered about another certificate than the one presented');
     return new IdentityVerified(answer);
   }
@@ -91,7 +103,7 @@ export class IdentityVerified {
   }
 }
 
-/** Who the peer is: both proofs about one leaf. */
+/** Who the peer is: both proofs about one key. */
 export class Authenticated {
   readonly identity: IdentityVerified;
   readonly signature: SignatureVerified;
@@ -119,12 +131,60 @@ export class Anonymous {
   }
 }
 
-export type PeerProof = Authenticated | Anonymous;
+/** The other side holds a pre-shared key: one that an earlier handshake left to both, or an external one. */
+export class PskHeld {
+  readonly #proof = true;
+
+  private constructor() {}
+
+  /** Servers: the binder covers the ClientHello, and only the key's holder can make it (§4.3.11.2, lesson 22). */
+  static byBinder(
+    schedule: EarlySchedule,
+    kind: PskKind,
+    transcript: Uint8Array,
+    binder: Uint8Array,
+  ): PskHeld {
+    if (!schedule.isBinder(kind, transcript, binder))
+      throw new TlsError('ERR_TLS_FINISHED', 'binder does not match the pre-shared key and the ClientHello');
+    return new PskHeld();
+  }
+
+  /** Clients: the server goes on with this key. Its Finished, made under keys out of it, completes the proof. */
+  static bySchedule(schedule: HandshakeSchedule): PskHeld {
+    if (!schedule.isFromPsk) throw new TypeError('the schedule comes from no pre-shared key');
+    return new PskHeld();
+  }
+
+  static isProof(value: object): boolean {
+    return #proof in value;
+  }
+}
+
+/** Whom a pre-shared key stands for: who was verified, again, for a resumed session; the key itself if external. */
+export class PskPeer {
+  readonly held: PskHeld;
+  readonly whom: IdentityVerified | Anonymous | ExternalPsk;
+  /** The scheme of the signature in the handshake that is resumed. */
+  readonly scheme: SchemeName | undefined;
+
+  constructor(held: PskHeld, whom: IdentityVerified | Anonymous | ExternalPsk, scheme?: SchemeName) {
+    this.held = held;
+    this.whom = whom;
+    this.scheme = scheme;
+  }
+}
+
+export type PeerProof = Authenticated | Anonymous | PskPeer;
 
 /** For callers without types. */
 export function isPeerProof(value: PeerProof): boolean {
+  if (value instanceof PskPeer) return PskHeld.isProof(value.held) && isWhom(value.whom);
   if (!(value instanceof Authenticated)) return Anonymous.isProof(value);
   return IdentityVerified.isProof(value.identity) && SignatureVerified.isProof(value.signature);
+}
+
+function isWhom(value: PskPeer['whom']): boolean {
+  return value instanceof ExternalPsk || IdentityVerified.isProof(value) || Anonymous.isProof(value);
 }
 
 /** The peer's Finished covers the handshake as we saw it (§4.5.3). */

@@ -6,13 +6,14 @@
 import type { Bytes } from '../base/bytes.ts';
 import type { TlsConfig } from './config.ts';
 import { misuse, unexpectedMessage } from './errors.ts';
-import type { Op, OpAnswer } from './events.ts';
+import type { Op, OpAnswer, TicketEvent } from './events.ts';
 import type { KeyLogLabel } from './keylog.ts';
 import type { HandshakeName } from './messages/codePoints.ts';
 import type { HandshakeMessage } from './messages/handshake.ts';
 import type { RecordAligned } from './proofs.ts';
 import type { TrafficKeys } from './schedule/schedule.ts';
 import type { Transcript } from './schedule/transcript.ts';
+import type { IssuedTicket, TicketIssuer } from './tickets/issuer.ts';
 
 export interface State {
   readonly name: string;
@@ -36,12 +37,24 @@ export interface Output {
   /** The proof says that no byte under the old key is left over. */
   readKeys(keys: TrafficKeys, aligned: RecordAligned): void;
   keyLog(label: KeyLogLabel, clientRandom: Uint8Array, secret: Uint8Array): void;
+  /** The client's second hello goes in the clear again, behind early data that was refused. */
+  dropWriteKeys(): void;
   /** The client sends early data that we will not read. */
   skipEarlyData(): void;
+  /** Early data comes under the current keys, at most this many bytes of it; 0 once it has ended. */
+  expectEarlyData(limit: number): void;
+  /** `writeEarly` may write this much under the current keys; 0 ends it. */
+  allowEarlyWrites(limit: number): void;
+  /** Our limit holds for what comes under the keys from here on, the peer's for what we send (RFC 8449). */
+  limitRecords(limits: { readonly ours?: number; readonly peers?: number }): void;
   /** Another context was chosen: its record size and key log count from here on. */
   adopt(config: TlsConfig): void;
   /** Secrets of the handshake, destroyed with the connection if it fails before they were. */
   own(...secrets: readonly Destroyable[]): void;
+  /** Asks for a ticket beside everything else, and sends it when it is there. */
+  issueTicket(issuer: TicketIssuer, state: Bytes, encode: (issued: IssuedTicket) => Bytes): void;
+  /** A ticket came: the driver keeps it. */
+  offerTicket(event: TicketEvent): void;
   /** The peer asked for a KeyUpdate: one answer in front of our next data, however often it asks meanwhile (§4.7.3). */
   answerKeyUpdate(): void;
 }

@@ -1,16 +1,26 @@
 /** The open state: application data, KeyUpdate, tickets (RFC 9846 §4.7). Both roles end here. */
 import type { Bytes } from '../base/bytes.ts';
+import type { Secret } from '../base/secret.ts';
 import { TlsError } from './errors.ts';
-import type { Negotiated } from './events.ts';
+import type { Negotiated, TicketEvent } from './events.ts';
 import { MAX_KEY_UPDATES, MAX_TICKETS } from './limits.ts';
 import type { HandshakeName } from './messages/codePoints.ts';
 import type { HandshakeMessage } from './messages/handshake.ts';
 import { decodeKeyUpdate, encodeKeyUpdate } from './messages/keyUpdate.ts';
+import type { NewSessionTicket } from './messages/newSessionTicket.ts';
 import { decodeNewSessionTicket } from './messages/newSessionTicket.ts';
 import type { PeerProof } from './proofs.ts';
-import { Authenticated, FinishedVerified, isPeerProof, RecordAligned } from './proofs.ts';
+import {
+  Authenticated,
+  FinishedVerified,
+  IdentityVerified,
+  isPeerProof,
+  PskPeer,
+  RecordAligned,
+} from './proofs.ts';
+import { ExternalPsk } from './psk.ts';
 import type { Exporter } from './schedule/exporter.ts';
-import type { TrafficSecret } from './schedule/schedule.ts';
+import type { ResumptionMaster, TrafficSecret } from './schedule/schedule.ts';
 import type { Output, State } from './state.ts';
 
 /** What the handshake leaves behind. */
@@ -21,7 +31,13 @@ export interface TrafficSecrets {
 }
 
 /** What was agreed, before the peer's part is added from its proof. */
-export type Agreement = Omit<Negotiated, 'peer' | 'peerScheme'>;
+export type Agreement = Omit<Negotiated, 'peer' | 'peerScheme' | 'psk'>;
+
+/** What a client makes of the tickets that come: only where there is a store to keep them. */
+export interface Resumable {
+  readonly master: ResumptionMaster;
+  ticketOf(message: NewSessionTicket, psk: Secret): TicketEvent;
+}
 
 export class Traffic implements State {
   readonly name = 'Traffic';
@@ -30,17 +46,25 @@ export class Traffic implements State {
   readonly #exporter: Exporter;
   #read: TrafficSecret;
   #write: TrafficSecret;
+  readonly #resumable: Resumable | undefined;
   #awaitsAnswer = false;
   /** KeyUpdates and tickets since the last record with data (lesson 7). */
   #updates = 0;
   #tickets = 0;
 
   /** The proofs are demanded, not used: to have them is to have done the checks. */
-  constructor(agreement: Agreement, peer: PeerProof, finished: FinishedVerified, secrets: TrafficSecrets) {
+  constructor(
+    agreement: Agreement,
+    peer: PeerProof,
+    finished: FinishedVerified,
+    secrets: TrafficSecrets,
+    resumable?: Resumable,
+  ) {
     if (!isPeerProof(peer) || !FinishedVerified.isProof(finished)) throw new TypeError('proofs are missing');
     this.accepts = agreement.role === 'client' ? ['new_session_ticket', 'key_update'] : ['key_update'];
     this.negotiated = Object.freeze({ ...agreement, ...peerFacts(peer) });
     this.#exporter = secrets.exporter;
+    this.#resumable = resumable;
     this.#read = secrets.read;
     this.#write = secrets.write;
   }
@@ -52,7 +76,7 @@ export class Traffic implements State {
 
   handle(message: HandshakeMessage, out: Output): State {
     if (message.name === 'key_update') this.#keyUpdate(message, out);
-    else this.#ticket(message);
+    else this.#ticket(message, out);
     return this;
   }
 
@@ -76,6 +100,7 @@ export class Traffic implements State {
 
   destroy(): void {
     this.#exporter.destroy();
+    this.#resumable?.master.destroy();
     this.#read.destroy();
     this.#write.destroy();
   }
@@ -91,15 +116,22 @@ export class Traffic implements State {
     if (asksBack) out.answerKeyUpdate();
   }
 
-  /** Nothing resumes yet: a ticket is checked for form and dropped (§4.7.1). */
-  #ticket(message: HandshakeMessage): void {
-    decodeNewSessionTicket(message.body);
+  /** Without a store a ticket is checked for form and dropped (§4.7.1), as one that is over at once is. */
+  #ticket(message: HandshakeMessage, out: Output): void {
+    const ticket = decodeNewSessionTicket(message.body);
     if (++this.#tickets > MAX_TICKETS)
       throw new TlsError('ERR_TLS_FLOOD', `more than ${MAX_TICKETS} tickets without data between`);
+    if (this.#resumable === undefined || ticket.lifetime === 0) return;
+    out.offerTicket(this.#resumable.ticketOf(ticket, this.#resumable.master.ticketPsk(ticket.nonce)));
   }
 }
 
-function peerFacts(peer: PeerProof): Pick<Negotiated, 'peer' | 'peerScheme'> {
-  if (!(peer instanceof Authenticated)) return {};
-  return { peer: peer.identity.peer, peerScheme: peer.signature.scheme.name };
+function peerFacts(peer: PeerProof): Pick<Negotiated, 'peer' | 'peerScheme' | 'psk'> {
+  if (peer instanceof Authenticated)
+    return { peer: peer.identity.peer, peerScheme: peer.signature.scheme.name };
+  if (!(peer instanceof PskPeer)) return {};
+  const { whom, scheme } = peer;
+  if (whom instanceof ExternalPsk) return { psk: { identity: whom.identity } };
+  if (!(whom instanceof IdentityVerified)) return {};
+  return { peer: whom.peer, ...(scheme && { peerScheme: scheme }) };
 }

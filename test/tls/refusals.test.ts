@@ -305,7 +305,7 @@ describe('a client refuses', () => {
     [
       'sixty-five certificates',
       'certificate',
-      () => encodeCertificate(Array(65).fill(Uint8Array.of(1))),
+      () => encodeCertificate({ entries: Array(65).fill(Uint8Array.of(1)) }),
       'CERTIFICATE',
       'bad_certificate',
     ],
@@ -329,7 +329,7 @@ describe('a client refuses', () => {
     [
       'a foreign valid chain (lesson 2)',
       'certificate',
-      () => encodeCertificate(keyPeer().chain),
+      () => encodeCertificate({ entries: keyPeer().chain }),
       'SIGNATURE',
       'decrypt_error',
     ],
@@ -423,7 +423,7 @@ describe.each(['client', 'server'] as const)('a %s refuses a leaf', (victim) => 
     ['that is DER but no certificate', Uint8Array.of(0x30, 0), 'CERTIFICATE', 'bad_certificate'],
   ] as const)
     it(what, () => {
-      const lie = replace('certificate', () => encodeCertificate([der]));
+      const lie = replace('certificate', () => encodeCertificate({ entries: [der] }));
       const ends = played(victim === 'client' ? { serverSeam: lie } : { clientSeam: lie });
       expectRefusal(ends, victim, `ERR_TLS_${code}`, alert);
     });
@@ -434,7 +434,7 @@ describe('a server refuses', () => {
     [
       'a foreign valid chain',
       'certificate',
-      () => encodeCertificate(keyPeer().chain),
+      () => encodeCertificate({ entries: keyPeer().chain }),
       'SIGNATURE',
       'decrypt_error',
     ],

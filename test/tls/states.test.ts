@@ -272,7 +272,7 @@ describe('leaving out authentication (lessons 1, 2)', () => {
   });
 
   it('server under "request" refuses a CertificateVerify behind an empty Certificate', () => {
-    const empty = encodeCertificate([]);
+    const empty = encodeCertificate({ entries: [] });
     const ends = pair({
       server: { clientCertificate: 'request' },
       clientSeam: { rewrite: (name, message) => [name === 'certificate' ? empty : message] },
@@ -282,7 +282,7 @@ describe('leaving out authentication (lessons 1, 2)', () => {
   });
 
   it('client refuses an empty Certificate from a server with decode_error', () => {
-    const empty = encodeCertificate([]);
+    const empty = encodeCertificate({ entries: [] });
     const ends = pair({
       serverSeam: { rewrite: (name, message) => [name === 'certificate' ? empty : message] },
     });

@@ -1,4 +1,4 @@
-/** Numbers of the handshake protocol (RFC 9846 §4, §4.3, §B.3). Unknown ones stay numbers and are ignored where they may. */
+/** Numbers of the handshake protocol (RFC 9846 §4, §4.3, §B.3; RFC 8879 §4). Unknown ones stay numbers and are ignored where they may. */
 
 const HANDSHAKE_TYPES = {
   client_hello: 1,
@@ -11,6 +11,7 @@ const HANDSHAKE_TYPES = {
   certificate_verify: 15,
   finished: 20,
   key_update: 24,
+  compressed_certificate: 25,
 } as const;
 
 export type HandshakeName = keyof typeof HANDSHAKE_TYPES;
@@ -45,6 +46,7 @@ export const ExtensionType = {
   clientCertificateType: 19,
   serverCertificateType: 20,
   padding: 21,
+  compressCertificate: 27,
   recordSizeLimit: 28,
   preSharedKey: 41,
   earlyData: 42,
@@ -56,6 +58,7 @@ export const ExtensionType = {
   postHandshakeAuth: 49,
   signatureAlgorithmsCert: 50,
   keyShare: 51,
+  ticketRequest: 58,
 } as const;
 
 export const TLS13 = 0x0304;

@@ -68,6 +68,7 @@ const HOMES = new Map<number, readonly ExtensionHome[]>([
   [ExtensionType.clientCertificateType, ['client_hello', 'encrypted_extensions']],
   [ExtensionType.serverCertificateType, ['client_hello', 'encrypted_extensions']],
   [ExtensionType.padding, ['client_hello']],
+  [ExtensionType.compressCertificate, ['client_hello', 'certificate_request']],
   [ExtensionType.recordSizeLimit, ['client_hello', 'encrypted_extensions']],
   [ExtensionType.preSharedKey, ['client_hello', 'server_hello']],
   [ExtensionType.earlyData, ['client_hello', 'encrypted_extensions', 'new_session_ticket']],
@@ -79,6 +80,7 @@ const HOMES = new Map<number, readonly ExtensionHome[]>([
   [ExtensionType.postHandshakeAuth, ['client_hello']],
   [ExtensionType.signatureAlgorithmsCert, ['client_hello', 'certificate_request']],
   [ExtensionType.keyShare, ['client_hello', 'server_hello', 'hello_retry_request']],
+  [ExtensionType.ticketRequest, ['client_hello', 'encrypted_extensions']],
 ]);
 
 /** Refuses known extensions in a message that may not carry them; unknown ones pass (lesson 32). */

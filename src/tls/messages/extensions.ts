@@ -1,6 +1,6 @@
 /** What stands inside the extensions we use, each with its reader and its writer (RFC 9846 §4.3). */
 import type { Bytes } from '../../base/bytes.ts';
-import { fromUtf8, utf8 } from '../../base/bytes.ts';
+import { EMPTY, fromUtf8, utf8 } from '../../base/bytes.ts';
 import { Reader } from '../../base/reader.ts';
 import { Writer } from '../../base/writer.ts';
 import { decodeError, illegalParameter } from '../errors.ts';
@@ -49,7 +49,7 @@ export function serverName(name: string): Extension {
   );
 }
 
-export const serverNameAccepted: Extension = { type: ExtensionType.serverName, data: new Uint8Array(0) };
+export const serverNameAccepted: Extension = { type: ExtensionType.serverName, data: EMPTY };
 
 /** The host name, lower case; undefined when the list holds other kinds of names only. */
 export function readServerName(data: Uint8Array): string | undefined {
@@ -76,9 +76,11 @@ function readHostName(bytes: Uint8Array): string {
 
 // supported_versions (§4.3.1)
 
-export const supportedVersionsOffer: Extension = extension(ExtensionType.supportedVersions, (w) =>
-  w.vector(1, () => w.u16(TLS13)),
-);
+/** `grease`: a version that nobody knows, in front (RFC 8701). */
+export const supportedVersionsOffer = (grease?: number): Extension =>
+  extension(ExtensionType.supportedVersions, (w) =>
+    w.vector(1, () => (grease === undefined ? w : w.u16(grease)).u16(TLS13)),
+  );
 export const supportedVersionChosen: Extension = extension(ExtensionType.supportedVersions, (w) =>
   w.u16(TLS13),
 );
@@ -92,16 +94,14 @@ export function readOfferedVersions(data: Uint8Array): number[] {
   });
 }
 
-export function readChosenVersion(data: Uint8Array): number {
-  return whole(data, (reader) => reader.u16());
-}
-
 // supported_groups (§4.3.7), signature_algorithms (§4.3.3)
 
 export const supportedGroups = (groups: readonly number[]): Extension =>
   u16ListExtension(ExtensionType.supportedGroups, groups);
 export const signatureAlgorithms = (schemes: readonly number[]): Extension =>
   u16ListExtension(ExtensionType.signatureAlgorithms, schemes);
+export const signatureAlgorithmsCert = (schemes: readonly number[]): Extension =>
+  u16ListExtension(ExtensionType.signatureAlgorithmsCert, schemes);
 
 export function readU16List(data: Uint8Array): number[] {
   return whole(data, u16List);
@@ -147,10 +147,6 @@ export function readChosenShare(data: Uint8Array): KeyShare {
   return whole(data, keyShareEntry);
 }
 
-export function readRetryGroup(data: Uint8Array): number {
-  return whole(data, (reader) => reader.u16());
-}
-
 // application_layer_protocol_negotiation (RFC 7301 §3.1)
 
 export function alpn(protocols: readonly string[]): Extension {
@@ -185,4 +181,234 @@ export function cookie(bytes: Uint8Array): Extension {
 
 export function readCookie(data: Uint8Array): Bytes {
   return whole(data, (reader) => new Uint8Array(reader.vector(2, 1)));
+}
+
+// pre_shared_key (§4.3.11), psk_key_exchange_modes (§4.3.9)
+
+export interface PskIdentity {
+  readonly identity: Uint8Array;
+  /** obfuscated_ticket_age, modulo 2^32; 0 for external keys. */
+  readonly age: number;
+}
+
+export interface OfferedPsks {
+  readonly identities: readonly PskIdentity[];
+  readonly binders: readonly Uint8Array[];
+}
+
+/** Binders are filled in once the rest of the hello is there: until then they are zeros of the right lengths. */
+export function preSharedKeyOffer(
+  identities: readonly PskIdentity[],
+  binderLengths: readonly number[],
+): Extension {
+  return extension(ExtensionType.preSharedKey, (w) => {
+    w.vector(2, () => {
+      for (const { identity, age } of identities) w.vector(2, () => w.bytes(identity)).u32(age);
+    });
+    w.vector(2, () => {
+      for (const length of binderLengths) w.vector(1, () => w.bytes(new Uint8Array(length)));
+    });
+  });
+}
+
+/** Bytes of the binders list with its length, which the binders themselves do not cover (§4.3.11.2). */
+export function bindersLength(lengths: readonly number[]): number {
+  return lengths.reduce((sum, length) => sum + 1 + length, 2);
+}
+
+export function readOfferedPsks(data: Uint8Array): OfferedPsks {
+  return whole(data, (reader) => {
+    const identities: PskIdentity[] = [];
+    const list = reader.nested(2, 7);
+    while (list.left > 0) identities.push({ identity: list.vector(2, 1), age: list.u32() });
+    const binders: Uint8Array[] = [];
+    const tags = reader.nested(2, 33);
+    while (tags.left > 0) binders.push(tags.vector(1, 32));
+    if (identities.length !== binders.length)
+      throw illegalParameter(
+        `pre_shared_key has ${identities.length} identities and ${binders.length} binders`,
+      );
+    return { identities, binders };
+  });
+}
+
+export const preSharedKeyChosen = (index: number): Extension =>
+  extension(ExtensionType.preSharedKey, (w) => w.u16(index));
+
+/** The index of the chosen key, the group of a retry, the version of a ServerHello. */
+export function readU16(data: Uint8Array): number {
+  return whole(data, (reader) => reader.u16());
+}
+
+const PSK_DHE_KE = 1;
+
+/** Only with (EC)DHE: without it a stolen ticket key would open recorded sessions. */
+export const pskModesOffer: Extension = extension(ExtensionType.pskKeyExchangeModes, (w) =>
+  w.vector(1, () => w.u8(PSK_DHE_KE)),
+);
+
+export function allowsPskWithDhe(data: Uint8Array): boolean {
+  return whole(data, (reader) => reader.vector(1, 1)).includes(PSK_DHE_KE);
+}
+
+// early_data (§4.3.10)
+
+export const earlyData: Extension = { type: ExtensionType.earlyData, data: EMPTY };
+
+export const maxEarlyData = (bytes: number): Extension =>
+  extension(ExtensionType.earlyData, (w) => w.u32(bytes));
+
+export function readMaxEarlyData(data: Uint8Array): number {
+  return whole(data, (reader) => reader.u32());
+}
+
+/** Extensions that say something by being there. */
+export function readEmpty(data: Uint8Array): true {
+  if (data.length > 0) throw decodeError(`extension of ${data.length} bytes, wanted none`);
+  return true;
+}
+
+// ticket_request (RFC 9149 §3)
+
+export interface TicketRequest {
+  readonly fresh: number;
+  readonly resumed: number;
+}
+
+export const ticketRequest = ({ fresh, resumed }: TicketRequest): Extension =>
+  extension(ExtensionType.ticketRequest, (w) => w.u8(fresh).u8(resumed));
+
+export function readTicketRequest(data: Uint8Array): TicketRequest {
+  return whole(data, (reader) => ({ fresh: reader.u8(), resumed: reader.u8() }));
+}
+
+export const ticketCount = (count: number): Extension =>
+  extension(ExtensionType.ticketRequest, (w) => w.u8(count));
+
+export function readTicketCount(data: Uint8Array): number {
+  return whole(data, (reader) => reader.u8());
+}
+
+// certificate_authorities (§4.3.4)
+
+export function certificateAuthorities(names: readonly Uint8Array[]): Extension {
+  return extension(ExtensionType.certificateAuthorities, (w) =>
+    w.vector(2, () => {
+      for (const name of names) w.vector(2, () => w.bytes(name));
+    }),
+  );
+}
+
+export function readCertificateAuthorities(data: Uint8Array): Bytes[] {
+  return whole(data, (reader) => {
+    const list = reader.nested(2, 3);
+    const names: Bytes[] = [];
+    while (list.left > 0) names.push(new Uint8Array(list.vector(2, 1)));
+    return names;
+  });
+}
+
+// status_request (RFC 6066 §8, RFC 9846 §4.5.1.1)
+
+const OCSP = 1;
+
+/** No responder ids, no request extensions: whatever the peer has. */
+export const statusRequest: Extension = extension(ExtensionType.statusRequest, (w) =>
+  w.u8(OCSP).u16(0).u16(0),
+);
+
+/** Whether the peer wants OCSP: other kinds of status are not defined. */
+export function wantsOcsp(data: Uint8Array): boolean {
+  return whole(data, (reader) => {
+    const kind = reader.u8();
+    if (kind !== OCSP) {
+      reader.bytes(reader.left);
+      return false;
+    }
+    reader.vector(2);
+    reader.vector(2);
+    return true;
+  });
+}
+
+export const certificateStatus = (response: Uint8Array): Extension =>
+  extension(ExtensionType.statusRequest, (w) => w.u8(OCSP).vector(3, () => w.bytes(response)));
+
+export function readCertificateStatus(data: Uint8Array): Bytes {
+  return whole(data, (reader) => {
+    const kind = reader.u8();
+    if (kind !== OCSP) throw decodeError(`certificate status of kind ${kind}, wanted OCSP (1)`);
+    return new Uint8Array(reader.vector(3, 1));
+  });
+}
+
+// signed_certificate_timestamp (RFC 6962 §3.3)
+
+export const timestampRequest: Extension = { type: ExtensionType.signedCertificateTimestamp, data: EMPTY };
+
+export const timestamps = (list: Uint8Array): Extension => ({
+  type: ExtensionType.signedCertificateTimestamp,
+  data: list,
+});
+
+/** A list of at least one non-empty timestamp; what they say is for the verifier. */
+export function readTimestamps(data: Uint8Array): Bytes {
+  return whole(data, (reader) => {
+    const list = reader.nested(2, 1);
+    while (list.left > 0) list.vector(2, 1);
+    return new Uint8Array(data);
+  });
+}
+
+// compress_certificate (RFC 8879 §3)
+
+export function compressCertificate(ids: readonly number[]): Extension {
+  return extension(ExtensionType.compressCertificate, (w) =>
+    w.vector(1, () => {
+      for (const id of ids) w.u16(id);
+    }),
+  );
+}
+
+export function readCompressCertificate(data: Uint8Array): number[] {
+  return whole(data, (reader) => {
+    const list = reader.nested(1, 2, 254);
+    const ids: number[] = [];
+    while (list.left > 0) ids.push(list.u16());
+    if (new Set(ids).size !== ids.length) throw decodeError('compress_certificate names an algorithm twice');
+    return ids;
+  });
+}
+
+// client_certificate_type, server_certificate_type (RFC 7250 §3)
+
+type TypeExtension = typeof ExtensionType.clientCertificateType | typeof ExtensionType.serverCertificateType;
+
+export const certificateTypesOffer = (type: TypeExtension, types: readonly number[]): Extension =>
+  extension(type, (w) => w.vector(1, () => w.bytes(Uint8Array.from(types))));
+
+export const certificateTypeChosen = (type: TypeExtension, chosen: number): Extension =>
+  extension(type, (w) => w.u8(chosen));
+
+export function readCertificateTypes(data: Uint8Array): readonly number[] {
+  return whole(data, (reader) => [...reader.vector(1, 1)]);
+}
+
+export function readCertificateType(data: Uint8Array): number {
+  return whole(data, (reader) => reader.u8());
+}
+
+// record_size_limit (RFC 8449 §4)
+
+/** `bytes`: of a whole TLSInnerPlaintext, the type byte included. */
+export const recordSizeLimit = (bytes: number): Extension =>
+  extension(ExtensionType.recordSizeLimit, (w) => w.u16(bytes));
+
+const LEAST_RECORD_SIZE_LIMIT = 64;
+
+export function readRecordSizeLimit(data: Uint8Array): number {
+  const limit = readU16(data);
+  if (limit < LEAST_RECORD_SIZE_LIMIT)
+    throw illegalParameter(`record_size_limit of ${limit}, wanted at least ${LEAST_RECORD_SIZE_LIMIT}`);
+  return limit;
 }

@@ -40,11 +40,14 @@ const BINDER_LABELS: Readonly<Record<PskKind, string>> = Object.freeze({
 export class EarlySchedule {
   readonly #kit: Kit;
   readonly #secret: Secret;
+  readonly #isFromPsk: boolean;
 
   /** Without a pre-shared key the input is a string of zeros. The key stays the caller's. */
-  constructor(provider: CryptoProvider, suite: Suite, psk: Uint8Array = new Uint8Array(suite.hashLength)) {
+  constructor(provider: CryptoProvider, suite: Suite, psk?: Uint8Array) {
+    this.#isFromPsk = psk !== undefined;
+    const input = psk ?? new Uint8Array(suite.hashLength);
     this.#kit = { provider, suite, emptyHash: provider.hash(suite.hash).digest() };
-    this.#secret = new Secret(provider.hkdfExtract(suite.hash, EMPTY, psk));
+    this.#secret = new Secret(provider.hkdfExtract(suite.hash, EMPTY, input));
   }
 
   /** A PskBinderEntry (§4.3.11.2); `transcript`: up to and including the ClientHello without its binders list. */
@@ -74,7 +77,7 @@ export class EarlySchedule {
   handshake(sharedSecret: Secret): HandshakeSchedule {
     const extracted = extractNext(this.#kit, this.#secret, sharedSecret.expose());
     sharedSecret.destroy();
-    return new HandshakeSchedule(this.#kit, extracted);
+    return new HandshakeSchedule(this.#kit, extracted, this.#isFromPsk);
   }
 
   destroy(): void {
@@ -83,12 +86,15 @@ export class EarlySchedule {
 }
 
 export class HandshakeSchedule {
+  /** Whether a pre-shared key went into it. */
+  readonly isFromPsk: boolean;
   readonly #kit: Kit;
   readonly #secret: Secret;
 
-  constructor(kit: Kit, secret: Secret) {
+  constructor(kit: Kit, secret: Secret, isFromPsk: boolean) {
     this.#kit = kit;
     this.#secret = secret;
+    this.isFromPsk = isFromPsk;
   }
 
   /** `transcript`: ClientHello to ServerHello. */

@@ -25,6 +25,11 @@ export class Transcript {
     this.#hash.update(message);
   }
 
+  /** The hash of everything so far and of a message that is not added: a hello without its binders. */
+  currentWith(message: Uint8Array): Bytes {
+    return this.#hash.clone().update(message).digest();
+  }
+
   /** The hash of everything so far. */
   current(): Bytes {
     return this.#hash.clone().digest();

@@ -63,7 +63,7 @@ export class Exchange {
         else if (event.type === 'handshake') this.#opened();
         else if (event.type === 'data') this.#echo(event.bytes);
         else if (event.type === 'end') this.#finish();
-        else throw event.error;
+        else if (event.type === 'error') throw event.error;
       }
     } catch (error) {
       this.#fail(error);

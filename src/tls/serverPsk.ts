@@ -1,0 +1,178 @@
+/**
+ * Whether a server goes on with one of the pre-shared keys that a ClientHello offers (RFC 9846 §4.3.11). A key counts only
+ * when its binder fits, and a session only when the verifier, asked again, still accepts who it was made with; otherwise
+ * the handshake is a full one.
+ */
+import type { Bytes } from '../base/bytes.ts';
+import { equalBytes } from '../base/bytes.ts';
+import type { Presented } from './authentication.ts';
+import { describe, presentAgain } from './authentication.ts';
+import type { OpAnswer } from './events.ts';
+import { MAX_PSKS_TRIED, MAX_TICKET_AGE_SKEW } from './limits.ts';
+import * as ext from './messages/extensions.ts';
+import { Anonymous, IdentityVerified, PskHeld, PskPeer } from './proofs.ts';
+import { EarlySchedule } from './schedule/schedule.ts';
+import type { Greeting } from './serverFlight.ts';
+import type { Output, State } from './state.ts';
+import { Suspended } from './state.ts';
+import type { RedeemedTicket } from './tickets/issuer.ts';
+import type { Session } from './tickets/session.ts';
+import { decodeSession } from './tickets/session.ts';
+
+/** The key that the handshake goes on with. */
+export interface SelectedPsk {
+  /** Its place in the client's list. */
+  readonly index: number;
+  readonly schedule: EarlySchedule;
+  readonly peer: PskPeer;
+  /** Absent for an external key. */
+  readonly resumed?: Resumed;
+}
+
+interface Resumed {
+  readonly session: Session;
+  /** What the client showed in the handshake that is resumed. */
+  readonly presented: Presented | undefined;
+  /** Milliseconds that the client's idea of the ticket's age is ahead of ours. */
+  readonly ageSkew: number;
+}
+
+type Proceed = (psk: SelectedPsk | undefined, out: Output) => State;
+
+/** Asks for each offered key in turn, and goes on with the first that is good. */
+export function selectPsk(greeting: Greeting, proceed: Proceed, out: Output): State {
+  const { psks } = greeting.offer;
+  return psks === undefined ? proceed(undefined, out) : new Selection(greeting, psks, proceed).tryAt(0, out);
+}
+
+class Selection {
+  readonly #greeting: Greeting;
+  readonly #psks: ext.OfferedPsks;
+  readonly #proceed: Proceed;
+  /** What every binder covers: all messages so far and this one without its binders (§4.3.11.2). */
+  readonly #covered: Bytes;
+
+  constructor(greeting: Greeting, psks: ext.OfferedPsks, proceed: Proceed) {
+    const { transcript, message } = greeting;
+    this.#greeting = greeting;
+    this.#psks = psks;
+    this.#proceed = proceed;
+    const end = message.bytes.length - ext.bindersLength(psks.binders.map(({ length }) => length));
+    this.#covered = transcript.currentWith(message.bytes.subarray(0, end));
+  }
+
+  tryAt(index: number, out: Output): State {
+    const offered = this.#psks.identities[index];
+    if (offered === undefined || index === MAX_PSKS_TRIED) return this.#proceed(undefined, out);
+    const { settings } = this.#greeting.start;
+    const { suite } = this.#greeting.picked;
+    const external = settings.psks.find(
+      ({ identity, hash }) => hash === suite.hash && equalBytes(identity, offered.identity),
+    );
+    if (external !== undefined) {
+      const schedule = this.#keyed(external.key.expose(), out);
+      const held = PskHeld.byBinder(schedule, 'imported', this.#covered, this.#psks.binders[index]!);
+      return this.#proceed({ index, schedule, peer: new PskPeer(held, external.source) }, out);
+    }
+    const issuer = settings.config.resumption;
+    if (issuer === undefined) return this.tryAt(index + 1, out);
+    const op = { kind: 'redeemTicket', issuer, ticket: new Uint8Array(offered.identity) } as const;
+    return new Suspended('AwaitTicket', op, (answer, later) => this.#redeemed(index, answer, later));
+  }
+
+  /** An issuer that fails, or does not know the ticket, costs a full handshake and nothing else. */
+  #redeemed(index: number, answer: OpAnswer | Error, out: Output): State {
+    const { suite } = this.#greeting.picked;
+    if (!isRedeemed(answer)) return this.tryAt(index + 1, out);
+    const session = decodeSession(answer.state);
+    if (session === undefined) return this.tryAt(index + 1, out);
+    out.own(session.psk);
+    if (session.suite.hash !== suite.hash || !this.#fits(session)) {
+      session.psk.destroy();
+      return this.tryAt(index + 1, out);
+    }
+    const schedule = this.#keyed(session.psk.expose(), out);
+    session.psk.destroy();
+    const held = PskHeld.byBinder(schedule, 'resumption', this.#covered, this.#psks.binders[index]!);
+    const ageSkew = ((this.#psks.identities[index]!.age - session.ageAdd) >>> 0) - answer.age;
+    return this.#verify(session, held, { index, schedule }, ageSkew, out);
+  }
+
+  /** The session goes on in the context, under the name and for the protocol it was made for (lesson 23). */
+  #fits({ contextId, serverName, alpn }: Session): boolean {
+    const { start, offer, picked } = this.#greeting;
+    const { settings } = start;
+    return (
+      equalBytes(contextId, settings.contextId) &&
+      serverName === offer.serverName &&
+      (alpn === picked.alpn || !settings.config.requireAlpn)
+    );
+  }
+
+  /** Whoever was revoked, or whose certificate ran out, does not get in by a ticket. */
+  #verify(
+    session: Session,
+    held: PskHeld,
+    found: Pick<SelectedPsk, 'index' | 'schedule'>,
+    ageSkew: number,
+    out: Output,
+  ): State {
+    const { start, offer, picked } = this.#greeting;
+    const { config } = start.settings;
+    const presented = presentAgain(session, start.seam);
+    const peer = (whom: IdentityVerified | Anonymous): SelectedPsk => ({
+      ...found,
+      peer: new PskPeer(held, whom, session.peerScheme),
+      resumed: { session, presented, ageSkew },
+    });
+    if (presented === undefined)
+      return this.#proceed(peer(Anonymous.allowedBy(config.clientCertificate)), out);
+    const circumstances = {
+      role: 'client',
+      ...(offer.serverName !== undefined && { serverName: offer.serverName }),
+      ...(picked.alpn !== undefined && { alpn: picked.alpn }),
+      resumed: true,
+    } as const;
+    const op = {
+      kind: 'verifyPeer',
+      verifier: config.verifier,
+      presented: describe(presented, circumstances),
+    } as const;
+    return new Suspended('AwaitIdentity', op, (answer, later) => {
+      if (!(answer instanceof Error))
+        return this.#proceed(peer(IdentityVerified.check(answer, presented)), later);
+      found.schedule.destroy();
+      return this.#proceed(undefined, later); // refused: it may show a newer certificate
+    });
+  }
+
+  #keyed(psk: Uint8Array, out: Output): EarlySchedule {
+    const { start, picked } = this.#greeting;
+    const schedule = new EarlySchedule(start.settings.provider, picked.suite, psk);
+    out.own(schedule);
+    return schedule;
+  }
+}
+
+function isRedeemed(answer: OpAnswer | Error): answer is RedeemedTicket {
+  const { state, age } = (answer ?? {}) as Partial<RedeemedTicket>;
+  return state instanceof Uint8Array && typeof age === 'number';
+}
+
+/**
+ * Early data is taken only under the client's first key, for the very parameters of its session, while the clocks agree
+ * and nobody can redeem the ticket again (§4.3.10, §8).
+ */
+export function takesEarlyData({ start, offer, picked, helloRetried }: Greeting, psk: SelectedPsk): boolean {
+  const { config } = start.settings;
+  if (psk.resumed === undefined || psk.index !== 0 || !offer.earlyData || helloRetried) return false;
+  const { session, ageSkew } = psk.resumed;
+  return (
+    config.earlyData > 0 &&
+    config.resumption?.onceOnly === true &&
+    session.maxEarlyData > 0 &&
+    session.suite === picked.suite &&
+    session.alpn === picked.alpn &&
+    Math.abs(ageSkew) <= MAX_TICKET_AGE_SKEW
+  );
+}
