@@ -28,7 +28,7 @@ export function readChain(chain: readonly Uint8Array[], limits: ChainLimits): Pr
   if (leaf instanceof Refusal) return leaf;
   const indexOf = new Map<Certificate, number>();
   for (const [i, certificate] of parsed.entries())
-    if (!(certificate instanceof Refusal)) indexOf.set(certificate, i);
+    if (!(certificate instanceof Refusal) && !indexOf.has(certificate)) indexOf.set(certificate, i);
   return {
     leaf: leaf!,
     others: [...indexOf.keys()].slice(1),

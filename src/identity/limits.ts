@@ -41,3 +41,10 @@ export const PATH_LIMITS: PathLimits = {
   steps: 10_000,
   comparisons: 250_000,
 };
+
+/** Parsed certificates kept for the next time the same bytes come; with their objects about 10 KiB each at most. */
+export const MEMO_CERTIFICATES = 32;
+/** Certificate signatures found good, per provider: chains of two for twice as many peers. */
+export const MEMO_SIGNATURES = 64;
+/** Larger certificates are not remembered, so that strangers cannot make us hold more than half a megabyte. */
+export const MEMO_BYTES = 4096;

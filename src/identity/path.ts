@@ -14,6 +14,7 @@ import type { Certificate } from './certificate.ts';
 import { showDistinguishedName } from './distinguishedName.ts';
 import type { IdentityErrorCode } from './errors.ts';
 import { PATH_LIMITS, type PathLimits } from './limits.ts';
+import { rememberedSignature } from './memo.ts';
 import { constraintViolation } from './names.ts';
 import { anchorFault, caFault, isSelfIssued, leafFault, type Rules } from './rules.ts';
 
@@ -168,7 +169,10 @@ class Search {
       if (++this.#signaturesSpent > this.#limits.signatures)
         throw new BudgetSpent(`more than ${this.#limits.signatures} signatures`);
       const { tbs, signature, signatureAlgorithm } = child;
-      good = verifySignature(signatureAlgorithm, issuer.spki, tbs, signature, this.#question.provider);
+      const { provider } = this.#question;
+      good = rememberedSignature(signatureAlgorithm, issuer.spki, tbs, signature, provider, () =>
+        verifySignature(signatureAlgorithm, issuer.spki, tbs, signature, provider),
+      );
       known.set(issuer, good);
     }
     return good;

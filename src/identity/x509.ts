@@ -10,6 +10,7 @@ import { checkDer, context, DerReader, malformed, readInteger, TAG } from './der
 import { isEmptyName, parseDistinguishedName } from './distinguishedName.ts';
 import { IdentityError } from './errors.ts';
 import { noExtensions, readExtensions } from './extensions.ts';
+import { rememberedCertificate } from './memo.ts';
 
 /** One certificate; a whole chain may have no more (`limits.ts`). */
 const MAX_CERTIFICATE = 65_536;
@@ -18,6 +19,10 @@ const MAX_SERIAL = 20;
 
 /** Parses one DER certificate. The bytes are copied: the caller may reuse its buffer. */
 export function parseCertificate(der: Uint8Array): Certificate {
+  return rememberedCertificate(der, parseAnew);
+}
+
+function parseAnew(der: Uint8Array): Certificate {
   if (der.length > MAX_CERTIFICATE)
     throw refused(`certificate of ${der.length} bytes, at most ${MAX_CERTIFICATE} are read`);
   const copy = new Uint8Array(der);
