@@ -63,15 +63,11 @@ describe('TlsConfig', () => {
   const faults: [string, Record<string, unknown>, RegExp][] = [
     ['no verifier', { verifier: undefined }, /^verifier: /],
     ['a verifier that verifies nothing', { verifier: {} }, /^verifier: /],
-    [
-      'an empty chain',
-      { credentials: [{ chain: [], signer: credential.signer }] },
-      /^credentials\[0\]\.chain: /,
-    ],
+    ['no chain', { credentials: [{ signer: credential.signer }] }, /^credentials\[0\]\.chain: /],
     [
       'a chain of text',
       { credentials: [{ chain: ['x'], signer: credential.signer }] },
-      /^credentials\[0\]\.chain: /,
+      /^credentials\[0\]\.chain\[0\]: /,
     ],
     [
       'a chain too long',
@@ -80,12 +76,12 @@ describe('TlsConfig', () => {
     ],
     [
       'a chain too big',
-      { credentials: [{ ...credential, chain: [new Uint8Array(65_000)] }] },
-      /^credentials\[0\]\.chain: /,
+      { credentials: [{ ...credential, chain: [new Uint8Array(65_000).fill(0x30)] }] },
+      /^credentials\[0\]: of 65000 bytes/,
     ],
     [
       'a leaf that cannot be read',
-      { credentials: [{ chain: [Uint8Array.of(1)], signer: credential.signer }] },
+      { credentials: [{ chain: [Uint8Array.of(0x30)], signer: credential.signer }] },
       /^credentials\[0\]\.chain: /,
     ],
     [
@@ -93,6 +89,34 @@ describe('TlsConfig', () => {
       { credentials: [{ chain: credential.chain, signer: pki.server().signer }] },
       /^credentials\[0\]\.signer: /,
     ],
+    [
+      'an empty staple',
+      { credentials: [{ ...credential, ocsp: new Uint8Array(0) }] },
+      /^credentials\[0\]\.ocsp: /,
+    ],
+    [
+      'an authority that is no name',
+      { certificateAuthorities: [Uint8Array.of(1)] },
+      /^certificateAuthorities\[0\]: /,
+    ],
+    ['a certificate type of its own', { certificateTypes: ['pgp'] }, /^certificateTypes: /],
+    ['no certificate type', { certificateTypes: [] }, /^certificateTypes: /],
+    ['a ticket store that cannot take', { tickets: {} }, /^tickets: /],
+    ['an issuer that cannot redeem', { resumption: {} }, /^resumption: /],
+    ['too many tickets', { ticketCount: 9 }, /^ticketCount: /],
+    ['early data without end', { earlyData: 2 ** 20 }, /^earlyData: /],
+    [
+      'early data under tickets that can be used twice',
+      { earlyData: 1, resumption: { onceOnly: false, issue() {}, redeem() {} } },
+      /^earlyData: needs an issuer/,
+    ],
+    ['a codec without a number', { compression: [{ compress() {}, decompress() {} }] }, /^compression: /],
+    ['a codec that only compresses', { compression: [{ id: 1, compress() {} }] }, /^compression: /],
+    ['a record limit too small', { recordSizeLimit: 63 }, /^recordSizeLimit: /],
+    ['padding to nothing', { padTo: 0 }, /^padTo: /],
+    ['a policy that cannot check', { policy: {} }, /^policy: /],
+    ['a chooser that is no function', { chooseCredential: {} }, /^chooseCredential: /],
+    ['grease that is text', { grease: 'yes' }, /^grease: /],
     ['no signer', { credentials: [{ chain: credential.chain }] }, /^credentials\[0\]\.signer: /],
     ['an empty protocol name', { alpn: [''] }, /^alpn: /],
     ['a protocol name with a space', { alpn: ['a b'] }, /^alpn: /],
@@ -132,7 +156,7 @@ describe('contexts', () => {
     const slow = override(node, {
       supports: { ...node.supports, aeads: ['chacha20-poly1305', 'aes-128-gcm'] },
     });
-    const [hello] = new ClientContext({ verifier }, slow).connect().takeOutput();
+    const [hello] = new ClientContext({ verifier, grease: false }, slow).connect().takeOutput();
     expect(Buffer.from(hello!).toString('hex')).toContain('000413031301');
   });
 
@@ -141,9 +165,9 @@ describe('contexts', () => {
       supports: { ...node.supports, groups: ['secp384r1', 'secp521r1', 'x25519'] },
     });
     const offered = (init: object): string =>
-      Buffer.from(new ClientContext({ verifier, ...init }, hybrid).connect().takeOutput()[0]!).toString(
-        'hex',
-      );
+      Buffer.from(
+        new ClientContext({ verifier, grease: false, ...init }, hybrid).connect().takeOutput()[0]!,
+      ).toString('hex');
     expect(offered({})).toContain('000a000600040018001d');
     expect(offered({ groups: ['x25519', 'secp521r1'] })).toContain('000a00060004001d0019');
   });

@@ -717,7 +717,7 @@ describe('a server refuses a ClientHello', () => {
         { type: 0x4a4a, data: Uint8Array.of(0) },
       ]),
     }));
-    const ends = played({ clientSeam: seam });
+    const ends = played({ client: { grease: false }, clientSeam: seam });
     expect(ends.server.connection.phase).toBe('open');
   });
 });

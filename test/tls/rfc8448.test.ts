@@ -87,7 +87,7 @@ function readLeaf(der: Uint8Array): Certificate {
 
 function client(provider: CryptoProvider, seam: Seam, config: Partial<TlsConfigInit> = {}): End {
   const context = new ClientContext(
-    { verifier, suites: SUITES, compatibility: false, ...config },
+    { verifier, suites: SUITES, compatibility: false, grease: false, ...config },
     tolerant(provider),
   );
   return new End(context.connectThrough({ serverName: 'server' }, { readLeaf, ...seam }));
