@@ -3,13 +3,15 @@
  * promise; `peer/secure.ts` puts it over any carrier.
  *
  * Read in this order: `config`, `context` (what a side is willing to do); `connection` (the object users hold);
- * `state`, `client`, `clientFlight`, `negotiation`, `server`, `traffic` (the machines); `proofs` (what was checked, as values);
- * `messages/`, `schedule/`, `record/` (formats, keys, records); `errors`, `alert`, `limits`.
+ * `state`, `client`, `clientOffer`, `clientFlight`, `negotiation`, `server`, `serverPsk`, `serverFlight`, `traffic` (the
+ * machines); `authentication`, `credentials` (who shows what); `proofs` (what was checked, as values); `tickets/`, `psk`
+ * (going on); `messages/`, `schedule/`, `record/` (formats, keys, records); `errors`, `alert`, `limits`.
  *
- * It speaks no other version, resumes nothing yet, and has no switch that weakens a check.
+ * It speaks no other version, and has no switch that weakens a check.
  */
 export type { AlertName } from './alert.ts';
 export type { CertificateCodec } from './compression.ts';
+export { streamZlibCodec } from './compression.ts';
 export type {
   CertificateType,
   ClientCertificatePolicy,
@@ -39,3 +41,11 @@ export type {
 } from './events.ts';
 export { performOp } from './events.ts';
 export { FRAMED_PLAINTEXT, MAX_PLAINTEXT, OUTPUT_HIGH_WATER } from './limits.ts';
+export type { ExternalPskInit, PskParties } from './psk.ts';
+export { ExternalPsk } from './psk.ts';
+export type { IssuedTicket, RedeemedTicket, TicketIssuer } from './tickets/issuer.ts';
+export { SessionCache } from './tickets/sessionCache.ts';
+export { SessionTicket } from './tickets/sessionTicket.ts';
+export type { HeldTicket, TicketStore } from './tickets/store.ts';
+export { TicketCache } from './tickets/ticketCache.ts';
+export { TicketKeys } from './tickets/ticketKeys.ts';
