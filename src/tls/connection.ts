@@ -7,6 +7,7 @@ import type { Bytes } from '../base/bytes.ts';
 import { EMPTY } from '../base/bytes.ts';
 import { Fifo } from '../base/fifo.ts';
 import { ShortInput } from '../base/reader.ts';
+import { Secret } from '../base/secret.ts';
 import type { AlertName } from './alert.ts';
 import type { TlsConfig } from './config.ts';
 import { decodeError, misuse, TlsError, unexpectedMessage } from './errors.ts';
@@ -412,7 +413,7 @@ export class TlsConnection {
   /** No answer, or none that is a ticket, is no ticket. */
   #issueTicket(issuer: TicketIssuer, state: Bytes, encode: (issued: IssuedTicket) => Bytes): void {
     const id = ++this.#opId;
-    this.#events.push({ type: 'op', id, op: { kind: 'issueTicket', issuer, state } });
+    this.#events.push({ type: 'op', id, op: { kind: 'issueTicket', issuer, state: new Secret(state) } });
     this.#background.set(id, (answer) => {
       if (isIssued(answer) && !this.#writeClosed) this.#out.send('new_session_ticket', encode(answer));
     });

@@ -1,5 +1,6 @@
 /** What a connection tells its driver, and the questions (ops) it asks it. */
 import type { Bytes } from '../base/bytes.ts';
+import type { Secret } from '../base/secret.ts';
 import type { Signer } from '../crypto/provider.ts';
 import type { GroupName, SchemeName, SuiteName } from '../crypto/suites.ts';
 import type { Refusal, VerifiedPeer } from '../identity/index.ts';
@@ -59,7 +60,7 @@ export type Op =
     }
   | { readonly kind: 'redeemTicket'; readonly issuer: TicketIssuer; readonly ticket: Bytes }
   /** Nothing waits for it, and a failure costs the ticket only. */
-  | { readonly kind: 'issueTicket'; readonly issuer: TicketIssuer; readonly state: Bytes }
+  | { readonly kind: 'issueTicket'; readonly issuer: TicketIssuer; readonly state: Secret }
   | { readonly kind: 'compress'; readonly codec: CertificateCodec; readonly message: Bytes }
   | {
       readonly kind: 'decompress';
@@ -170,7 +171,7 @@ export function performOp(op: Op): OpAnswer | Promise<OpAnswer> {
     case 'redeemTicket':
       return op.issuer.redeem(op.ticket);
     case 'issueTicket':
-      return op.issuer.issue(op.state);
+      return op.issuer.issue(op.state.expose() as Bytes);
     case 'compress':
       return op.codec.compress(op.message);
     case 'decompress':

@@ -1,0 +1,491 @@
+/** Sessions that go on in later connections (RFC 9846 §2.2, §4.3.11, §4.7.1): lessons 22 to 26. */
+import { inspect } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { hex, utf8 } from '../../src/base/bytes.ts';
+import { provider as node } from '../../src/crypto/node.node.ts';
+import { Refusal } from '../../src/identity/index.ts';
+import type { PeerVerifier, PresentedPeer, TlsConfigInit } from '../../src/tls/index.ts';
+import { ExternalPsk } from '../../src/tls/psk.ts';
+import { TicketKeys } from '../../src/tls/tickets/ticketKeys.ts';
+import { providers } from '../crypto/providers.ts';
+import { Pki } from '../support/pki.ts';
+import { Again, LIFETIME, noting, untilOp, World } from '../support/resumption.ts';
+import { fault, openPair, type Pair, type PairOptions, pair, pump } from '../support/tls.ts';
+
+const pki = new Pki();
+const serverOne = pki.server();
+const alice = pki.user('alice');
+const refusing: PeerVerifier = {
+  verify: () => new Refusal('ERR_IDENTITY_DENIED', 'revoked since'),
+};
+
+/** One server and one client of `pki`: sessions go on only between the same. */
+const ours: PairOptions = { pki, client: { credentials: [alice] }, server: { credentials: [serverOne] } };
+
+const resumed = ({ client, server }: Pair): (boolean | undefined)[] => [
+  client.connection.negotiated?.resumed,
+  server.connection.negotiated?.resumed,
+];
+const FULL = [false, false];
+const RESUMED = [true, true];
+
+function exchange({ client, server }: Pair): string {
+  client.connection.write(utf8('ping '));
+  server.connection.write(utf8('pong'));
+  pump({ client, server });
+  return Buffer.from(server.data).toString() + Buffer.from(client.data).toString();
+}
+
+describe.each(providers)('resumption on $name', (provider) => {
+  it('goes on with the session: same peers, new keys, no certificates', () => {
+    const world = new World({ clientProvider: provider, serverProvider: provider });
+    const first = world.open();
+    expect(resumed(first)).toEqual(FULL);
+    const second = world.open();
+    expect(resumed(second)).toEqual(RESUMED);
+    expect(second.server.story.slice(0, 3)).toEqual(['op redeemTicket', 'op verifyPeer', 'op issueTicket']);
+    expect(second.client.story.slice(0, 2)).toEqual(['op verifyPeer', 'handshake']);
+    for (const side of ['client', 'server'] as const) {
+      const [before, now] = [first, second].map((ends) => ends[side].connection.negotiated!);
+      expect(now!.peer!.identity).toEqual(before!.peer!.identity);
+      expect(now!.peerScheme).toBe(before!.peerScheme);
+    }
+    expect(exchange(second)).toBe('ping pong');
+    const [one, other] = [first, second].map(({ client, server }) => {
+      const mine = hex(client.connection.exportKey('EXPORTER-x'));
+      expect(hex(server.connection.exportKey('EXPORTER-x'))).toBe(mine);
+      return mine;
+    });
+    expect(one).not.toBe(other);
+  });
+});
+
+describe('a ticket', () => {
+  it('is used once: each connection spends one and brings one', () => {
+    const world = new World();
+    world.open();
+    expect(world.tickets.size).toBe(2);
+    for (let i = 0; i < 5; i++) {
+      expect(resumed(world.open())).toEqual(RESUMED);
+      expect(world.tickets.size).toBe(2);
+    }
+    const shown = new Set<string>();
+    for (const ends of [world.meet(), world.meet()]) {
+      const [op] = ends.server.events.flatMap((event) =>
+        event.type === 'op' && event.op.kind === 'redeemTicket' ? [hex(event.op.ticket)] : [],
+      );
+      expect(shown.has(op!)).toBe(false);
+      shown.add(op!);
+    }
+  });
+
+  it('of a connection that failed is spent as well', () => {
+    const world = new World({ client: { ticketCount: 1 } });
+    world.open();
+    expect(world.tickets.size).toBe(1);
+    world.pair().client.connection.abort();
+    expect(world.tickets.size).toBe(0);
+    expect(resumed(world.open())).toEqual(FULL);
+  });
+
+  it('shown twice is redeemed once by a server that keeps sessions', () => {
+    const world = new World({}, new Again());
+    world.open();
+    expect(resumed(world.open())).toEqual(RESUMED);
+    expect(resumed(world.open())).toEqual(FULL);
+  });
+
+  it('expires at the client', () => {
+    const world = new World();
+    world.open();
+    world.clock.advance(LIFETIME * 1000);
+    const ends = world.open();
+    expect(resumed(ends)).toEqual(FULL);
+    expect(ends.server.story).not.toContain('op redeemTicket');
+  });
+
+  it('expires at the server, whatever the client thinks', () => {
+    const world = new World({}, new Again());
+    world.open();
+    world.clock.advance(LIFETIME * 1000);
+    const ends = world.open();
+    expect(ends.server.story).toContain('op redeemTicket');
+    expect(resumed(ends)).toEqual(FULL);
+  });
+
+  it('of sealed keys resumes, and may be shown again', () => {
+    const world = new World();
+    const sealed = new TicketKeys(node, { clock: world.clock });
+    const keys = new World({}, new Again(), sealed);
+    keys.open();
+    expect(resumed(keys.open())).toEqual(RESUMED);
+    expect(resumed(keys.open())).toEqual(RESUMED);
+  });
+
+  it('that nobody issued costs a full handshake and no more', () => {
+    const store = new Again();
+    const world = new World({}, store);
+    world.open();
+    store.change({ ticket: utf8('never issued') });
+    expect(resumed(world.open())).toEqual(FULL);
+  });
+
+  it('costs a full handshake when the issuer fails, in whatever way', () => {
+    for (const redeem of [
+      () => {
+        throw new Error('database is down');
+      },
+      () => ({ state: new Uint8Array(3), age: 0 }),
+      () => ({ age: 0 }) as never,
+      () => 'nonsense' as never,
+    ]) {
+      const world = new World();
+      world.open();
+      const issuer = { onceOnly: true, issue: () => undefined, redeem };
+      const ends = world.open({ server: { resumption: issuer } });
+      expect(resumed(ends)).toEqual(FULL);
+      expect(world.tickets.size).toBe(1);
+    }
+  });
+
+  it('is not missed when the issuer cannot make one', () => {
+    for (const issue of [
+      () => undefined,
+      () => {
+        throw new Error('full');
+      },
+      () => ({ ticket: new Uint8Array(0), lifetime: 5 }),
+      () => ({ ticket: new Uint8Array(70_000), lifetime: 5 }),
+      () => ({ ticket: utf8('x'), lifetime: 604_801 }),
+      () => ({ ticket: utf8('x'), lifetime: -1 }),
+    ]) {
+      const world = new World();
+      const issuer = { onceOnly: true, issue, redeem: () => undefined };
+      const ends = world.open({ server: { resumption: issuer } });
+      expect(exchange(ends)).toBe('ping pong');
+      expect(world.tickets.size).toBe(0);
+    }
+  });
+
+  it.each([0, 1, 2, 5])('comes as often as the client asks: %i times', (ticketCount) => {
+    const world = new World({ client: { ticketCount }, server: { ticketCount: 8 } });
+    world.open();
+    expect(world.tickets.size).toBe(Math.min(ticketCount, 4));
+  });
+
+  it('comes no more often than the server gives', () => {
+    const world = new World({ client: { ticketCount: 8 }, server: { ticketCount: 1 } });
+    world.open();
+    expect(world.tickets.size).toBe(1);
+  });
+
+  it('does not come without an issuer, and without a store is not asked for', () => {
+    const none = openPair({ client: { tickets: new World().tickets } });
+    expect(none.client.story).not.toContain('ticket');
+    const unasked = openPair({ server: { resumption: new World().sessions } });
+    expect(unasked.server.story).not.toContain('op issueTicket');
+  });
+});
+
+describe('a session goes on only', () => {
+  const one = ours;
+  const cases: [string, PairOptions, PairOptions][] = [
+    ['under the server name it was made for', one, { ...one, serverName: `other.${'example.test'}` }],
+    ['with the certificate the server had', one, { ...one, server: { credentials: [pki.server('p256')] } }],
+    ['with the certificate the client had', one, { ...one, client: { credentials: [pki.user('bob')] } }],
+    [
+      'under the same policy about client certificates',
+      { ...one, server: { ...one.server, clientCertificate: 'request' } },
+      { ...one, server: { ...one.server, clientCertificate: 'require' } },
+    ],
+    [
+      'for the application protocol it was made for',
+      { ...one, client: { ...one.client, alpn: ['a', 'b'] }, server: { ...one.server, alpn: ['a'] } },
+      { ...one, client: { ...one.client, alpn: ['a', 'b'] }, server: { ...one.server, alpn: ['b'] } },
+    ],
+    [
+      'with a suite of the same hash',
+      { ...one, server: { ...one.server, suites: ['TLS_AES_128_GCM_SHA256'] } },
+      { ...one, server: { ...one.server, suites: ['TLS_AES_256_GCM_SHA384'] } },
+    ],
+  ];
+
+  it.each(
+    cases.flatMap(([name, before, now]) => [
+      { name, store: 'a client that keeps its tickets apart', before, now },
+      // A client with other certificates is the same client to who holds its ticket.
+      ...(name.endsWith('client had') ? [] : [{ name, store: 'any client', before, now }]),
+    ]),
+  )('$name, with $store', ({ store, before, now }) => {
+    const world = new World({}, store === 'any client' ? new Again() : undefined);
+    const trust = { client: { verifier: anyServer }, server: { verifier: pki.clientVerifier() } };
+    const merged = (options: PairOptions): PairOptions => ({
+      ...options,
+      client: { ...trust.client, ...options.client },
+      server: { ...trust.server, ...options.server },
+    });
+    expect(resumed(world.open(merged(before)))).toEqual(FULL);
+    const ends = world.open(merged(now));
+    expect(resumed(ends)).toEqual(FULL);
+    expect(exchange(ends)).toBe('ping pong');
+  });
+
+  it('and with another suite of the same hash it does', () => {
+    const world = new World();
+    world.open({ server: { suites: ['TLS_AES_128_GCM_SHA256'] } });
+    const ends = world.open({ server: { suites: ['TLS_CHACHA20_POLY1305_SHA256'] } });
+    expect(resumed(ends)).toEqual(RESUMED);
+    expect(ends.client.connection.negotiated!.suite).toBe('TLS_CHACHA20_POLY1305_SHA256');
+  });
+
+  it('between a server and a client that showed nothing, where that is allowed', () => {
+    const world = new World({ client: { credentials: [] }, server: { clientCertificate: 'request' } });
+    world.open();
+    const ends = world.open();
+    expect(resumed(ends)).toEqual(RESUMED);
+    expect(ends.server.connection.negotiated!.peer).toBeUndefined();
+    expect(ends.server.story).not.toContain('op verifyPeer');
+  });
+});
+
+/** For dialling one server under two names. */
+const anyServer: PeerVerifier = {
+  verify: (presented) => pki.serverVerifier().verify({ ...presented, serverName: 'example.test' }),
+};
+
+describe('the verifier', () => {
+  it('is asked again with what was shown at first', () => {
+    const asked: PresentedPeer[] = [];
+    const world = new World({
+      ...ours,
+      client: { ...ours.client, verifier: noting(pki.serverVerifier(), asked) },
+      server: { ...ours.server, verifier: noting(pki.clientVerifier(), asked) },
+    });
+    world.open();
+    world.open();
+    const [server, client, clientAgain, serverAgain] = asked;
+    expect(asked.map(({ role, resumed: again }) => [role, again])).toEqual([
+      ['server', false],
+      ['client', false],
+      ['client', true],
+      ['server', true],
+    ]);
+    for (const [before, now] of [
+      [server, serverAgain],
+      [client, clientAgain],
+    ]) {
+      expect(now!.chain.map(hex)).toEqual(before!.chain.map(hex));
+      expect({ ...now, chain: [], resumed: false }).toEqual({ ...before, chain: [] });
+    }
+  });
+
+  it('who refuses keeps a revoked client out, ticket or not', () => {
+    const world = new World(ours);
+    world.open({ server: { verifier: pki.clientVerifier() } });
+    const ends = world.meet({ server: { verifier: refusing } });
+    expect(fault(ends.server.error)).toBe('ERR_TLS_PEER_REFUSED certificate_revoked local');
+    expect(ends.server.connection.negotiated).toBeUndefined();
+    // The session is refused first, then the certificate: it might have been a newer one.
+    const ops = ['op redeemTicket', 'op verifyPeer', 'op sign', 'op verifyPeer', 'error'];
+    expect(ends.server.story).toEqual(ops);
+  });
+
+  it('who refuses ends the resumption at the client', () => {
+    const world = new World(ours);
+    world.open();
+    const ends = world.meet({ client: { verifier: refusing } });
+    expect(fault(ends.client.error)).toBe('ERR_TLS_PEER_REFUSED certificate_revoked local');
+    expect(ends.client.story).toEqual(['op verifyPeer', 'error']);
+  });
+
+  it('who answers about somebody else is not believed', () => {
+    const world = new World(ours);
+    const { client } = world.open();
+    const stranger = client.connection.negotiated!.peer!;
+    for (const side of ['client', 'server'] as const) {
+      const other = new Pki();
+      const wrong = openPair({ pki: other }).server.connection.negotiated!.peer!;
+      expect(wrong).not.toBe(stranger);
+      const ends = world.meet({ [side]: { verifier: { verify: () => wrong } } });
+      expect(ends[side].error?.code).toBe('ERR_TLS_OP');
+      world.open();
+    }
+  });
+
+  it('is waited for: nothing of the server’s flight goes out before it has answered', () => {
+    const world = new World();
+    world.open();
+    const { client, server } = world.pair();
+    server.connection.feed(client.take());
+    const op = untilOp(server, 'verifyPeer');
+    expect(server.take().length).toBe(0);
+    expect(server.connection.phase).toBe('handshake');
+    server.connection.settle(op.id, new Refusal('ERR_IDENTITY_DENIED', 'no'));
+    pump({ client, server });
+    expect(server.connection.negotiated?.resumed).not.toBe(true);
+  });
+});
+
+describe('a binder', () => {
+  it('that is wrong is decrypt_error, before anything the key stands for is used (lesson 22)', () => {
+    const world = new World();
+    world.open();
+    const { client, server } = world.pair({ client: { compatibility: false } });
+    const hello = client.take();
+    hello[hello.length - 1]! ^= 1;
+    server.connection.feed(hello);
+    server.settleAll();
+    expect(fault(server.error)).toBe('ERR_TLS_FINISHED decrypt_error local');
+    expect(server.story).toEqual(['op redeemTicket', 'error']);
+    expect(server.take().length).toBe(7);
+  });
+
+  it('covers every byte before it', () => {
+    const world = new World({ client: { compatibility: false } }, new Again(), new TicketKeys(node));
+    world.open();
+    const { client } = world.pair();
+    const hello = client.take();
+    const outcomes = new Set<string>();
+    // From the client's random on: a change is refused for what it breaks, or by the binder, but never taken.
+    for (let at = 11; at < hello.length; at += 3) {
+      const { server } = world.pair();
+      const changed = new Uint8Array(hello);
+      changed[at]! ^= 0x20;
+      server.connection.feed(changed);
+      server.settleAll();
+      const sent = server.take();
+      // A retry, or a full handshake, is what a hello with another group or an unknown ticket gets.
+      if (server.error === undefined) expect(isResumption(sent)).toBe(false);
+      outcomes.add(server.error?.alert ?? 'goes on');
+    }
+    expect(outcomes).toContain('decrypt_error');
+  });
+
+  it('of another key is refused', () => {
+    const store = new Again();
+    const world = new World({}, store, new TicketKeys(node));
+    world.open();
+    const other = new Again();
+    new World({}, other, new TicketKeys(node)).open();
+    store.change({ psk: other.take()!.ticket.psk });
+    expect(fault(world.meet().server.error)).toBe('ERR_TLS_FINISHED decrypt_error local');
+  });
+});
+
+/** Whether a ServerHello carries pre_shared_key: the first record, its extensions behind 44 bytes and the session id. */
+function isResumption(sent: Uint8Array): boolean {
+  const length = (sent[3]! << 8) | sent[4]!;
+  return hex(sent.subarray(5, 5 + length)).includes('002900020000');
+}
+
+describe('a HelloRetryRequest', () => {
+  it('does not keep a session from going on', () => {
+    const world = new World({ server: { groups: ['secp256r1'] } });
+    world.open();
+    const ends = world.open();
+    expect(resumed(ends)).toEqual(RESUMED);
+    expect(ends.client.connection.negotiated).toMatchObject({ helloRetried: true, group: 'secp256r1' });
+    expect(exchange(ends)).toBe('ping pong');
+  });
+
+  it('for another hash drops the key', () => {
+    const world = new World({}, new Again());
+    world.open({ server: { suites: ['TLS_AES_128_GCM_SHA256'] } });
+    const ends = world.open({ server: { suites: ['TLS_AES_256_GCM_SHA384'], groups: ['secp256r1'] } });
+    expect(resumed(ends)).toEqual(FULL);
+    expect(ends.client.connection.negotiated!.helloRetried).toBe(true);
+  });
+
+  it('with a cookie goes with a session', () => {
+    const world = new World({ server: { retryCookie: true } });
+    world.open();
+    expect(resumed(world.open())).toEqual(RESUMED);
+  });
+});
+
+describe('an external key', () => {
+  const key = (local: string, remote: string, fill = 1): ExternalPsk =>
+    new ExternalPsk({
+      identity: utf8('shared'),
+      key: Uint8Array.from({ length: 32 }, (_, i) => fill + i),
+      parties: { local, remote },
+    });
+  const nobody: TlsConfigInit['verifier'] = refusing;
+  const mine = { verifier: nobody, credentials: [], externalPsks: [key('alice', 'bob')] };
+  const theirs = { verifier: nobody, credentials: [], externalPsks: [key('bob', 'alice')] };
+
+  it.each(['TLS_AES_128_GCM_SHA256', 'TLS_AES_256_GCM_SHA384'] as const)(
+    'stands for both sides, with %s',
+    (suite) => {
+      const ends = openPair({ client: mine, server: { ...theirs, suites: [suite] } });
+      for (const { connection } of [ends.client, ends.server]) {
+        expect(connection.negotiated).toMatchObject({ suite, resumed: false });
+        expect(connection.negotiated!.peer).toBeUndefined();
+        expect(Buffer.from(connection.negotiated!.psk!.identity).toString()).toBe('shared');
+      }
+      expect(exchange(ends)).toBe('ping pong');
+    },
+  );
+
+  it('goes through a HelloRetryRequest', () => {
+    const ends = openPair({ client: mine, server: { ...theirs, groups: ['secp256r1'] } });
+    expect(ends.client.connection.negotiated).toMatchObject({ helloRetried: true });
+    expect(exchange(ends)).toBe('ping pong');
+  });
+
+  it('of another value is refused by its binder', () => {
+    const other = { ...theirs, externalPsks: [key('bob', 'alice', 2)] };
+    const ends = pair({ client: mine, server: other });
+    pump(ends);
+    expect(fault(ends.server.error)).toBe('ERR_TLS_FINISHED decrypt_error local');
+  });
+
+  it('does not let a node talk to itself: its own hello, reflected, is refused (lesson 26)', () => {
+    const ends = pair({ client: mine, server: { ...mine } });
+    pump(ends);
+    expect(ends.server.error).toBeDefined();
+    expect(ends.server.connection.negotiated).toBeUndefined();
+    expect(ends.client.connection.negotiated).toBeUndefined();
+  });
+
+  it('unknown to the server leaves certificates to decide', () => {
+    const ends = openPair({ client: { externalPsks: [key('alice', 'carol')] } });
+    expect(ends.client.connection.negotiated!.psk).toBeUndefined();
+    expect(ends.client.connection.negotiated!.peer).toBeDefined();
+  });
+});
+
+describe('secrets of sessions', () => {
+  it('appear in nothing that users hold', () => {
+    const world = new World();
+    const first = world.open();
+    const psks = first.client.events.flatMap((event) =>
+      event.type === 'ticket' ? [new Uint8Array(event.ticket.psk.expose())] : [],
+    );
+    expect(psks.map(({ length }) => length)).toEqual([32, 32]);
+    const second = world.open();
+    const held = [...first.client.events, ...first.server.events, ...second.client.events];
+    for (const value of [...held, ...second.server.events, first.client.connection, world.tickets]) {
+      const text = inspect(value, { depth: 20, showHidden: true, maxArrayLength: 1000 });
+      const bytes = text.replace(/[^0-9,]/g, '');
+      for (const psk of psks) expect(bytes.includes([...psk].join(','))).toBe(false);
+    }
+  });
+
+  it('are destroyed with the ticket that is spent', () => {
+    const world = new World();
+    const first = world.open();
+    const tickets = first.client.events.flatMap((event) => (event.type === 'ticket' ? [event.ticket] : []));
+    world.open();
+    const alive = tickets.filter(({ psk }) => {
+      try {
+        return psk.expose().length > 0;
+      } catch {
+        return false;
+      }
+    });
+    expect(alive.length).toBe(1);
+    world.tickets.clear();
+    expect(() => alive[0]!.psk.expose()).toThrow(/destroyed/);
+  });
+});
