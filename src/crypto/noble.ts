@@ -1,12 +1,11 @@
 /** The portable provider: noble only, the same in browsers, workers, Node, Deno and Bun. */
 import { ed25519, x25519 } from '@noble/curves/ed25519.js';
 import { p256, p384 } from '@noble/curves/nist.js';
-import { expand, extract } from '@noble/hashes/hkdf.js';
 import { hmac } from '@noble/hashes/hmac.js';
 import type { Bytes } from '../base/bytes.ts';
 import { CryptoError } from './errors.ts';
 import { HASHES } from './hashes.ts';
-import { checkExpand } from './hkdf.ts';
+import { hkdfOn } from './hkdf.ts';
 import { answerWith, lacksGroup } from './keyAgreement.ts';
 import { nobleAead } from './nobleAead.ts';
 import { type CurveArithmetic, curveKey, importCurveKey } from './privateKey.ts';
@@ -14,7 +13,7 @@ import type { CryptoProvider, Hash, KeyExchange, PrivateKey } from './provider.t
 import { verifyPkcs1, verifyPss } from './rsa.ts';
 import { derFromRaw, rawFromDer } from './signature.ts';
 import { type CurveKey, type CurveKind, parseSpki } from './spki.ts';
-import { type GroupName, SCHEMES, type SchemeName, schemeByName } from './suites.ts';
+import { type GroupName, type HashName, SCHEMES, type SchemeName, schemeByName } from './suites.ts';
 
 export interface NobleOptions {
   /** Replaces the platform's randomness: tests that replay a run. */
@@ -38,16 +37,8 @@ export function nobleProvider(options: NobleOptions = {}): CryptoProvider {
     name: 'noble',
     random,
     hash: (name) => HASHES[name].create() as unknown as Hash,
-    hmac(name, key, ...parts) {
-      const mac = hmac.create(HASHES[name], key);
-      for (const part of parts) mac.update(part);
-      return mac.digest() as Bytes;
-    },
-    hkdfExtract: (name, salt, inputKey) => extract(HASHES[name], inputKey, salt) as Bytes,
-    hkdfExpand(name, pseudoRandomKey, info, length) {
-      checkExpand(name, pseudoRandomKey, length);
-      return expand(HASHES[name], pseudoRandomKey, info, length) as Bytes;
-    },
+    hmac: nobleHmac,
+    ...hkdfOn(nobleHmac),
     aead: nobleAead,
     keyExchange,
     encapsulate: (group, peerShare, privateKey) => answerWith(keyExchange(group, privateKey), peerShare),
@@ -71,6 +62,12 @@ export function nobleProvider(options: NobleOptions = {}): CryptoProvider {
       signs: Object.freeze(['ed25519', 'ecdsa_secp256r1_sha256', 'ecdsa_secp384r1_sha384'] as const),
     }),
   });
+}
+
+function nobleHmac(name: HashName, key: Uint8Array, ...parts: readonly Uint8Array[]): Bytes {
+  const mac = hmac.create(HASHES[name], key);
+  for (const part of parts) mac.update(part);
+  return mac.digest() as Bytes;
 }
 
 /** One getRandomValues call gives at most 65,536 bytes (Web Cryptography §10.1.1). */
