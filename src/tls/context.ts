@@ -14,7 +14,7 @@ import type { ServerStart } from './server.ts';
 import { startServer } from './server.ts';
 import type { Settings } from './settings.ts';
 import { resolve } from './settings.ts';
-import type { SessionTicket } from './tickets/sessionTicket.ts';
+import type { HeldTicket } from './tickets/store.ts';
 
 export interface ConnectOptions {
   /** The name that is dialled: sent as SNI when it is a DNS name, and given to the verifier whatever it is. */
@@ -39,19 +39,23 @@ export class ClientContext {
   connectThrough({ serverName }: ConnectOptions, seam: Seam): TlsConnection {
     const settings = this.#settings;
     const ticketKey = `${hex(settings.contextId)}/${serverName ?? ''}`;
-    const held = this.config.tickets?.take(ticketKey);
+    const held = this.#heldTicket(ticketKey);
     const start = {
       ...{ settings, seam, ticketKey },
       ...(serverName !== undefined && { serverName }),
-      ...(held !== undefined && isUsable(held.ticket, settings) && { held }),
+      ...(held !== undefined && { held }),
     };
     return new TlsConnection('client', settings.config, seam, (out) => startClient(start, out));
   }
-}
 
-/** A ticket of a suite that this context does not speak is of no use. */
-function isUsable({ suite }: SessionTicket, { suites }: Settings): boolean {
-  return suites.some(({ name }) => name === suite);
+  /** A ticket of a suite that this context does not speak is of no use. */
+  #heldTicket(key: string): HeldTicket | undefined {
+    const held = this.config.tickets?.take(key);
+    if (held === undefined || this.#settings.suites.some(({ name }) => name === held.ticket.suite))
+      return held;
+    held.ticket.destroy();
+    return undefined;
+  }
 }
 
 export interface ServerContextOptions {
