@@ -386,8 +386,18 @@ function chosen(answer: OpAnswer | Error, { schemes }: CertificateWishes): Choic
   if (answer === undefined) return undefined;
   if (answer instanceof Error)
     throw new TlsError('ERR_TLS_OP', `credential choice failed: ${answer.message}`, { cause: answer });
-  const choice = choiceOf(check.credential(answer as Credential, 0), schemes);
+  const choice = choiceOf(readCredential(answer), schemes);
   if (choice === undefined)
     throw new TlsError('ERR_TLS_OP', 'the chosen credential has no signature scheme that the server accepts');
   return choice;
+}
+
+function readCredential(answer: unknown): Credential {
+  try {
+    return check.credential(Object(answer), 0);
+  } catch (cause) {
+    throw new TlsError('ERR_TLS_OP', 'credential choice answered with something that is no credential', {
+      cause,
+    });
+  }
 }
