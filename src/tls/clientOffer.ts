@@ -102,11 +102,14 @@ export function secondOffer(
 }
 
 export function startKeyExchange(
-  { provider }: Settings,
+  { provider, groups }: Settings,
   group: KeyExchange['group'],
 ): readonly KeyExchange[] {
   const keyExchange = provider.keyExchange(group);
-  return keyExchange.companion === undefined ? [keyExchange] : [keyExchange, keyExchange.companion];
+  const { companion } = keyExchange;
+  // A share of a group that is not offered would be refused (§4.3.8).
+  if (companion === undefined || !groups.some(({ name }) => name === companion.group)) return [keyExchange];
+  return [keyExchange, companion];
 }
 
 function shaped(seam: Seam | undefined, hello: ClientHello): ClientHello {
