@@ -16,6 +16,7 @@
  */
 import type { Bytes } from '../base/bytes.ts';
 import { equalBytes } from '../base/bytes.ts';
+import type { TlsConfig } from './config.ts';
 import { illegalParameter, TlsError } from './errors.ts';
 import type { ContextChooser, OpAnswer } from './events.ts';
 import { decodeClientHello } from './messages/clientHello.ts';
@@ -68,16 +69,30 @@ class ExpectClientHello implements State {
     if (choose === undefined) return answerHello(this.#start, offer, message, out);
     const op = { kind: 'chooseContext', choose: choose.context, hello: describeOffer(offer) } as const;
     return new Suspended('AwaitContext', op, (answer, later) => {
-      if (answer instanceof Error)
-        throw answer instanceof TlsError
-          ? answer
-          : new TlsError('ERR_TLS_OP', `context choice failed: ${answer.message}`, { cause: answer });
+      if (answer instanceof Error) throw refusedChoice(answer);
       const settings = choose.settingsOf(answer);
       if (settings === undefined)
         throw new TlsError('ERR_TLS_OP', 'context choice answered with something that is no ServerContext');
+      keepFloor(this.#start.settings.config, settings.config);
       later.adopt(settings.config);
       return answerHello({ ...this.#start, settings }, offer, message, later);
     });
+  }
+}
+
+/** A chooser may say what the client is told, unrecognized_name above all; every other failure is our own affair. */
+function refusedChoice(answer: Error): TlsError {
+  if (answer instanceof TlsError && answer.alertFrom === 'local') return answer;
+  return new TlsError('ERR_TLS_OP', `context choice failed: ${answer.message}`, { cause: answer });
+}
+
+/** Another context may have another policy, or none, and is held to ours all the same. */
+function keepFloor({ policy }: TlsConfig, chosen: TlsConfig): void {
+  if (policy === chosen.policy) return;
+  try {
+    policy?.check(chosen);
+  } catch (cause) {
+    throw new TlsError('ERR_TLS_OP', 'the chosen context is against the policy', { cause });
   }
 }
 
@@ -89,8 +104,9 @@ function answerHello(start: ServerStart, offer: Offered, message: HandshakeMessa
   if (picked.share === undefined || settings.config.retryCookie)
     return requestRetry(start, offer, picked, cookie, message, out);
   const transcript = new Transcript(settings.provider, picked.suite.hash);
-  const greeting = { start, offer, picked, share: picked.share, transcript, message, helloRetried: false };
-  return answer(greeting, out);
+  const { share } = picked;
+  const retry = { helloRetried: false, refusedEarlyData: false };
+  return answer({ start, offer, picked, share, transcript, message, ...retry }, out);
 }
 
 /** Resumes if it can, which takes questions; then the flight. */
@@ -154,7 +170,8 @@ class ExpectRetriedClientHello implements State {
     this.#checkCookie(offer);
     const share = this.#share(offer);
     const [start, picked, transcript] = [this.#start, this.#picked, this.#transcript];
-    return answer({ start, offer, picked, share, transcript, message, helloRetried: true }, out);
+    const retry = { helloRetried: true, refusedEarlyData: this.#first.earlyData };
+    return answer({ start, offer, picked, share, transcript, message, ...retry }, out);
   }
 
   /** Exactly the one that was asked for; the same as before if none was. */

@@ -10,7 +10,9 @@ import {
   performOp,
   ServerContext,
   type TlsConnection,
+  TlsError,
 } from '../../src/tls/index.ts';
+import { Policy } from '../../src/tls/policy.ts';
 import { DOMAIN, Pki } from '../support/pki.ts';
 import { End, fault, openPair, type Pair, pair, pump } from '../support/tls.ts';
 
@@ -179,6 +181,74 @@ describe('the choice of a context', () => {
     expect(outcome((() => undefined) as unknown as ContextChooser)).toBe('ERR_TLS_OP internal_error local');
   });
 
+  it('tells the client what the chooser wants it to be told, and of nothing else', () => {
+    const saying = (error: TlsError): string =>
+      outcome(() => {
+        throw error;
+      });
+    const unknown = new TlsError('ERR_TLS_HANDSHAKE_FAILURE', 'nobody', { alert: 'unrecognized_name' });
+    expect(saying(unknown)).toBe('ERR_TLS_HANDSHAKE_FAILURE unrecognized_name local');
+    // Failures of the chooser's own making, which say nothing to this client
+    expect(saying(new TlsError('ERR_TLS_CONFIG', 'suites: …'))).toBe('ERR_TLS_OP internal_error local');
+    const elsewhere = new TlsError('ERR_TLS_ALERT', '…', { alert: 'unknown_ca', alertFrom: 'peer' });
+    expect(saying(elsewhere)).toBe('ERR_TLS_OP internal_error local');
+  });
+
+  /** A server that has read a ClientHello and waits for its context. */
+  function atChoice(): { front: End; op: OpEvent; client: End } {
+    const context = new ServerContext(server, node, { choose: () => good });
+    const client = new End(
+      new ClientContext({ verifier: pki.serverVerifier(), credentials: [pki.user('alice')] }, node).connect({
+        serverName: DOMAIN,
+      }),
+    );
+    const front = new End(context.accept());
+    front.connection.feed(client.take());
+    return { front, op: nextOp(front.connection), client };
+  }
+
+  it('may be made long after, once', () => {
+    const { front, op, client } = atChoice();
+    expect(front.take().length).toBe(0); // nothing is said before it is known who speaks
+    front.connection.settle(op.id, good);
+    expect(() => front.connection.settle(op.id, good)).toThrow(/not pending/);
+    pump({ client, server: front });
+    expect([client.connection.phase, front.connection.phase]).toEqual(['open', 'open']);
+  });
+
+  it('made after the driver gave up changes nothing', () => {
+    const { front, op } = atChoice();
+    front.connection.abort('access_denied');
+    const { error } = front.connection;
+    expect(() => front.connection.settle(op.id, good)).toThrow(error);
+    expect(front.connection.error).toBe(error);
+  });
+
+  it('is held to the policy of the context that was asked', () => {
+    const policy = new Policy({ suites: ['TLS_AES_128_GCM_SHA256'] });
+    const suites = ['TLS_AES_128_GCM_SHA256'] as const;
+    const ask = (chosen: ServerContext): string => {
+      const front = new ServerContext({ ...server, suites, policy }, node, { choose: () => chosen });
+      const client = new ClientContext(
+        { verifier: pki.serverVerifier(), credentials: [pki.user('alice')] },
+        node,
+      );
+      const ends = {
+        client: new End(client.connect({ serverName: DOMAIN })),
+        server: new End(front.accept()),
+      };
+      pump(ends);
+      return ends.server.error ? fault(ends.server.error) : ends.server.connection.phase;
+    };
+    expect(ask(good)).toBe('ERR_TLS_OP internal_error local');
+    expect(ask(new ServerContext({ ...server, suites }, node))).toBe('open');
+    expect(ask(new ServerContext({ ...server, suites, policy }, node))).toBe('open');
+    const laxer = new Policy({ clientCertificate: 'request' });
+    expect(ask(new ServerContext({ ...server, policy: laxer }, node))).toBe(
+      'ERR_TLS_OP internal_error local',
+    );
+  });
+
   it('does not ask the chosen context to choose again', () => {
     const chooser = new ServerContext(server, node, {
       choose: () => {
@@ -187,6 +257,51 @@ describe('the choice of a context', () => {
     });
     expect(outcome(() => chooser)).toBe('open');
   });
+});
+
+describe('a poisoned connection (P11)', () => {
+  const ways: [string, (ends: Pair) => void, string][] = [
+    ['by what the peer sent', ({ server }) => server.connection.feed(new Uint8Array(5).fill(255)), 'local'],
+    [
+      'by an alert of the peer',
+      ({ server }) => server.connection.feed(Uint8Array.of(21, 3, 3, 0, 2, 2, 40)),
+      'peer',
+    ],
+    ['by the end of its carrier', ({ server }) => server.connection.endOfInput(), 'none'],
+    ['by its own side', ({ server }) => server.connection.abort(), 'local'],
+  ];
+  for (const [how, spoil, from] of ways)
+    for (const phase of ['handshake', 'open'] as const)
+      it(`${how}, in the phase ${phase}, gives every call one and the same error`, () => {
+        const ends = phase === 'open' ? openPair() : pair();
+        spoil(ends);
+        const { connection } = ends.server;
+        const { error } = connection;
+        expect(connection.phase).toBe('failed');
+        if (phase === 'handshake') expect(error!.alertFrom ?? 'none').toBe(from);
+        const calls: (() => unknown)[] = [
+          () => connection.write(utf8('x')),
+          () => connection.settle(1, new Uint8Array(1)),
+          () => connection.updateKeys(),
+          () => connection.exportKey('label'),
+        ];
+        for (const call of calls) expect(call).toThrow(error);
+        const said = connection.takeOutput();
+        for (const quiet of [
+          () => connection.feed(utf8('x')),
+          () => connection.endOfInput(),
+          () => connection.closeWrite(),
+          () => connection.abort('access_denied'),
+        ])
+          quiet();
+        expect(connection.error).toBe(error);
+        expect(connection.takeOutput()).toEqual([]);
+        expect(said.length).toBeLessThanOrEqual(phase === 'open' ? 2 : 1);
+        expect(connection.wantsInput).toBe(false);
+        const events = ends.server.connection;
+        expect(events.next()).toMatchObject({ type: 'error', error });
+        expect(events.next()).toBeUndefined();
+      });
 });
 
 describe('re-entrant calls', () => {
