@@ -55,6 +55,8 @@ export interface Greeting {
   readonly transcript: Transcript;
   readonly message: HandshakeMessage;
   readonly helloRetried: boolean;
+  /** Went with the first hello, and was refused by asking for a second. */
+  readonly refusedEarlyData: boolean;
 }
 
 /** What every state behind the server's flight knows. */
@@ -129,7 +131,7 @@ export function sendFlight(greeting: Greeting, psk: SelectedPsk | undefined, out
     ...(localScheme && { localScheme }),
     helloRetried: greeting.helloRetried,
     resumed: psk?.resumed !== undefined,
-    earlyData: takesEarly ? 'accepted' : offer.earlyData ? 'rejected' : 'none',
+    earlyData: takesEarly ? 'accepted' : offer.earlyData || greeting.refusedEarlyData ? 'rejected' : 'none',
     ...(psk?.resumed && { ticketAgeSkew: psk.resumed.ageSkew }),
   };
   const finish = (last: Output): Shared => ({
