@@ -73,7 +73,7 @@ describe.each(providers)('hashing with $name', (provider) => {
 
   it.each(NAMES)('gives the %s HKDF that node:crypto gives, of any length', (name) => {
     const size = provider.hash(name).digest().length;
-    const lengths = fc.constantFrom(0, 1, 12, 16, 32, 48, size - 1, size, size + 1, 2 * size, 200);
+    const lengths = fc.constantFrom(1, 12, 16, 32, 48, size - 1, size, size + 1, 2 * size, 200);
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), lengths, (info, length) => {
         const [inputKey, salt] = [utf8('input key'), utf8('salt')];
