@@ -2,7 +2,7 @@
 import type { Bytes } from '../base/bytes.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { parseSpki } from '../crypto/spki.ts';
-import { parseCertificate } from '../identity/index.ts';
+import { outlineCertificate } from '../identity/outline.ts';
 import type { CertificateCodec } from './compression.ts';
 import type { CertificateType } from './config.ts';
 import type { Choice } from './credentials.ts';
@@ -195,7 +195,7 @@ function readChain(chain: readonly Bytes[], seam: Seam | undefined): Presented {
   // Not even the outermost SEQUENCE: the message is malformed, not the certificate bad.
   if (chain[0]![0] !== 0x30) throw decodeError('the peer presented a leaf certificate that is not DER');
   try {
-    const leaf = (seam?.readLeaf ?? parseCertificate)(chain[0]!);
+    const leaf = (seam?.readLeaf ?? outlineCertificate)(chain[0]!);
     return { chain, leaf, spki: leaf.spki, kind: leaf.keyKind };
   } catch (cause) {
     throw new TlsError('ERR_TLS_CERTIFICATE', 'the peer presented a leaf certificate that cannot be read', {

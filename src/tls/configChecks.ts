@@ -3,7 +3,7 @@ import type { Bytes } from '../base/bytes.ts';
 import { equalBytes } from '../base/bytes.ts';
 import type { Signer } from '../crypto/provider.ts';
 import { SCHEMES } from '../crypto/suites.ts';
-import { parseCertificate } from '../identity/index.ts';
+import { outlineCertificate } from '../identity/outline.ts';
 import type { CertificateCodec } from './compression.ts';
 import type { CertificateType, ClientCertificatePolicy, Credential } from './config.ts';
 import { TlsError } from './errors.ts';
@@ -65,7 +65,7 @@ export function credential(given: Credential, index: number): Credential {
 function checkPair(field: string, leaf: Uint8Array, signer: Signer): void {
   let spki: Uint8Array;
   try {
-    ({ spki } = parseCertificate(leaf));
+    ({ spki } = outlineCertificate(leaf));
   } catch (cause) {
     throw invalid(`${field}.chain`, 'begins with a certificate that cannot be read', cause);
   }

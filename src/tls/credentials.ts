@@ -2,8 +2,8 @@
 import { equalBytes } from '../base/bytes.ts';
 import type { Scheme, SchemeName } from '../crypto/suites.ts';
 import { schemeById, schemeByName } from '../crypto/suites.ts';
-import type { Certificate } from '../identity/index.ts';
-import { parseCertificate } from '../identity/index.ts';
+import type { CertificateOutline } from '../identity/outline.ts';
+import { outlineCertificate } from '../identity/outline.ts';
 import type { CertificateType, Credential } from './config.ts';
 import type { CertificateWishes } from './messages/certificateRequest.ts';
 
@@ -48,7 +48,7 @@ function isUsable(name: SchemeName, peerSchemes: readonly number[]): boolean {
 }
 
 /** Parsed once per credential, and only when a peer has wishes about certificates. */
-const parsed = new WeakMap<Credential, readonly Certificate[]>();
+const parsed = new WeakMap<Credential, readonly CertificateOutline[]>();
 
 function isWished(
   credential: Credential,
@@ -69,10 +69,10 @@ function isWished(
 }
 
 /** Ours, but an intermediate may be of a kind that we do not read. */
-function readable(chain: readonly Uint8Array[]): Certificate[] {
+function readable(chain: readonly Uint8Array[]): CertificateOutline[] {
   return chain.flatMap((der) => {
     try {
-      return parseCertificate(der);
+      return outlineCertificate(der);
     } catch {
       return [];
     }
@@ -80,10 +80,10 @@ function readable(chain: readonly Uint8Array[]): Certificate[] {
 }
 
 /** Nobody checks the signature of an anchor (§4.3.3). */
-function isSelfSigned({ issuer, subject }: Certificate): boolean {
+function isSelfSigned({ issuer, subject }: CertificateOutline): boolean {
   return equalBytes(issuer, subject);
 }
 
-function signed({ signatureAlgorithm: { family, hash } }: Certificate, scheme: Scheme): boolean {
+function signed({ signatureAlgorithm: { family, hash } }: CertificateOutline, scheme: Scheme): boolean {
   return family !== undefined && hash === scheme.hash && scheme.name.startsWith(family.replace('-', '_'));
 }

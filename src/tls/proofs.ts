@@ -6,11 +6,11 @@ import { equalBytes } from '../base/bytes.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import type { KeyKind, Scheme, SchemeName } from '../crypto/suites.ts';
 import { schemeById } from '../crypto/suites.ts';
-import type { Certificate } from '../identity/index.ts';
 import { Refusal, VerifiedPeer } from '../identity/index.ts';
+import type { CertificateOutline } from '../identity/outline.ts';
 import type { ClientCertificatePolicy } from './config.ts';
 import { illegalParameter, TlsError, unexpectedMessage } from './errors.ts';
-import type { OpAnswer } from './events.ts';
+import type { Negotiated, OpAnswer } from './events.ts';
 import type { CertificateVerify } from './messages/certificateVerify.ts';
 import type { HandshakeMessage } from './messages/handshake.ts';
 import { ExternalPsk } from './psk.ts';
@@ -22,7 +22,7 @@ export interface PresentedKey {
   /** Undefined for kinds we do not know. */
   readonly kind: KeyKind | undefined;
   /** Absent for a raw public key. */
-  readonly leaf?: Certificate;
+  readonly leaf?: CertificateOutline;
 }
 
 /** The holder of the presented key signed this handshake (RFC 9846 §4.5.2). */
@@ -175,6 +175,19 @@ export class PskPeer {
 }
 
 export type PeerProof = Authenticated | Anonymous | PskPeer;
+
+/** What is known of the peer once it is proved. */
+export type PeerFacts = Pick<Negotiated, 'peer' | 'peerScheme' | 'psk'>;
+
+export function factsOf(proof: PeerProof): PeerFacts {
+  if (proof instanceof Authenticated)
+    return { peer: proof.identity.peer, peerScheme: proof.signature.scheme.name };
+  if (!(proof instanceof PskPeer)) return {};
+  const { whom, scheme } = proof;
+  if (whom instanceof ExternalPsk) return { psk: { identity: whom.identity } };
+  if (!(whom instanceof IdentityVerified)) return {};
+  return { peer: whom.peer, ...(scheme && { peerScheme: scheme }) };
+}
 
 /** For callers without types. */
 export function isPeerProof(value: PeerProof): boolean {

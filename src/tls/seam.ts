@@ -3,7 +3,7 @@
  * not exported by the package, and absent in every connection a context makes for its users.
  */
 import type { Bytes } from '../base/bytes.ts';
-import type { Certificate } from '../identity/index.ts';
+import type { CertificateOutline } from '../identity/outline.ts';
 import type { Op } from './events.ts';
 import type { ClientHello } from './messages/clientHello.ts';
 import type { HandshakeName } from './messages/codePoints.ts';
@@ -18,7 +18,7 @@ export interface Seam {
   /** Replaces an outgoing handshake message by any number of others. */
   rewrite?(name: HandshakeName, message: Bytes): readonly Bytes[];
   /** Reads a leaf that the identity room refuses to: the published traces use RSA-1024. */
-  readLeaf?(der: Uint8Array): Certificate;
+  readLeaf?(der: Uint8Array): CertificateOutline;
   /** Makes a server put this cookie into its HelloRetryRequest and demand it back. */
   readonly retryCookie?: Bytes;
   /** Handshake messages that a server sends right after the handshake. */
