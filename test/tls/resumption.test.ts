@@ -1,15 +1,17 @@
 /** Sessions that go on in later connections (RFC 9846 §2.2, §4.3.11, §4.7.1): lessons 22 to 26. */
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { hex, utf8 } from '../../src/base/bytes.ts';
+import { type Bytes, hex, utf8 } from '../../src/base/bytes.ts';
 import { provider as node } from '../../src/crypto/node.node.ts';
+import type { CryptoProvider } from '../../src/crypto/provider.ts';
 import { Refusal } from '../../src/identity/index.ts';
 import type { PeerVerifier, PresentedPeer, TlsConfigInit } from '../../src/tls/index.ts';
 import { ExternalPsk } from '../../src/tls/psk.ts';
 import { TicketKeys } from '../../src/tls/tickets/ticketKeys.ts';
 import { providers } from '../crypto/providers.ts';
 import { Pki } from '../support/pki.ts';
-import { Again, LIFETIME, noting, untilOp, World } from '../support/resumption.ts';
+import { Again, keep, LIFETIME, noting, untilOp, World } from '../support/resumption.ts';
+import { override } from '../support/scriptedProvider.ts';
 import { fault, openPair, type Pair, type PairOptions, pair, pump } from '../support/tls.ts';
 
 const pki = new Pki();
@@ -452,6 +454,100 @@ describe('an external key', () => {
     const ends = openPair({ client: { externalPsks: [key('alice', 'carol')] } });
     expect(ends.client.connection.negotiated!.psk).toBeUndefined();
     expect(ends.client.connection.negotiated!.peer).toBeDefined();
+  });
+});
+
+/** Keeps hold of every key that is derived, by its label. */
+class Derived {
+  readonly keys: { label: string; bytes: Uint8Array }[] = [];
+  readonly provider: CryptoProvider = override(node, {
+    hkdfExtract: (name, salt, input) => this.#note('extract', node.hkdfExtract(name, salt, input)),
+    hkdfExpand: (name, key, info, length) => {
+      const label =
+        Buffer.from(info)
+          .toString('latin1')
+          .match(/tls13 ([a-z ]+)/)?.[1] ?? 'ticket';
+      return this.#note(label, node.hkdfExpand(name, key, info, length));
+    },
+  });
+
+  #note(label: string, bytes: Bytes): Bytes {
+    this.keys.push({ label, bytes });
+    return bytes;
+  }
+
+  /** Labels of those that still hold something; an IV is no secret. */
+  get alive(): string[] {
+    return this.keys
+      .filter(({ label, bytes }) => label !== 'iv' && bytes.some((byte) => byte !== 0))
+      .map(({ label }) => label);
+  }
+}
+
+describe('every key that was derived', () => {
+  const EARLY: PairOptions = { client: { earlyData: 100 }, server: { earlyData: 100 } };
+  const close = (ends: Pair): void => {
+    ends.client.connection.closeWrite();
+    ends.server.connection.closeWrite();
+    pump(ends);
+  };
+  const ends: [string, PairOptions, (ends: Pair) => void][] = [
+    ['a resumption', {}, close],
+    ['accepted early data', EARLY, close],
+    ['rejected early data', { ...EARLY, server: { earlyData: 0 } }, close],
+    ['a retry', { ...EARLY, server: { earlyData: 0, groups: ['secp256r1'] } }, close],
+    ['a full handshake in place of it', { server: { suites: ['TLS_AES_256_GCM_SHA384'] } }, close],
+    [
+      'a key update',
+      {},
+      (pair_) => {
+        pair_.client.connection.updateKeys(true);
+        pump(pair_);
+        close(pair_);
+      },
+    ],
+    ['a refused client', { server: { verifier: refusing } }, () => undefined],
+    ['a refused server', { client: { verifier: refusing } }, () => undefined],
+    [
+      'an abort',
+      {},
+      ({ client, server }) => {
+        client.connection.abort();
+        server.connection.abort();
+      },
+    ],
+  ];
+
+  it.each(ends)('is zero after %s', (_name, change, end) => {
+    const [client, server] = [new Derived(), new Derived()];
+    const world = new World(EARLY);
+    const options = { ...change, clientProvider: client.provider, serverProvider: server.provider };
+    close(world.open({ clientProvider: client.provider, serverProvider: server.provider }));
+    const pair_ = world.pair(options);
+    pair_.client.connection.writeEarly(utf8('x'));
+    pump(pair_);
+    keep(pair_.client);
+    end(pair_);
+    expect(new Set(client.alive)).toEqual(world.tickets.size > 0 ? new Set(['resumption']) : new Set());
+    world.tickets.clear();
+    expect(client.alive).toEqual([]);
+    expect(server.alive).toEqual([]);
+    expect(client.keys.length + server.keys.length).toBeGreaterThan(60);
+  });
+
+  it('is zero when the handshake is given up in the middle', () => {
+    const [client, server] = [new Derived(), new Derived()];
+    const world = new World(EARLY);
+    world.open({ clientProvider: client.provider, serverProvider: server.provider });
+    const middle = world.pair({ clientProvider: client.provider, serverProvider: server.provider });
+    middle.client.connection.writeEarly(utf8('x'));
+    middle.server.connection.feed(middle.client.take());
+    untilOp(middle.server, 'verifyPeer');
+    middle.client.connection.abort();
+    middle.server.connection.abort();
+    const left = [...client.alive, ...server.alive];
+    // What is left is the first connection's, still open, and the tickets'.
+    expect(left.filter((label) => !/ ap traffic|exp master|res master|resumption/.test(label))).toEqual([]);
   });
 });
 

@@ -70,7 +70,7 @@ export class SessionCache implements TicketIssuer {
     }
     this.#makeRoom(cost);
     const ticket = this.#provider.random(ID_LENGTH);
-    this.#sessions.set(hex(ticket), { state, issued: momentOf(this.#clock) });
+    this.#sessions.set(hex(ticket), { state: ownArray(state), issued: momentOf(this.#clock) });
     this.#bytes += cost;
     return { ticket, lifetime: this.#lifetime };
   }
@@ -107,4 +107,12 @@ export class SessionCache implements TicketIssuer {
     this.#sessions.delete(id);
     this.#bytes -= state.length + ENTRY_OVERHEAD;
   }
+}
+
+/** A view would hold on to all it is a view of, uncounted. */
+function ownArray(state: Bytes): Bytes {
+  if (state.length === state.buffer.byteLength) return state;
+  const copy = new Uint8Array(state);
+  state.fill(0);
+  return copy;
 }

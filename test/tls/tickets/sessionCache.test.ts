@@ -122,6 +122,16 @@ describe('a session cache', () => {
     expect(states.map(isZero)).toEqual([true, true, true, true]);
   });
 
+  it('keeps no more than the state, of whatever it is a view', () => {
+    const cache = new SessionCache(node);
+    const large = state(9, 1000);
+    const { ticket } = cache.issue(large.subarray(10, 20))!;
+    expect(isZero(large.subarray(10, 20))).toBe(true);
+    const redeemed = cache.redeem(ticket)!;
+    expect(redeemed.state).toEqual(state(9, 10));
+    expect(redeemed.state.buffer.byteLength).toBe(10);
+  });
+
   it('knows no ticket of any other shape', () => {
     const cache = new SessionCache(node);
     const { ticket } = cache.issue(state())!;
