@@ -25,14 +25,7 @@ import * as ext from './messages/extensions.ts';
 import { encodeFinished } from './messages/finished.ts';
 import type { HandshakeMessage } from './messages/handshake.ts';
 import type { PeerProof } from './proofs.ts';
-import {
-  Authenticated,
-  FinishedVerified,
-  IdentityVerified,
-  PskHeld,
-  PskPeer,
-  RecordAligned,
-} from './proofs.ts';
+import { FinishedVerified, factsOf, IdentityVerified, PskHeld, PskPeer, RecordAligned } from './proofs.ts';
 import { ExternalPsk } from './psk.ts';
 import type { ApplicationSchedule, HandshakeSchedule, TrafficSecret } from './schedule/schedule.ts';
 import type { Transcript } from './schedule/transcript.ts';
@@ -360,16 +353,16 @@ class ExpectFinished implements State {
     const { start, transcript, agreement } = this.#shared;
     const { proof, presented } = this.#server;
     const store = start.settings.config.tickets;
-    if (store === undefined || presented === undefined) return undefined;
+    const { peer, peerScheme } = factsOf(proof);
+    if (store === undefined || presented === undefined || peer === undefined) return undefined;
     const { suite, alpn } = agreement;
-    const peerScheme =
-      proof instanceof Authenticated ? proof.signature.scheme.name : (proof as PskPeer).scheme;
+    const { expiresAt } = peer.identity;
     return {
       master: application.resumption(transcript.current()),
       ticketOf: ({ ticket, lifetime, ageAdd, maxEarlyData }, psk) => ({
         ...{ type: 'ticket', store, key: start.ticketKey },
         ticket: new SessionTicket({
-          ...{ suite, psk, ageAdd, maxEarlyData, alpn, peerScheme },
+          ...{ suite, psk, ageAdd, maxEarlyData, alpn, peerScheme, expiresAt },
           ticket: new Uint8Array(ticket),
           lifetime: Math.min(lifetime, MAX_TICKET_LIFETIME),
           serverName: start.serverName,

@@ -3,7 +3,6 @@
  * half of the picture in `server.ts`.
  */
 import { Secret } from '../base/secret.ts';
-import type { SchemeName } from '../crypto/suites.ts';
 import type { Presented } from './authentication.ts';
 import { certificateMessages, judge, receive, show } from './authentication.ts';
 import type { CertificateType } from './config.ts';
@@ -25,7 +24,7 @@ import { encodeServerHello } from './messages/serverHello.ts';
 import type { Offered, Picked } from './negotiation.ts';
 import { pickClientType, pickCredential } from './negotiation.ts';
 import type { PeerProof } from './proofs.ts';
-import { Anonymous, Authenticated, FinishedVerified, PskPeer, RecordAligned } from './proofs.ts';
+import { Anonymous, FinishedVerified, factsOf, PskPeer, RecordAligned } from './proofs.ts';
 import { certificateQuestions } from './questions.ts';
 import type {
   ApplicationSchedule,
@@ -374,12 +373,7 @@ class ExpectFinished implements State {
       localScheme: agreement.localScheme,
       chain: this.#presented?.chain ?? [],
       rawKey: this.#presented?.rawKey,
-      peerScheme: schemeOf(this.#peer),
+      peerScheme: factsOf(this.#peer).peerScheme,
     };
   }
-}
-
-function schemeOf(peer: PeerProof): SchemeName | undefined {
-  if (peer instanceof Authenticated) return peer.signature.scheme.name;
-  return peer instanceof PskPeer ? peer.scheme : undefined;
 }

@@ -9,16 +9,8 @@ import type { HandshakeMessage } from './messages/handshake.ts';
 import { decodeKeyUpdate, encodeKeyUpdate } from './messages/keyUpdate.ts';
 import type { NewSessionTicket } from './messages/newSessionTicket.ts';
 import { decodeNewSessionTicket } from './messages/newSessionTicket.ts';
-import type { PeerProof } from './proofs.ts';
-import {
-  Authenticated,
-  FinishedVerified,
-  IdentityVerified,
-  isPeerProof,
-  PskPeer,
-  RecordAligned,
-} from './proofs.ts';
-import { ExternalPsk } from './psk.ts';
+import type { PeerFacts, PeerProof } from './proofs.ts';
+import { FinishedVerified, factsOf, isPeerProof, RecordAligned } from './proofs.ts';
 import type { Exporter } from './schedule/exporter.ts';
 import type { ResumptionMaster, TrafficSecret } from './schedule/schedule.ts';
 import type { Output, State } from './state.ts';
@@ -31,7 +23,7 @@ export interface TrafficSecrets {
 }
 
 /** What was agreed, before the peer's part is added from its proof. */
-export type Agreement = Omit<Negotiated, 'peer' | 'peerScheme' | 'psk'>;
+export type Agreement = Omit<Negotiated, keyof PeerFacts>;
 
 /** What a client makes of the tickets that come: only where there is a store to keep them. */
 export interface Resumable {
@@ -62,7 +54,7 @@ export class Traffic implements State {
   ) {
     if (!isPeerProof(peer) || !FinishedVerified.isProof(finished)) throw new TypeError('proofs are missing');
     this.accepts = agreement.role === 'client' ? ['new_session_ticket', 'key_update'] : ['key_update'];
-    this.negotiated = Object.freeze({ ...agreement, ...peerFacts(peer) });
+    this.negotiated = Object.freeze({ ...agreement, ...factsOf(peer) });
     this.#exporter = secrets.exporter;
     this.#resumable = resumable;
     this.#read = secrets.read;
@@ -124,14 +116,4 @@ export class Traffic implements State {
     if (this.#resumable === undefined || ticket.lifetime === 0) return;
     out.offerTicket(this.#resumable.ticketOf(ticket, this.#resumable.master.ticketPsk(ticket.nonce)));
   }
-}
-
-function peerFacts(peer: PeerProof): Pick<Negotiated, 'peer' | 'peerScheme' | 'psk'> {
-  if (peer instanceof Authenticated)
-    return { peer: peer.identity.peer, peerScheme: peer.signature.scheme.name };
-  if (!(peer instanceof PskPeer)) return {};
-  const { whom, scheme } = peer;
-  if (whom instanceof ExternalPsk) return { psk: { identity: whom.identity } };
-  if (!(whom instanceof IdentityVerified)) return {};
-  return { peer: whom.peer, ...(scheme && { peerScheme: scheme }) };
 }

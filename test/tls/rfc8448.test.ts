@@ -273,6 +273,7 @@ function ticketOfSimple(): SessionTicket {
     serverName: 'server',
     chain: [CERTIFICATE],
     peerScheme: 'rsa_pss_rsae_sha256',
+    expiresAt: Number.MAX_SAFE_INTEGER,
   });
 }
 

@@ -23,6 +23,8 @@ export interface SessionTicketInit {
   readonly rawKey?: Bytes | undefined;
   /** The scheme of the server's signature. */
   readonly peerScheme?: SchemeName | undefined;
+  /** Milliseconds since the epoch: when what the server showed is over, and the ticket with it (lesson 23). */
+  readonly expiresAt: number;
 }
 
 /** Frozen, and nothing of it can be printed. */
@@ -38,6 +40,7 @@ export class SessionTicket {
   readonly chain: readonly Bytes[];
   readonly rawKey: Bytes | undefined;
   readonly peerScheme: SchemeName | undefined;
+  readonly expiresAt: number;
 
   /** Takes the secret over. */
   constructor(init: SessionTicketInit) {
@@ -52,6 +55,7 @@ export class SessionTicket {
     this.chain = Object.freeze([...init.chain]);
     this.rawKey = init.rawKey;
     this.peerScheme = init.peerScheme;
+    this.expiresAt = init.expiresAt;
     Object.freeze(this);
   }
 

@@ -92,9 +92,10 @@ export class TicketCache implements TicketStore {
     for (const entry of [...doomed]) this.#discard(entry);
   }
 
-  /** Whatever the server says, a week is the end of it (§4.7.1). */
+  /** Whatever the server says, a week is the end of it (§4.7.1), and so is the end of its certificates. */
   #isExpired({ ticket, arrived }: Entry): boolean {
-    return ageOf(arrived, this.#clock) >= Math.min(ticket.lifetime, MAX_TICKET_LIFETIME) * 1000;
+    const lifetime = Math.min(ticket.lifetime, MAX_TICKET_LIFETIME) * 1000;
+    return ageOf(arrived, this.#clock) >= lifetime || this.#clock.now() > ticket.expiresAt;
   }
 
   #add(entry: Entry): void {

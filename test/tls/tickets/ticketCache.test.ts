@@ -6,7 +6,7 @@ import { SessionTicket } from '../../../src/tls/tickets/sessionTicket.ts';
 import { TicketCache } from '../../../src/tls/tickets/ticketCache.ts';
 import { VirtualClock } from '../../support/clock.ts';
 
-function ticketOf(lifetime: number, length = 100): SessionTicket {
+function ticketOf(lifetime: number, length = 100, expiresAt = Number.MAX_SAFE_INTEGER): SessionTicket {
   return new SessionTicket({
     suite: 'TLS_AES_128_GCM_SHA256',
     psk: new Secret(new Uint8Array(32).fill(0xa7)),
@@ -15,6 +15,7 @@ function ticketOf(lifetime: number, length = 100): SessionTicket {
     lifetime,
     maxEarlyData: 0,
     chain: [],
+    expiresAt,
   });
 }
 
@@ -44,6 +45,7 @@ describe('a ticket cache', () => {
         key: fc.constantFrom('a', 'b', 'c'),
         lifetime: fc.integer({ min: 0, max: 900 }),
         length: fc.integer({ min: 1, max: 2000 }),
+        expiresAt: fc.oneof(fc.constant(Number.MAX_SAFE_INTEGER), fc.integer({ min: 0, max: 2_000_000 })),
       }),
       fc.record({ op: fc.constant('take' as const), key: fc.constantFrom('a', 'b', 'c', 'd') }),
     );
@@ -59,11 +61,13 @@ describe('a ticket cache', () => {
         const put = new Set<SessionTicket>();
         const taken = new Set<SessionTicket>();
         let model: Kept[] = [];
-        const isLive = ({ ticket, at }: Kept): boolean => clock.now() - at < ticket.lifetime * 1000;
+        const isLive = ({ ticket, at }: Kept): boolean =>
+          clock.now() - at < ticket.lifetime * 1000 && clock.now() <= ticket.expiresAt;
         for (const step of ops) {
           if (step.op === 'wait') clock.advance(step.ms);
           if (step.op === 'put') {
-            const kept = { key: step.key, ticket: ticketOf(step.lifetime, step.length), at: clock.now() };
+            const ticket = ticketOf(step.lifetime, step.length, step.expiresAt);
+            const kept = { key: step.key, ticket, at: clock.now() };
             cache.put(kept.key, kept.ticket);
             put.add(kept.ticket);
             if (step.lifetime > 0 && cost(kept) <= limits.maxBytes / 4) {
@@ -113,6 +117,16 @@ describe('a ticket cache', () => {
     expect(cache.take('early')?.age).toBe(604_799_999);
     clock.advance(1);
     expect(cache.take('late')).toBeUndefined();
+  });
+
+  it('lets a ticket end with the certificates it was made with (lesson 23)', () => {
+    const clock = new VirtualClock();
+    const cache = new TicketCache({ clock });
+    for (const key of ['before', 'after']) cache.put(key, ticketOf(600, 100, 5000));
+    clock.advance(5000);
+    expect(cache.take('before')).toBeDefined();
+    clock.advance(1);
+    expect(cache.take('after')).toBeUndefined();
   });
 
   it('forgets one server, or all', () => {
