@@ -1,7 +1,8 @@
 /** Sessions that go on in later connections (RFC 9846 §2.2, §4.3.11, §4.7.1): lessons 22 to 26. */
 import { inspect } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { type Bytes, hex, utf8 } from '../../src/base/bytes.ts';
+import { Secret } from '../../src/base/secret.ts';
 import { provider as node } from '../../src/crypto/node.node.ts';
 import type { CryptoProvider } from '../../src/crypto/provider.ts';
 import { Refusal } from '../../src/identity/index.ts';
@@ -457,6 +458,11 @@ describe('an external key', () => {
   });
 });
 
+/** Believes certificates, and no session made with them. */
+const onlyFresh: PeerVerifier = {
+  verify: (presented) => (presented.resumed ? refusing : pki.clientVerifier()).verify(presented),
+};
+
 /** Keeps hold of every key that is derived, by its label. */
 class Derived {
   readonly keys: { label: string; bytes: Uint8Array }[] = [];
@@ -506,6 +512,7 @@ describe('every key that was derived', () => {
         close(pair_);
       },
     ],
+    ['a session refused and a certificate accepted', { server: { verifier: onlyFresh } }, close],
     ['a refused client', { server: { verifier: refusing } }, () => undefined],
     ['a refused server', { client: { verifier: refusing } }, () => undefined],
     [
@@ -519,8 +526,19 @@ describe('every key that was derived', () => {
   ];
 
   it.each(ends)('is zero after %s', (_name, change, end) => {
+    const exposed = new Set<Uint8Array>();
+    const expose = Secret.prototype.expose;
+    const spy = vi.spyOn(Secret.prototype, 'expose').mockImplementation(function (this: Secret) {
+      const bytes = expose.call(this);
+      exposed.add(bytes);
+      return bytes;
+    });
     const [client, server] = [new Derived(), new Derived()];
-    const world = new World(EARLY);
+    const world = new World({
+      ...ours,
+      client: { ...ours.client, ...EARLY.client },
+      server: { ...ours.server, ...EARLY.server },
+    });
     const options = { ...change, clientProvider: client.provider, serverProvider: server.provider };
     close(world.open({ clientProvider: client.provider, serverProvider: server.provider }));
     const pair_ = world.pair(options);
@@ -532,6 +550,10 @@ describe('every key that was derived', () => {
     world.tickets.clear();
     expect(client.alive).toEqual([]);
     expect(server.alive).toEqual([]);
+    // Those that were not derived here as well: what came out of a ticket, and what went into one.
+    world.sessions.clear();
+    spy.mockRestore();
+    expect([...exposed].filter((bytes) => bytes.some((byte) => byte !== 0))).toEqual([]);
     expect(client.keys.length + server.keys.length).toBeGreaterThan(60);
   });
 

@@ -179,6 +179,21 @@ describe('ticket keys', () => {
     expect(workOf(0)).toEqual(workOf(ticket.length - 1));
   });
 
+  it('leave no key of a ticket behind', () => {
+    const derived: Uint8Array[] = [];
+    const provider = override(node, {
+      hkdfExpand: (name, prk, info, length) => {
+        const bytes = node.hkdfExpand(name, prk, info, length);
+        if (length === 32) derived.push(bytes);
+        return bytes;
+      },
+    });
+    const keys = new TicketKeys(provider);
+    const { ticket } = keys.issue(state())!;
+    keys.redeem(ticket);
+    expect(derived).toEqual([new Uint8Array(32), new Uint8Array(32)]);
+  });
+
   it('end when they are destroyed', () => {
     const keys = new TicketKeys(node);
     const { ticket } = keys.issue(state())!;
