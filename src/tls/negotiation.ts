@@ -11,7 +11,7 @@ import type { CertificateWishes } from './messages/certificateRequest.ts';
 import { readWishes } from './messages/certificateRequest.ts';
 import type { ClientHello } from './messages/clientHello.ts';
 import { ExtensionType, TLS13 } from './messages/codePoints.ts';
-import type { ExtensionBlock } from './messages/extensionBlock.ts';
+import type { Extension, ExtensionBlock } from './messages/extensionBlock.ts';
 import { checkHomes } from './messages/extensionBlock.ts';
 import * as ext from './messages/extensions.ts';
 import type { Settings } from './settings.ts';
@@ -200,16 +200,22 @@ export function checkSecondHello(first: ClientHello, second: ClientHello): void 
     equalBytes(first.random, second.random) &&
     equalBytes(first.sessionId, second.sessionId) &&
     first.cipherSuites.join() === second.cipherSuites.join() &&
-    fixedExtensions(first) === fixedExtensions(second);
+    sameExtensions(first.extensions, second.extensions);
   if (!same) throw illegalParameter('second ClientHello differs from the first where it may not');
   if (second.extensions.has(ExtensionType.earlyData))
     throw illegalParameter('second ClientHello offers early data');
 }
 
-function fixedExtensions({ extensions }: ClientHello): string {
-  return extensions.list
-    .filter(({ type }) => !CHANGEABLE.has(type))
-    .map(({ type, data }) => `${type}:${data.join()}`)
-    .sort()
-    .join(';');
+/** In any order; no type stands twice. */
+function sameExtensions(first: ExtensionBlock, second: ExtensionBlock): boolean {
+  const fixed = ({ list }: ExtensionBlock): readonly Extension[] =>
+    list.filter(({ type }) => !CHANGEABLE.has(type));
+  const after = fixed(second);
+  return (
+    fixed(first).length === after.length &&
+    after.every(({ type, data }) => {
+      const before = first.get(type);
+      return before !== undefined && equalBytes(before, data);
+    })
+  );
 }

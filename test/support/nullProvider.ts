@@ -5,7 +5,7 @@
  * Keys depend on their labels alone, not on the transcript: a changed message leaves the rest of a recording valid, and
  * still no record of one epoch opens under the key of another. Nothing outside the tests may import this.
  */
-import { type Bytes, concat, fromUtf8 } from '../../src/base/bytes.ts';
+import { type Bytes, concat, equalBytes, utf8 } from '../../src/base/bytes.ts';
 import { provider as node } from '../../src/crypto/node.node.ts';
 import type { Aead, CryptoProvider, Signer } from '../../src/crypto/provider.ts';
 import type { GroupName, HashName } from '../../src/crypto/suites.ts';
@@ -13,6 +13,8 @@ import type { Credential } from '../../src/tls/index.ts';
 import { override } from './scriptedProvider.ts';
 
 export const TAG_LENGTH = 16;
+
+const PREFIX = utf8('tls13 ');
 
 export interface NullOptions {
   /** Records under one key. */
@@ -66,9 +68,8 @@ function shareLength(group: GroupName): number {
 
 /** Of an HkdfLabel only the label counts, not the transcript behind it; of other texts all of it. */
 function labelSum(info: Uint8Array): number {
-  const end = 3 + (info[2] ?? 0);
-  const label = fromUtf8(info.subarray(3, end));
-  const counted = label.startsWith('tls13 ') ? info.subarray(9, end) : info;
+  const isLabel = equalBytes(info.subarray(3, 3 + PREFIX.length), PREFIX);
+  const counted = isLabel ? info.subarray(3 + PREFIX.length, 3 + info[2]!) : info;
   return counted.reduce((sum, byte) => (3 * sum + byte) & 0xffff, 1);
 }
 

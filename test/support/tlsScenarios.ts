@@ -4,14 +4,28 @@
  * are generated from.
  */
 import { concat, equalBytes, utf8 } from '../../src/base/bytes.ts';
+import { peerId, verifyRawKey } from '../../src/identity/index.ts';
+import type { CertificateCodec } from '../../src/tls/compression.ts';
 import type { Op } from '../../src/tls/events.ts';
-import { ClientContext, ServerContext, type TlsConfigInit } from '../../src/tls/index.ts';
+import {
+  ClientContext,
+  type Credential,
+  type PeerVerifier,
+  ServerContext,
+  type TlsConfigInit,
+} from '../../src/tls/index.ts';
 import { encodeMessage, type HandshakeMessage } from '../../src/tls/messages/handshake.ts';
 import { RETRY_RANDOM } from '../../src/tls/messages/serverHello.ts';
+import { ExternalPsk } from '../../src/tls/psk.ts';
 import type { Seam } from '../../src/tls/seam.ts';
 import type { State } from '../../src/tls/state.ts';
+import type { TicketIssuer } from '../../src/tls/tickets/issuer.ts';
+import { TicketKeys } from '../../src/tls/tickets/ticketKeys.ts';
+import { VirtualClock } from './clock.ts';
 import { nullCredential, nullProvider } from './nullProvider.ts';
 import { DOMAIN, Pki } from './pki.ts';
+import { RememberedSessions, RememberedTicket } from './rememberedSession.ts';
+import { keep } from './resumption.ts';
 import { End, type Pair, pump } from './tls.ts';
 
 export type Role = 'client' | 'server';
@@ -25,6 +39,12 @@ export interface Scenario {
   readonly seams?: Seams;
   /** The server picks its context by the ClientHello. */
   readonly chooses?: boolean;
+  /** A connection of the same contexts goes before and leaves a session, kept by the server or sealed in its tickets. */
+  readonly resumes?: 'kept' | 'sealed';
+  /** What the server does otherwise by then. */
+  readonly later?: Partial<TlsConfigInit>;
+  /** The client does not wait with its first words, and the server answers them as early as it may. */
+  readonly early?: boolean;
 }
 
 export interface Seams {
@@ -36,7 +56,38 @@ const pki = new Pki();
 const user = nullCredential(pki.user('alice'));
 const server = nullCredential(pki.server());
 
+const rawKey = ({ signer }: Credential): Credential => ({ chain: [], signer });
+const byKey = ({ signer }: Credential): PeerVerifier => ({
+  verify: ({ rawKey: shown }) => verifyRawKey(shown!, { kind: 'key', id: peerId(signer.spki) }),
+});
+
+/** Compresses by a byte in front. */
+const codec: CertificateCodec = {
+  name: 'prefix',
+  id: 2,
+  compress: (message) => concat([Uint8Array.of(0xc0), message]),
+  decompress: (compressed) => {
+    if (compressed[0] !== 0xc0) throw new Error('not compressed');
+    return new Uint8Array(compressed.subarray(1));
+  },
+};
+
+const external = (role: Role): ExternalPsk => {
+  const names = { client: 'alice', server: 'printer' } as const;
+  const parties = { local: names[role], remote: names[other(role)] };
+  return new ExternalPsk({
+    identity: utf8('key 1'),
+    key: utf8('a key of thirty-two bytes, known!'),
+    parties,
+  });
+};
+
 const ticket = encodeMessage('new_session_ticket', (w) => w.u32(60).u32(0).u8(0).u16(1).u8(7).u16(0));
+
+/** Gives no tickets and knows none. */
+const FORGETFUL: TicketIssuer = { onceOnly: true, issue: () => undefined, redeem: () => undefined };
+
+const EARLY = { earlyData: 1000 } as const;
 
 export const SCENARIOS: readonly Scenario[] = [
   { name: 'mutual', client: { alpn: ['a', 'b'] }, server: { alpn: ['b'] } },
@@ -46,27 +97,130 @@ export const SCENARIOS: readonly Scenario[] = [
     client: { credentials: [] },
     server: { clientCertificate: 'request' },
   },
-  { name: 'retry', server: { groups: ['secp256r1'] } },
   {
-    name: 'retry with cookie',
-    server: { groups: ['secp256r1'] },
-    seams: { server: { retryCookie: utf8('cookie') } },
+    name: 'the client chooses its certificate',
+    client: {
+      credentials: [],
+      chooseCredential: ({ schemes }) => (schemes.includes('ed25519') ? user : undefined),
+    },
   },
+  { name: 'retry', server: { groups: ['secp256r1'] } },
+  { name: 'retry with cookie', server: { groups: ['secp256r1'], retryCookie: true } },
+  { name: 'retry for the cookie only', server: { retryCookie: true } },
   { name: 'retry, server certificate only', server: { groups: ['secp384r1'], clientCertificate: 'none' } },
   { name: 'a chosen context', chooses: true },
   { name: 'no compatibility mode', client: { compatibility: false } },
   { name: 'unwanted tickets', seams: { server: { afterHandshake: [ticket, ticket] } } },
+  {
+    name: 'small padded records, every question asked',
+    client: { recordSizeLimit: 200, requestStatus: true, padTo: 32, certificateSchemes: ['ed25519'] },
+    server: { recordSizeLimit: 100, requestStatus: true, certificateAuthorities: [Uint8Array.of(0x30, 0)] },
+  },
+  { name: 'compressed certificates', client: { compression: [codec] }, server: { compression: [codec] } },
+  {
+    name: 'raw public keys',
+    client: { certificateTypes: ['rawPublicKey'], credentials: [rawKey(user)], verifier: byKey(server) },
+    server: {
+      certificateTypes: ['rawPublicKey', 'x509'],
+      credentials: [rawKey(server)],
+      verifier: byKey(user),
+    },
+  },
+  {
+    name: 'an external key',
+    client: { credentials: [], externalPsks: [external('client')] },
+    server: { externalPsks: [external('server')] },
+  },
+  {
+    name: 'an external key after a retry',
+    client: { credentials: [], externalPsks: [external('client')] },
+    server: { externalPsks: [external('server')], groups: ['secp256r1'] },
+  },
+  { name: 'resumption', resumes: 'kept' },
+  { name: 'resumption by a sealed ticket, with a chosen context', resumes: 'sealed', chooses: true },
+  { name: 'resumption after a retry', resumes: 'kept', server: { groups: ['secp256r1'] } },
+  {
+    name: 'resumption of nobody',
+    resumes: 'kept',
+    client: { credentials: [] },
+    server: { clientCertificate: 'request' },
+  },
+  { name: 'a ticket nobody knows', resumes: 'kept', later: { resumption: FORGETFUL } },
+  { name: 'early data', resumes: 'kept', early: true, client: EARLY, server: EARLY },
+  {
+    name: 'early data offered and not sent',
+    resumes: 'kept',
+    client: { ...EARLY, alpn: ['a'] },
+    server: { ...EARLY, alpn: ['a'] },
+  },
+  {
+    name: 'early data nobody takes',
+    resumes: 'kept',
+    early: true,
+    client: EARLY,
+    server: EARLY,
+    later: { earlyData: 0 },
+  },
+  {
+    name: 'early data before a retry',
+    resumes: 'kept',
+    early: true,
+    client: EARLY,
+    server: EARLY,
+    later: { groups: ['secp256r1'] },
+  },
 ];
+
+/** What an earlier connection left behind. */
+interface Before {
+  readonly tickets: RememberedTicket;
+  readonly sessions: RememberedSessions;
+}
+
+const before = new Map<Scenario, Before>();
 
 /** Fresh ends, nothing moved: the same bytes every time. */
 export function makePair(scenario: Scenario, seams: Seams = {}): Pair {
-  const clientProvider = nullProvider({ seed: 1 });
-  const serverProvider = nullProvider({ seed: 100 });
+  if (scenario.resumes === undefined) return meet(scenario, undefined, {}, seams);
+  const known = before.get(scenario);
+  if (known !== undefined) return meet(scenario, known, scenario.later ?? {}, seams);
+  const left = { tickets: new RememberedTicket(), sessions: new RememberedSessions(undefined) };
+  const first = meet(scenario, left, {}, {});
+  pump(first);
+  keep(first.client);
+  before.set(scenario, left);
+  return makePair(scenario, seams);
+}
+
+function meet(
+  scenario: Scenario,
+  left: Before | undefined,
+  change: Partial<TlsConfigInit>,
+  seams: Seams,
+): Pair {
+  const [clientProvider, serverProvider] = [nullProvider({ seed: 1 }), nullProvider({ seed: 100 })];
   const clientContext = new ClientContext(
-    { verifier: pki.serverVerifier(clientProvider), credentials: [user], ...scenario.client },
+    {
+      verifier: pki.serverVerifier(clientProvider),
+      credentials: [user],
+      ...(left && { tickets: left.tickets }),
+      ...scenario.client,
+    },
     clientProvider,
   );
-  const init = { verifier: pki.clientVerifier(serverProvider), credentials: [server], ...scenario.server };
+  const resumption =
+    scenario.resumes === 'sealed'
+      ? new TicketKeys(serverProvider, { clock: new VirtualClock() })
+      : before.has(scenario)
+        ? new RememberedSessions(left?.sessions)
+        : left?.sessions;
+  const init = {
+    verifier: pki.clientVerifier(serverProvider),
+    credentials: [server],
+    ...(resumption && { resumption }),
+    ...scenario.server,
+    ...change,
+  };
   const plain = new ServerContext(init, serverProvider);
   const serverContext =
     scenario.chooses === true ? new ServerContext(init, serverProvider, { choose: () => plain }) : plain;
@@ -78,9 +232,16 @@ export function makePair(scenario: Scenario, seams: Seams = {}): Pair {
   };
 }
 
-/** A conversation: handshake, data, key updates asked for and not, an end by both. */
-export function converse(pair: Pair): void {
+/** A conversation: early words, handshake, data, key updates asked for and not, an end by both. */
+export function converse({ early = false }: Scenario, pair: Pair): void {
   const { client, server } = pair;
+  if (early) {
+    client.connection.writeEarly(utf8('ea'));
+    client.connection.writeEarly(utf8('rly'));
+    server.connection.feed(client.take());
+    server.settleAll();
+    if (server.story.includes('earlyData')) server.connection.writeEarly(utf8('answer'));
+  }
   pump(pair);
   client.connection.write(utf8('one'));
   client.connection.updateKeys(true);
@@ -103,7 +264,7 @@ export interface Recording {
 
 export function record(scenario: Scenario): Recording {
   const pair = makePair(scenario);
-  converse(pair);
+  converse(scenario, pair);
   for (const end of [pair.client, pair.server])
     if (end.error !== undefined) throw new Error(`"${scenario.name}" fails: ${end.error.message}`);
   return { scenario, sent: { client: concat(pair.client.sent), server: concat(pair.server.sent) } };
@@ -151,7 +312,7 @@ export class Victim {
 }
 
 /** What made a step, by its name in the RFC; a HelloRetryRequest is one, though it comes as a ServerHello. */
-function cause(by: HandshakeMessage | Op | undefined): string {
+export function cause(by: HandshakeMessage | Op | undefined): string {
   if (by === undefined) return 'start';
   if ('kind' in by) return `op ${by.kind}`;
   if (by.name !== 'server_hello') return by.name;

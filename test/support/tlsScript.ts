@@ -16,6 +16,8 @@ export interface MessageItem {
   readonly tag: number | undefined;
   /** The next item must not share its record. */
   readonly endsRecord: boolean;
+  /** Content of the largest record it came in: no larger ones may carry it. */
+  readonly size: number;
 }
 
 export interface RecordItem {
@@ -32,17 +34,19 @@ const DATA = 23;
 export function readScript(wire: Uint8Array): Item[] {
   const items: Item[] = [];
   let gathered: Uint8Array = new Uint8Array(0);
+  let size = 0;
   for (const record of splitRecords(wire)) {
     const inside = openRecord(record);
     if (inside.type !== HANDSHAKE) {
       items.push(inside);
       continue;
     }
+    size = gathered.length === 0 ? inside.content.length : Math.max(size, inside.content.length);
     gathered = concat([gathered, inside.content]);
     for (let length = messageLength(gathered); length <= gathered.length; length = messageLength(gathered)) {
       const body = gathered.slice(4, length);
       const endsRecord = length === gathered.length;
-      items.push({ kind: 'message', type: gathered[0]!, body, tag: inside.tag, endsRecord });
+      items.push({ kind: 'message', type: gathered[0]!, body, tag: inside.tag, endsRecord, size });
       gathered = gathered.subarray(length);
     }
   }
@@ -103,14 +107,16 @@ export function sealMessages(messages: Uint8Array, tag: number | undefined, size
   return concat(records);
 }
 
-/** As it was recorded: messages share records where they did. */
+/** As it was recorded, padding aside: messages share records where they did. */
 export function writeScript(items: readonly Item[], size?: number): Bytes {
   const parts: Bytes[] = [];
   let pending: Uint8Array[] = [];
   let pendingTag: number | undefined;
+  let pendingSize = 0;
   const flush = (): void => {
-    if (pending.length > 0) parts.push(sealMessages(concat(pending), pendingTag, size));
+    if (pending.length > 0) parts.push(sealMessages(concat(pending), pendingTag, size ?? pendingSize));
     pending = [];
+    pendingSize = 0;
   };
   for (const item of items) {
     if (item.kind === 'record') {
@@ -120,6 +126,7 @@ export function writeScript(items: readonly Item[], size?: number): Bytes {
     }
     if (item.tag !== pendingTag) flush();
     pendingTag = item.tag;
+    pendingSize = Math.max(pendingSize, item.size);
     pending.push(rawMessage(item.type, item.body));
     if (item.endsRecord) flush();
   }

@@ -25,6 +25,20 @@ it('damaged flights end in one typed error, or in nothing worse than a connectio
   expect(tally.opened).toBeGreaterThan(tally.cases / 20);
 });
 
+/** What is quadratic is so every time; what is linear and was disturbed is not. */
+function expectLinear(size: number, prepare: (size: number) => () => void): void {
+  const repeated = (bytes: number): (() => void) => {
+    const run = prepare(bytes);
+    return () => {
+      for (let i = 0; i < 4; i++) run();
+    };
+  };
+  let least = Number.POSITIVE_INFINITY;
+  for (let attempt = 0; attempt < 4 && least >= LINEAR; attempt++)
+    least = Math.min(least, growth(size, repeated));
+  expect(least).toBeLessThan(LINEAR);
+}
+
 const mutual = SCENARIOS[0]!;
 const retried = SCENARIOS.find(({ name }) => name === 'retry')!;
 
@@ -98,19 +112,17 @@ describe('the time of a ClientHello is linear in its size, stuffed with', () => 
     };
 
     it(what, () => {
-      const ratio = growth(size, (bytes) => {
+      expectLinear(size, (bytes) => {
         const chunk = wire(mutual, bytes);
         return () => void new Victim(mutual, 'server').feed(chunk);
       });
-      expect(ratio).toBeLessThan(LINEAR);
     });
 
     it(`${what}, when it comes again after a retry`, () => {
-      const ratio = growth(size, (bytes) => {
+      expectLinear(size, (bytes) => {
         const chunks = [wire(retried, bytes), wire(retried, bytes, 1)];
         return () => void new Victim(retried, 'server').feed(...chunks);
       });
-      expect(ratio).toBeLessThan(LINEAR);
     });
   }
 });
@@ -140,7 +152,7 @@ describe('byte by byte', () => {
           if (connection.error !== undefined) throw connection.error;
         };
       };
-      expect(growth(size === 1 ? 1500 : 32_000, prepare)).toBeLessThan(LINEAR);
+      expectLinear(size === 1 ? 400 : 8_000, prepare);
     },
     30_000,
   );

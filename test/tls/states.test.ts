@@ -19,18 +19,19 @@ import {
   type Role,
   record,
   SCENARIOS,
+  type Scenario,
   Victim,
 } from '../support/tlsScenarios.ts';
 import { type Item, readScript, sealMessages, sealRecord, writeScript } from '../support/tlsScript.ts';
 import { rawMessage } from '../support/tlsTree.ts';
 
-/** What each state takes; everything else is unexpected_message. */
+/** What each state takes; everything else is unexpected_message. Compressed certificates only where that was offered. */
 const TABLE: Readonly<Record<Role, Readonly<Record<string, readonly HandshakeName[]>>>> = {
   client: {
     ExpectServerHello: ['server_hello'],
     ExpectEncryptedExtensions: ['encrypted_extensions'],
-    ExpectCertificateOrRequest: ['certificate_request', 'certificate'],
-    ExpectCertificate: ['certificate'],
+    ExpectCertificateOrRequest: ['certificate_request', 'certificate', 'compressed_certificate'],
+    ExpectCertificate: ['certificate', 'compressed_certificate'],
     ExpectCertificateVerify: ['certificate_verify'],
     ExpectFinished: ['finished'],
     Traffic: ['new_session_ticket', 'key_update'],
@@ -38,7 +39,8 @@ const TABLE: Readonly<Record<Role, Readonly<Record<string, readonly HandshakeNam
   server: {
     ExpectClientHello: ['client_hello'],
     ExpectRetriedClientHello: ['client_hello'],
-    ExpectCertificate: ['certificate'],
+    ExpectEndOfEarlyData: ['end_of_early_data'],
+    ExpectCertificate: ['certificate', 'compressed_certificate'],
     ExpectCertificateVerify: ['certificate_verify'],
     ExpectFinished: ['finished'],
     Traffic: ['key_update'],
@@ -50,14 +52,21 @@ const ALERT = 21;
 const HANDSHAKE = 22;
 const DATA = 23;
 
+function accepted(role: Role, state: string, { client, server }: Scenario): readonly HandshakeName[] {
+  const compresses = (role === 'client' ? client : server)?.compression !== undefined;
+  return (TABLE[role][state] ?? []).filter((name) => compresses || name !== 'compressed_certificate');
+}
+
 /** A victim that has read this much of a recording, and what comes next. */
 interface Moment {
-  readonly scenario: string;
+  readonly scenario: Scenario;
   readonly role: Role;
   readonly state: string;
+  /** What may come here. */
+  readonly accepts: readonly HandshakeName[];
   /** A fresh victim in this state. */
   readonly arrive: () => Victim;
-  /** The protection of what the peer sends next. */
+  /** The protection of what the victim reads next: of the next message, as early data may come that it skips. */
   readonly tag: number | undefined;
   readonly rest: readonly Item[];
 }
@@ -76,12 +85,17 @@ function momentsOf({ scenario, sent }: Recording, role: Role): Moment[] {
     const arrive = (): Victim => new Victim(scenario, role).feed(before);
     const { end, state } = arrive();
     if (end.error !== undefined) throw new Error(`"${scenario.name}" stops: ${end.error.message}`);
-    return { scenario: scenario.name, role, state: state.name, arrive, tag: item.tag, rest: items.slice(at) };
+    const rest = items.slice(at);
+    const { tag } = rest.find(({ kind }) => kind === 'message') ?? item;
+    const accepts = accepted(role, state.name, scenario);
+    return { scenario, role, state: state.name, accepts, arrive, tag, rest };
   });
 }
 
-/** One moment for each way through the machine; scenarios that got there alike are one. */
-const distinct = [...new Map(moments.map((moment) => [wayTo(moment), moment])).values()];
+/** One moment for each way through the machine: the first of the scenarios that got there alike. */
+const distinct = [
+  ...new Map(moments.toReversed().map((moment) => [wayTo(moment), moment])).values(),
+].reverse();
 
 function wayTo({ role, arrive }: Moment): string {
   return `${role} ${arrive().path}`;
@@ -105,14 +119,12 @@ for (const { sent } of recordings)
 const UNEXPECTED = 'ERR_TLS_UNEXPECTED_MESSAGE unexpected_message local';
 
 it('the table names every state that a conversation reaches, and only those', () => {
-  const reached = (role: Role): Record<string, readonly HandshakeName[]> =>
-    Object.fromEntries(
-      moments
-        .filter((moment) => moment.role === role)
-        .map(({ arrive }) => arrive().state)
-        .map(({ name, accepts }) => [name, accepts]),
-    );
-  expect({ client: reached('client'), server: reached('server') }).toEqual(TABLE);
+  for (const { role, state, accepts, arrive } of moments)
+    expect(arrive().state.accepts, `${role} in ${state}`).toEqual(accepts);
+  for (const role of ['client', 'server'] as const) {
+    const reached = moments.filter((moment) => moment.role === role).map(({ state }) => state);
+    expect([...new Set(reached)].sort()).toEqual(Object.keys(TABLE[role]).sort());
+  }
 });
 
 it('there is a sample of every message', () => {
@@ -120,13 +132,12 @@ it('there is a sample of every message', () => {
 });
 
 for (const moment of distinct) {
-  const { role, state, tag, rest, arrive } = moment;
-  const accepts = TABLE[role][state] ?? [];
+  const { role, state, accepts, tag, rest, arrive, scenario } = moment;
   const told = (text: string): string => `${role} in ${state}: ${text}`;
   const handshake = (...messages: Uint8Array[]): Bytes => sealMessages(concat(messages), tag);
   const alone = (type: number, content: Uint8Array): Bytes => sealRecord({ type, content, tag, padding: 0 });
 
-  describe(`${role} in ${state} (${moment.scenario}, ${arrive().steps.length})`, () => {
+  describe(`${role} in ${state} (${scenario.name}, ${rest.length} to go)`, () => {
     it(`refuses every message but ${accepts.join(' and ')}, once and twice`, () => {
       for (const name of HANDSHAKE_NAMES) {
         if (accepts.includes(name)) continue;
@@ -160,16 +171,24 @@ for (const moment of distinct) {
       });
 
     it('goes nowhere without the message it waits for (lesson 1)', () => {
-      if (next.kind !== 'message' || state === 'Traffic' || accepts.length > 1) return;
+      if (next.kind !== 'message' || state === 'Traffic' || state === 'ExpectCertificateOrRequest') return;
       const { end } = arrive().feed(writeScript(rest.slice(1)));
-      expect(end.error).toBeDefined();
       expect(end.connection.negotiated).toBeUndefined();
+      if (scenario.early !== true) expect(end.error).toBeDefined();
     });
 
-    it(`${state === 'Traffic' ? 'takes' : 'refuses'} application data`, () => {
-      const { end } = arrive().feed(alone(DATA, utf8('data')));
-      expect(fault(end.error)).toBe(state === 'Traffic' ? 'undefined' : UNEXPECTED);
-      expect(end.story.includes('data')).toBe(state === 'Traffic');
+    const early = state === 'ExpectEndOfEarlyData';
+    // Behind a retry whatever looks like early data is skipped unread.
+    const skipped = state === 'ExpectRetriedClientHello' && scenario.early === true;
+    it(`${state === 'Traffic' ? 'takes' : early ? 'takes as early' : skipped ? 'skips' : 'refuses'} application data`, () => {
+      const victim = arrive();
+      const before = victim.end.events.length;
+      const { end } = victim.feed(alone(DATA, utf8('data')));
+      const fine = state === 'Traffic' || early || skipped;
+      expect(fault(end.error)).toBe(fine ? 'undefined' : UNEXPECTED);
+      const types = end.events.slice(before).map(({ type }) => type);
+      expect(types.includes('data')).toBe(state === 'Traffic');
+      expect(types.includes('earlyData')).toBe(early);
     });
 
     it('ends by any alert, told or not, and only by an end where there may be one', () => {
@@ -227,21 +246,22 @@ describe('while an op is pending', () => {
       it(`the ${role} reads nothing (${scenario.name})`, () => {
         const { connection } = makePair(scenario)[role];
         connection.takeOutput();
-        let asked = 0;
         connection.feed(new Uint8Array(sent[other(role)]));
         for (let event = connection.next(); event !== undefined; event = connection.next()) {
           if (event.type !== 'op') continue;
-          asked++;
+          if (event.op.kind === 'issueTicket') {
+            connection.settle(event.id, performOp(event.op) as OpAnswer);
+            continue;
+          }
           expect(connection.wantsInput).toBe(false);
           const before = connection.outputSize;
           connection.feed(new Uint8Array(0));
           expect(connection.next()).toBeUndefined();
           expect(connection.outputSize).toBe(before);
-          expect(() => connection.settle(event.id + 1, EMPTY)).toThrow('is not pending');
+          expect(() => connection.settle(1000, EMPTY)).toThrow('is not pending');
           connection.settle(event.id, performOp(event.op) as OpAnswer);
         }
         expect(connection.error).toBeUndefined();
-        expect(asked).toBeGreaterThan(role === 'client' ? 0 : -1);
       });
 });
 
