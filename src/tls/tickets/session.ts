@@ -3,7 +3,7 @@
  * read back strictly, though only who wrote it can have made it: another version of this code may have been who.
  */
 import type { Bytes } from '../../base/bytes.ts';
-import { fromUtf8, utf8 } from '../../base/bytes.ts';
+import { EMPTY, fromUtf8, utf8 } from '../../base/bytes.ts';
 import { Reader } from '../../base/reader.ts';
 import { Secret } from '../../base/secret.ts';
 import { Writer } from '../../base/writer.ts';
@@ -31,8 +31,9 @@ const VERSION = 1;
 
 export function encodeSession(session: Session): Bytes {
   const scheme = (name: SchemeName | undefined): number => (name === undefined ? 0 : schemeByName(name).id);
+  const shown = [...session.chain, session.rawKey ?? EMPTY];
   // Large enough not to grow, which would leave copies of the secret behind.
-  const w = new Writer(session.chain.reduce((sum, { length }) => sum + length + 3, 1024))
+  const w = new Writer(shown.reduce((sum, { length }) => sum + length + 3, 1024))
     .u8(VERSION)
     .bytes(session.contextId)
     .u16(session.suite.id);
@@ -43,7 +44,7 @@ export function encodeSession(session: Session): Bytes {
     .u16(scheme(session.localScheme));
   for (const text of [session.serverName, session.alpn])
     w.u8(text === undefined ? 0 : 1).vector(2, () => w.bytes(utf8(text ?? '')));
-  w.vector(3, () => w.bytes(session.rawKey ?? new Uint8Array(0)));
+  w.vector(3, () => w.bytes(session.rawKey ?? EMPTY));
   w.u8(session.chain.length);
   for (const der of session.chain) w.vector(3, () => w.bytes(der));
   return w.finish();
