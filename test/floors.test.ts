@@ -21,6 +21,9 @@ const FLOORS: Readonly<Record<string, number>> = {
 /** Packages a portable file may name. */
 const PORTABLE_PACKAGES = /^(@noble\/(ciphers|curves|hashes)\/|msgpackr\/unpack$)/;
 
+/** An optional peer dependency: one entry is made for it, and whoever does not import that entry needs no such package. */
+const OPTIONAL = { file: 'crypto/mlkem.ts', package: /^@noble\/post-quantum\// };
+
 interface Import {
   readonly file: string;
   readonly specifier: string;
@@ -62,7 +65,17 @@ describe('floors', () => {
         isPortable(file) &&
         !specifier.startsWith('.') &&
         specifier !== '#provider' &&
-        !PORTABLE_PACKAGES.test(specifier),
+        !PORTABLE_PACKAGES.test(specifier) &&
+        !(file === OPTIONAL.file && OPTIONAL.package.test(specifier)),
+    );
+    expect(offences).toEqual([]);
+  });
+
+  it('lets no file but its own entry need the optional package', () => {
+    const offences = imports.filter(
+      ({ file, specifier }) =>
+        resolve(src, dirname(file), specifier) === resolve(src, OPTIONAL.file) ||
+        (file !== OPTIONAL.file && specifier.startsWith('@noble/post-quantum')),
     );
     expect(offences).toEqual([]);
   });
