@@ -13,7 +13,7 @@ import {
 import { ExtensionType } from '../../src/tls/messages/codePoints.ts';
 import { type Extension, ExtensionBlock } from '../../src/tls/messages/extensionBlock.ts';
 import * as ext from '../../src/tls/messages/extensions.ts';
-import { growth, LINEAR } from '../support/growth.ts';
+import { growth } from '../support/growth.ts';
 import { campaign, describeTally } from '../support/tlsCampaign.ts';
 import { record, SCENARIOS, type Scenario, Victim } from '../support/tlsScenarios.ts';
 import { readScript, sealMessages, writeScript } from '../support/tlsScript.ts';
@@ -25,18 +25,28 @@ it('damaged flights end in one typed error, or in nothing worse than a connectio
   expect(tally.opened).toBeGreaterThan(tally.cases / 20);
 });
 
-/** What is quadratic is so every time; what is linear and was disturbed is not. */
+/** A little below half way between linear and quadratic: every hello has a linear part as well. */
+const STEEP = 7;
+
+/** Nobody is held up by less, whatever it grows like; and below it a ratio measures the machine's other work. */
+const HARMLESS_MS = 15;
+
 function expectLinear(size: number, prepare: (size: number) => () => void): void {
-  const repeated = (bytes: number): (() => void) => {
-    const run = prepare(bytes);
-    return () => {
-      for (let i = 0; i < 4; i++) run();
-    };
-  };
+  if (best(prepare(4 * size)) < HARMLESS_MS) return;
+  // What is quadratic is so every time; what is linear and was disturbed is not.
   let least = Number.POSITIVE_INFINITY;
-  for (let attempt = 0; attempt < 4 && least >= LINEAR; attempt++)
-    least = Math.min(least, growth(size, repeated));
-  expect(least).toBeLessThan(LINEAR);
+  for (let attempt = 0; attempt < 4 && least >= STEEP; attempt++)
+    least = Math.min(least, growth(size, prepare));
+  expect(least).toBeLessThan(STEEP);
+}
+
+function best(run: () => void): number {
+  const times = Array.from({ length: 8 }, () => {
+    const begun = performance.now();
+    run();
+    return performance.now() - begun;
+  });
+  return Math.min(...times);
 }
 
 const mutual = SCENARIOS[0]!;
@@ -136,8 +146,8 @@ describe('byte by byte', () => {
   );
   const tag = script.at(opening.length)!.tag!;
 
-  it.each([1, 100, 16_000])(
-    'in records of %i bytes takes linear time',
+  it.each([1, 16_000])(
+    'records of %i bytes take linear time',
     (size) => {
       const prepare = (bytes: number): (() => void) => {
         const count = Math.max(1, Math.floor(bytes / size));
@@ -152,7 +162,7 @@ describe('byte by byte', () => {
           if (connection.error !== undefined) throw connection.error;
         };
       };
-      expectLinear(size === 1 ? 400 : 8_000, prepare);
+      expectLinear(size === 1 ? 500 : 16_000, prepare);
     },
     30_000,
   );
