@@ -51,6 +51,11 @@ export function fromUtf8(bytes: Uint8Array): string {
   return decoder.decode(bytes);
 }
 
+/** A character per byte, as one flat string: `+=` leaves a rope of 32 bytes a character in whoever keeps it. */
+export function latin1(bytes: Uint8Array): string {
+  return Array.from(bytes, (byte) => String.fromCharCode(byte)).join('');
+}
+
 const HEX = '0123456789abcdef';
 
 export function hex(bytes: Uint8Array): string {

@@ -1,7 +1,7 @@
 /**
  * GeneralName and GeneralSubtree (RFC 5280 §4.2.1.6, §4.2.1.10): reading. What they match is in `names.ts`.
  */
-import type { Bytes } from '../base/bytes.ts';
+import { type Bytes, latin1 } from '../base/bytes.ts';
 import type { CertificateNames, IpRange, NameConstraints, Subtrees } from './certificate.ts';
 import { context, DerReader, malformed, type Tlv } from './der.ts';
 import { parseDistinguishedName } from './distinguishedName.ts';
@@ -54,12 +54,8 @@ function directoryName(value: Bytes, what: string): Bytes {
 }
 
 function ia5(value: Uint8Array, what: string): string {
-  let text = '';
-  for (const byte of value) {
-    if (byte > 0x7f) throw malformed(`${what} has a character outside ASCII`);
-    text += String.fromCharCode(byte);
-  }
-  return text;
+  if (value.some((byte) => byte > 0x7f)) throw malformed(`${what} has a character outside ASCII`);
+  return latin1(value);
 }
 
 /** Reads GeneralNames; it holds at least one. */

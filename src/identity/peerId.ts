@@ -60,14 +60,14 @@ function refused(got: string): IdentityError {
 
 /** 35 bytes are 56 groups of five bits exactly: no padding, no stray bits. */
 function base32(bytes: Uint8Array): string {
-  let text = '';
+  const text: string[] = [];
   let word = 0;
   let bits = 0;
   for (const byte of bytes) {
     word = ((word << 8) | byte) & 0xfff;
-    for (bits += 8; bits >= 5; bits -= 5) text += ALPHABET[(word >> (bits - 5)) & 31]!;
+    for (bits += 8; bits >= 5; bits -= 5) text.push(ALPHABET[(word >> (bits - 5)) & 31]!);
   }
-  return text;
+  return text.join(''); // flat: put together by `+=` it would hold 1.8 KB for as long as the peer is connected
 }
 
 function fromBase32(text: string): Bytes | undefined {
