@@ -6,6 +6,7 @@
 import type { GroupName } from '../../src/crypto/suites.ts';
 import { have } from '../support/counterpart.ts';
 import { dialled, dialling, type Peer, type Wish } from './support/meeting.ts';
+import { publicKeyOf } from './support/pki.ts';
 import { freePort, Program } from './support/program.ts';
 import { describePeer } from './support/subjects.ts';
 
@@ -15,20 +16,30 @@ const GROUPS: Readonly<Partial<Record<GroupName, string>>> = {
   secp384r1: 'GROUP-SECP384R1',
 };
 
-function priority({ groups }: Wish): string {
+function priority({ groups, rawKeys }: Wish): string {
   const only = groups?.map((group) => `:+${GROUPS[group]}`).join('') ?? '';
-  return `NORMAL:-VERS-ALL:+VERS-TLS1.3${only && `:-GROUP-ALL${only}`}`;
+  const types = rawKeys ? ':-CTYPE-ALL:+CTYPE-RAWPK' : '';
+  return `NORMAL:-VERS-ALL:+VERS-TLS1.3${only && `:-GROUP-ALL${only}`}${types}`;
+}
+
+function showing({ credential, rawKeys }: Wish): string[] {
+  if (credential === undefined) return [];
+  if (rawKeys) return ['--rawpkkeyfile', credential.key, '--rawpkfile', publicKeyOf(credential)];
+  return ['--x509certfile', credential.cert, '--x509keyfile', credential.key];
 }
 
 function common(wish: Wish): string[] {
-  const { credential, exporter, alpn = [] } = wish;
+  const { exporter, alpn = [], recordSize } = wish;
   return [
     ...['--priority', priority(wish), '--x509cafile', wish.ca],
-    ...(credential ? ['--x509certfile', credential.cert, '--x509keyfile', credential.key] : []),
+    ...showing(wish),
     ...alpn.flatMap((protocol) => ['--alpn', protocol]),
     ...(exporter === undefined ? [] : ['--keymatexport', exporter, '--keymatexportsize', '32']),
+    ...(recordSize === undefined ? [] : ['--recordsize', String(recordSize)]),
   ];
 }
+
+const compression = 'Debian builds GnuTLS without codecs';
 
 const ASKING = {
   none: ['--disable-client-cert'],
@@ -46,15 +57,20 @@ const gnutls: Peer = {
       'their key update': 'gnutls-serv has no command for it',
       'our half-close': 'gnutls-serv answers our end with its own',
       'their half-close': 'gnutls-serv has no command for it',
+      compression,
     },
     alerts: { untrusted: 'access_denied' },
+    swallowsEarlyData: true,
     refused: /fatal alert has been received/,
     exported: /Key material: ([0-9a-f]+)/,
+    resumed: /This is a resumed session/,
     async start(wish) {
       const port = await freePort();
-      const asking = ASKING[wish.clientCertificate ?? 'none'];
-      const args = ['--echo', '--port', String(port), '--alpn-fatal', ...asking, ...common(wish)];
-      const far = new Program('gnutls-serv', args);
+      const asking = wish.rawKeys ? ['--require-client-cert'] : ASKING[wish.clientCertificate ?? 'none'];
+      const early = wish.earlyData === undefined ? [] : ['--earlydata', '--maxearlydata', '16384'];
+      const staple = wish.staple === undefined ? [] : ['--ocsp-response', wish.staple];
+      const args = ['--echo', '--port', String(port), '--alpn-fatal', ...asking, ...early, ...staple];
+      const far = new Program('gnutls-serv', [...args, ...common(wish)]);
       await far.until(/listening on IPv4[^\n]*done/);
       return dialled(far, port);
     },
@@ -64,21 +80,21 @@ const gnutls: Peer = {
     lacks: {
       'our half-close': 'gnutls-cli ends with our half',
       'their half-close': 'gnutls-cli ends with its half',
+      compression,
     },
     exported: /Key material: ([0-9a-f]+)/,
+    resumed: /This is a resumed session/,
+    resumesAtOnce: true,
+    stapled: /Options:.* OCSP status request/,
     rekey: (far) => far.say('^rekey1^\n'),
     start: (wish) =>
       dialling((port) => {
         const names = ['--sni-hostname', wish.name, '--verify-hostname', wish.name];
-        const args = [
-          ...names,
-          '--inline-commands',
-          '--single-key-share',
-          '--port',
-          String(port),
-          ...common(wish),
-          '127.0.0.1',
-        ];
+        const twice = wish.sessions ? ['--resume', '--waitresumption'] : [];
+        const early = wish.earlyData === undefined ? [] : ['--earlydata', wish.earlyData];
+        const trust = wish.rawKeys ? ['--insecure'] : []; // it has no other way to believe a raw key at first sight
+        const how = [...trust, '--inline-commands', '--single-key-share', ...twice, ...early];
+        const args = [...names, ...how, '--port', String(port), ...common(wish), '127.0.0.1'];
         return new Program('gnutls-cli', args);
       }),
   },

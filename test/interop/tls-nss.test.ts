@@ -58,18 +58,27 @@ const nss: Peer = {
   server: {
     speaks: 'http',
     exported,
+    resumed: /[1-9]\d* stateless resumes/,
     protocol: 'http/1.1', // all that -Q offers
     lacks: {
       'their key update': 'selfserv has no command for it',
       'our half-close': 'selfserv ends when it has answered',
       'their half-close': 'selfserv ends when it has answered',
       bulk: 'selfserv answers with a few lines',
+      'early data': 'below, where the server has been started in time',
+      compression: 'the NSS tools have none',
+      'raw keys': 'NSS has none',
+      'record size': 'selfserv answers with a few lines',
+      staple: 'selfserv signs its own, with the key of the root in its database',
     },
     async start(wish) {
       const port = await freePort();
       const asking = ASKING[wish.clientCertificate ?? 'none'];
       const protocols = wish.alpn === undefined ? [] : ['-Q'];
+      const early = wish.earlyData === undefined ? [] : ['-Z'];
       const far = new Program('selfserv', [
+        '-u',
+        ...early,
         '-p',
         String(port),
         '-H',
@@ -85,6 +94,8 @@ const nss: Peer = {
   client: {
     speaks: 'talk',
     exported,
+    stapled: /Received 1 Cert Status/,
+    recordSize: 16_384,
     lacks: {
       'their key update': 'tstclnt has no command for it',
       protocol: 'tstclnt has no option for ALPN',
@@ -92,11 +103,17 @@ const nss: Peer = {
       'our half-close': 'tstclnt ends with our half',
       'their half-close': 'tstclnt says nothing when its input ends',
       'their close': 'tstclnt says nothing when its input ends',
+      resumption: 'below, with a file of requests',
+      'retried resumption': 'below, with a file of requests',
+      'early data': 'below, with a file of requests',
+      compression: 'the NSS tools have none',
+      'raw keys': 'NSS has none',
     },
     start: (wish) =>
       dialling((port) => {
         const where = ['-4', '-h', '127.0.0.1', '-p', String(port), '-a', wish.name];
-        return new Program('tstclnt', [...where, ...common(wish)]);
+        const staple = wish.staple === undefined ? [] : ['-T'];
+        return new Program('tstclnt', [...where, ...staple, ...common(wish)]);
       }),
   },
 };

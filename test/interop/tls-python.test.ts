@@ -3,12 +3,13 @@
  *
  * External PSKs are not tried: ours are offered through the RFC 9258 importer only, and Python's `ssl` has none.
  */
+import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { toDuplex } from '../../src/peer/duplex.node.ts';
 import { processLink } from '../../src/transport/node.node.ts';
 import { have } from '../support/counterpart.ts';
-import { argument } from './support/echoProgram.ts';
-import type { Role } from './support/meeting.ts';
+import { argument, REPORTS } from './support/echoProgram.ts';
+import type { Meeting, Role } from './support/meeting.ts';
 import { Program } from './support/program.ts';
 import { describePeer } from './support/subjects.ts';
 
@@ -21,10 +22,17 @@ function role(name: 'client' | 'server'): Role {
     lacks: {
       'their key update': 'the ssl module has no call for it',
       exporter: 'the ssl module has no call for it',
+      'early data': 'the ssl module has none',
+      compression: 'the ssl module has none',
+      'raw keys': 'the ssl module has none',
+      'record size': 'the ssl module has none',
+      staple: 'the ssl module has none',
     },
+    resumed: REPORTS.resumed,
     async start(wish) {
-      const far = new Program(PYTHON, [program, argument(name, wish)], { carries: true });
-      return { far, carrier: toDuplex(processLink(far.child)) };
+      const far = new Program(PYTHON, [program, argument(name, wish)], { carries: true, extra: true });
+      const again = async (): Promise<Meeting> => ({ far, carrier: far.child.stdio[3] as Duplex });
+      return { far, carrier: toDuplex(processLink(far.child)), again };
     },
   };
 }

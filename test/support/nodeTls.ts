@@ -40,6 +40,7 @@ export class Driver {
     for (let event = this.connection.next(); event !== undefined; event = this.connection.next()) {
       this.events.push(event);
       if (event.type === 'op') this.#answer(event.id, event.op);
+      else if (event.type === 'ticket') event.store.put(event.key, event.ticket);
     }
     for (const record of this.connection.takeOutput()) this.#stream.write(record);
     if (this.connection.error !== undefined) this.#stream.end();

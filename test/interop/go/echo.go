@@ -21,6 +21,7 @@ type wish struct {
 	Groups            []string
 	Alpn              []string
 	ClientCertificate string
+	Staple            string
 	Exporter          string
 }
 
@@ -66,6 +67,10 @@ func configOf(w wish) *tls.Config {
 	if w.Cert != "" {
 		pair, err := tls.LoadX509KeyPair(w.Cert, w.Key)
 		check(err)
+		if w.Role == "server" && w.Staple != "" {
+			pair.OCSPStaple, err = os.ReadFile(w.Staple)
+			check(err)
+		}
 		config.Certificates = []tls.Certificate{pair}
 	}
 	return config
@@ -97,6 +102,9 @@ func talk(conn *tls.Conn, w wish) {
 	state := conn.ConnectionState()
 	facts := map[string]any{
 		"suite": tls.CipherSuiteName(state.CipherSuite), "alpn": state.NegotiatedProtocol, "resumed": state.DidResume,
+	}
+	if w.Staple != "" {
+		facts["stapled"] = len(state.OCSPResponse) > 0
 	}
 	if w.Exporter != "" {
 		bytes, err := state.ExportKeyingMaterial(w.Exporter, nil, 32)

@@ -28,12 +28,15 @@ function serve() {
     { ...options, requestCert: asked !== 'none', rejectUnauthorized: asked === 'require' },
     talk,
   );
+  if (wish.staple) server.on('OCSPRequest', (_cert, _issuer, done) => done(null, readFileSync(wish.staple)));
   server.on('tlsClientError', (error) => report('error', { message: error.message }));
   server.listen(0, '127.0.0.1', () => report('listening', { port: server.address().port }));
 }
 
 function visit() {
-  const socket = connect({ ...options, host: '127.0.0.1', port: wish.port, servername: wish.name, session });
+  const where = { host: '127.0.0.1', port: wish.port, servername: wish.name };
+  const socket = connect({ ...options, ...where, session, requestOCSP: wish.staple !== undefined });
+  socket.on('OCSPResponse', (response) => report('staple', { stapled: response !== null }));
   socket.on('session', (next) => {
     session = next;
     report('session', {});

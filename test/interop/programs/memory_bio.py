@@ -1,5 +1,5 @@
-# An echo over ssl.MemoryBIO on standard input and output, as its one argument (JSON, echoProgram.ts) asks for it. What it reads it
-# hands to the BIO in odd pieces. Reports go to standard error.
+# An echo over ssl.MemoryBIO on standard input and output, as its one argument (JSON, echoProgram.ts) asks for it, and where sessions
+# are asked for then another on descriptor 3. What it reads it hands to the BIO in odd pieces. Reports go to standard error.
 import json
 import os
 import ssl
@@ -33,9 +33,10 @@ def context_of():
 
 
 class Pipe:
-    """TLS between the two BIOs, records on our standard input and output."""
+    """TLS between the two BIOs, records on two descriptors."""
 
-    def __init__(self, session=None):
+    def __init__(self, source, sink, session=None):
+        self.source, self.sink = source, sink
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         options = {"server_side": True} if server else {"server_hostname": wish["name"], "session": session}
         self.tls = context.wrap_bio(self.incoming, self.outgoing, **options)
@@ -43,10 +44,10 @@ class Pipe:
     def flush(self):
         sent = self.outgoing.read()
         while sent:
-            sent = sent[os.write(1, sent):]
+            sent = sent[os.write(self.sink, sent):]
 
     def fill(self):
-        chunk = os.read(0, PIECE)
+        chunk = os.read(self.source, PIECE)
         if chunk:
             self.incoming.write(chunk)
         else:
@@ -97,9 +98,13 @@ def talk(pipe):
 
 
 context = context_of()
-the_pipe = Pipe()
+first = Pipe(0, 1)
+pipe = first
 try:
-    talk(the_pipe)
+    talk(first)
+    if "sessions" in wish:
+        pipe = Pipe(3, 3, first.tls.session)
+        talk(pipe)
 except ssl.SSLError as error:
-    the_pipe.flush()  # the alert
+    pipe.flush()  # the alert
     report("error", message=str(error))

@@ -30,7 +30,10 @@ export const NAME = 'a.test';
 export interface Conversation {
   readonly us: Driver;
   readonly far: Program;
+  readonly meeting: Meeting;
 }
+
+type Context = ClientContext | ServerContext;
 
 export interface OpenOptions {
   /** What is asked of the far end. */
@@ -55,21 +58,36 @@ export class Bench {
     return pki;
   }
 
+  /** The path of a file that goes away with the tests. */
+  file(name: string): string {
+    return join(this.#folder, name);
+  }
+
   /** Our client meets a far server. */
-  async asClient(role: Role, options: OpenOptions = {}): Promise<Conversation> {
-    const pki = this.pki(options.kind);
-    const meeting = await this.#meet(role, { credential: pki.server, ...options.wish }, pki);
-    return {
-      us: new Driver(this.client(options).connect({ serverName: NAME }), meeting.carrier),
-      far: meeting.far,
-    };
+  asClient(
+    role: Role,
+    options: OpenOptions = {},
+    context: ClientContext = this.client(options),
+  ): Promise<Conversation> {
+    const { wish, kind } = options;
+    return this.#open(role, { credential: this.pki(kind).server, ...wish }, this.pki(kind), context);
   }
 
   /** Our server meets a far client. */
-  async asServer(role: Role, options: OpenOptions = {}): Promise<Conversation> {
-    const pki = this.pki(options.kind);
-    const meeting = await this.#meet(role, { ...options.wish }, pki);
-    return { us: new Driver(this.server(options).accept(), meeting.carrier), far: meeting.far };
+  asServer(
+    role: Role,
+    options: OpenOptions = {},
+    context: ServerContext = this.server(options),
+  ): Promise<Conversation> {
+    return this.#open(role, { ...options.wish }, this.pki(options.kind), context);
+  }
+
+  /** The same two meet again; the client sends `early` before the handshake. */
+  async again({ meeting, us }: Conversation, context: Context, early?: string): Promise<Conversation> {
+    if (us.connection.phase === 'open') us.closeWrite();
+    const next = await meeting.again!();
+    this.#meetings.push(next);
+    return converseOver(next, context, early);
   }
 
   client({ config, kind, provider = node }: OpenOptions = {}): ClientContext {
@@ -92,21 +110,27 @@ export class Bench {
     );
   }
 
-  async stopAll(): Promise<void> {
+  /** Ends every program; after a failure it shows what they said. */
+  async stopAll(isFailure: boolean): Promise<void> {
     const meetings = this.#meetings;
+    const programs = new Set(meetings.map(({ far }) => far));
+    if (isFailure) for (const { output } of programs) console.log(output.slice(0, 2_000));
     this.#meetings = [];
-    await Promise.all(meetings.map(({ far }) => far.stop()));
-    for (const { carrier } of meetings) carrier.destroy();
+    await Promise.all([...programs].map((program) => program.stop()));
+    for (const { carrier, close } of meetings) {
+      carrier.destroy();
+      close?.();
+    }
   }
 
   dispose(): void {
     rmSync(this.#folder, { recursive: true, force: true });
   }
 
-  async #meet(role: Role, wish: Partial<Wish>, pki: Pki): Promise<Meeting> {
+  async #open(role: Role, wish: Partial<Wish>, pki: Pki, context: Context): Promise<Conversation> {
     const meeting = await role.start({ ca: pki.ca, name: NAME, ...wish });
     this.#meetings.push(meeting);
-    return meeting;
+    return converseOver(meeting, context);
   }
 
   #verifier(role: 'client' | 'server', pki: Pki, provider: CryptoProvider): PeerVerifier {
@@ -118,6 +142,13 @@ export class Bench {
         : ({ chain }) => verifyClient(chain, roots, Date.now(), provider);
     return { verify };
   }
+}
+
+function converseOver(meeting: Meeting, context: Context, early = ''): Conversation {
+  const connection =
+    context instanceof ClientContext ? context.connect({ serverName: NAME }) : context.accept();
+  if (early !== '') connection.writeEarly(Buffer.from(early));
+  return { us: new Driver(connection, meeting.carrier), far: meeting.far, meeting };
 }
 
 export function credentialOf({ cert, key }: Pair, provider: CryptoProvider = node): Credential {

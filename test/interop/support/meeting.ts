@@ -18,6 +18,18 @@ export interface Wish {
   readonly alpn?: readonly string[];
   /** Servers; 'none' when left out. */
   readonly clientCertificate?: 'none' | 'request' | 'require';
+  /** Sessions are kept: it gives tickets, or asks for them and comes `again` with one. */
+  readonly sessions?: true;
+  /** Early data: servers accept it; clients send the content of this file when they come `again`. */
+  readonly earlyData?: string;
+  /** A codec for its certificate messages (RFC 8879), and for ours. */
+  readonly compression?: 'zlib';
+  /** It shows `credential.key` as a raw public key (RFC 7250), and wants to see a raw key. */
+  readonly rawKeys?: true;
+  /** The largest plaintext it takes in one record (RFC 8449). */
+  readonly recordSize?: number;
+  /** Servers: a file with an OCSP response to staple; clients: ask for a staple, any text. */
+  readonly staple?: string;
   /** The label of an exporter (RFC 9846 §7.5) with 32 bytes and an empty context: it prints the bytes. */
   readonly exporter?: string;
 }
@@ -27,6 +39,9 @@ export interface Meeting {
   /** Records pass through here. */
   readonly carrier: Duplex;
   readonly far: Program;
+  /** Another connection with the same far end, which knows the sessions of the first. */
+  readonly again?: () => Promise<Meeting>;
+  readonly close?: () => void;
 }
 
 export interface Role {
@@ -40,6 +55,16 @@ export interface Role {
   readonly lacks: Lacks;
   /** Where its output shows exported bytes, in hexadecimal. */
   readonly exported?: RegExp;
+  /** What it says of a session that goes on. */
+  readonly resumed?: RegExp;
+  /** What it says of a staple. */
+  readonly stapled?: RegExp;
+  /** The record size it asks for, when that is not ours to choose. */
+  readonly recordSize?: number;
+  /** It comes again by itself, having said nothing. */
+  readonly resumesAtOnce?: true;
+  /** Early data is not shown or echoed: only whether it was accepted is known. */
+  readonly swallowsEarlyData?: true;
   /** What it says when its certificate is refused, where it does not name the alert. */
   readonly refused?: RegExp;
   /** Makes it update its keys, and ask for ours. */
@@ -69,6 +94,13 @@ export type Subject =
   | 'our half-close'
   | 'their half-close'
   | 'their close'
+  | 'resumption'
+  | 'retried resumption'
+  | 'early data'
+  | 'compression'
+  | 'raw keys'
+  | 'record size'
+  | 'staple'
   | 'close';
 
 export type Lacks = Partial<Record<Subject, string>>;
@@ -89,17 +121,21 @@ export async function dialled(far: Program, port: number): Promise<Meeting> {
     carrier.once('connect', () => resolve());
     carrier.once('error', reject);
   });
-  return { carrier, far };
+  return { carrier, far, again: () => dialled(far, port) };
 }
 
-/** The far end dials a port of ours. */
-export async function dialling(start: (port: number) => Program): Promise<Meeting> {
+/** The far end dials a port of ours. `again` makes it dial once more; the program may be another one then. */
+export async function dialling(
+  start: (port: number) => Program,
+  again: (far: Program, port: number) => Program = (far) => far,
+): Promise<Meeting> {
   const door = await Door.open();
-  const far = start(door.port);
-  const carrier = await Promise.race([door.next(), far.exited.then(() => undefined)]);
-  door.close();
-  if (carrier === undefined) throw new Error(`ended without dialling:\n${far.output}`);
-  return { carrier, far };
+  const meet = async (far: Program): Promise<Meeting> => {
+    const carrier = await Promise.race([door.next(), far.exited.then(() => undefined)]);
+    if (carrier === undefined) throw new Error(`ended without dialling:\n${far.output}`);
+    return { carrier, far, again: () => meet(again(far, door.port)), close: () => door.close() };
+  };
+  return meet(start(door.port));
 }
 
 /** A listening port; connections come one after the other. */

@@ -45,6 +45,28 @@ export function makePki(folder: string, kind: Kind): Pki {
   };
 }
 
+/** A file with the public half of the key. */
+export function publicKeyOf({ key }: Pair): string {
+  const file = `${key}.pub`;
+  openssl(['pkey', '-in', key, '-pubout', '-out', file]);
+  return file;
+}
+
+/** A file with the CA's word that the server's certificate is good. */
+export function ocspResponse({ folder, ca, server }: Pki): string {
+  const serial = execFileSync('openssl', ['x509', '-noout', '-serial', '-in', server.cert], {
+    encoding: 'utf8',
+  });
+  const index = join(folder, 'ocsp.index');
+  const response = join(folder, 'ocsp.der');
+  writeFileSync(index, `V\t401231235959Z\t\t${serial.trim().replace('serial=', '')}\tunknown\t/CN=server\n`);
+  openssl([
+    ...['ocsp', '-index', index, '-CA', ca, '-rsigner', ca, '-rkey', join(folder, 'ca.key')],
+    ...['-issuer', ca, '-cert', server.cert, '-ndays', '7', '-respout', response],
+  ]);
+  return response;
+}
+
 function makeRoot(folder: string, name: string, kind: Kind): Pair {
   const pair = newKey(folder, name, kind);
   openssl([

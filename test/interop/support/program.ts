@@ -7,6 +7,8 @@ export interface ProgramOptions {
   readonly cwd?: string;
   /** Its standard input and output carry TLS: only what it says on standard error is kept. */
   readonly carries?: boolean;
+  /** Descriptor 3 is a stream to it, too. */
+  readonly extra?: boolean;
 }
 
 export class Program {
@@ -22,8 +24,9 @@ export class Program {
 
   constructor(file: string, args: readonly string[], options: ProgramOptions = {}) {
     this.#name = file;
+    const stdio: 'pipe'[] = Array.from({ length: options.extra ? 4 : 3 }, () => 'pipe');
     const env = { ...process.env, ...options.env };
-    this.child = spawn(file, args, { stdio: 'pipe', env, ...(options.cwd && { cwd: options.cwd }) });
+    this.child = spawn(file, args, { stdio, env, ...(options.cwd && { cwd: options.cwd }) });
     const note = (chunk: Buffer): void => {
       this.output += chunk.toString('latin1');
       this.#wake();

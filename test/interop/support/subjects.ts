@@ -3,7 +3,10 @@ import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { provider as noble } from '../../../src/crypto/noble.ts';
 import { SUITES } from '../../../src/crypto/suites.ts';
 import { Bench, type Conversation, credentialOf, NAME, type OpenOptions } from './bench.ts';
-import type { Peer, Role, Subject } from './meeting.ts';
+import { certificateSubjects } from './certificateSubjects.ts';
+import { BULK, converse, isEnded, isOpen, subjectsOf } from './converse.ts';
+import type { Peer, Role } from './meeting.ts';
+import { sessionSubjects } from './sessionSubjects.ts';
 
 const LABEL = 'EXPORTER-q2q-interop';
 const FAREWELL = 'farewell'; // what echo programs say after our half is closed
@@ -11,18 +14,22 @@ const FAREWELL = 'farewell'; // what echo programs say after our half is closed
 export function describePeer(peer: Peer): void {
   const bench = new Bench();
   describe.skipIf(!peer.found)(peer.name, () => {
-    afterEach(() => bench.stopAll());
+    afterEach(({ task }) => bench.stopAll(task.result?.state === 'fail'));
     afterAll(() => bench.dispose());
     const { server, client } = peer;
     if (server !== undefined)
       describe(`our client and ${peer.name} as the server`, () => {
         sharedSubjects(peer, server, bench, (options) => bench.asClient(server, options));
         clientSubjects(server, bench);
+        sessionSubjects(server, bench, 'client');
+        certificateSubjects(server, bench, 'client');
       });
     if (client !== undefined)
       describe(`${peer.name} as the client and our server`, () => {
         sharedSubjects(peer, client, bench, (options) => bench.asServer(client, options));
         serverSubjects(client, bench);
+        sessionSubjects(client, bench, 'server');
+        certificateSubjects(client, bench, 'server');
       });
   });
 }
@@ -228,45 +235,3 @@ function serverSubjects(role: Role, bench: Bench): void {
     );
   });
 }
-
-/** `it`, left out where the role lacks the subject. */
-function subjectsOf({ lacks }: Role): (subject: Subject, name: string, test: () => Promise<void>) => void {
-  return (subject, name, test) => {
-    if (lacks[subject] === undefined) it(name, test);
-  };
-}
-
-const isOpen = ({ connection }: Conversation['us']): boolean => connection.phase === 'open';
-const isEnded = ({ events }: Conversation['us']): boolean => events.some(({ type }) => type === 'end');
-
-/** Lines of digits: no program takes one for a command. */
-const BULK: string = Array.from({ length: 20_000 }, (_, i) => String(100_000_000 + i)).join('\n');
-
-/** Text both ways, and the same on arrival. */
-async function converse(role: Role, { us, far }: Conversation, text = 'hello over tls'): Promise<void> {
-  await us.until(isOpen);
-  switch (role.speaks) {
-    case 'echo': {
-      const from = us.received.length;
-      us.write(Buffer.from(`${text}\n`));
-      await us.until(({ received }) => received.length >= from + text.length + 1);
-      expect(us.received.slice(from)).toBe(`${text}\n`);
-      return;
-    }
-    case 'talk': {
-      const from = us.received.length;
-      us.write(Buffer.from(`${text} from us.\n`));
-      await far.until(new RegExp(`${lastWords(text)} from us\\.`));
-      expect(far.printed.includes(text)).toBe(true);
-      far.say(`${text} from them.\n`);
-      await us.until(({ received }) => received.slice(from).includes(' from them.'));
-      expect(us.received.includes(text, from)).toBe(true);
-      return;
-    }
-    case 'http':
-      us.write(Buffer.from(`GET /${text.length < 100 ? encodeURIComponent(text) : ''} HTTP/1.0\r\n\r\n`));
-      await us.until(({ received }) => /^HTTP\/1\.. 200/m.test(received));
-  }
-}
-
-const lastWords = (text: string): string => text.slice(-20);
