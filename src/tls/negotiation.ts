@@ -199,7 +199,8 @@ export function checkSecondHello(first: ClientHello, second: ClientHello): void 
   const same =
     equalBytes(first.random, second.random) &&
     equalBytes(first.sessionId, second.sessionId) &&
-    first.cipherSuites.join() === second.cipherSuites.join() &&
+    first.cipherSuites.length === second.cipherSuites.length &&
+    first.cipherSuites.every((suite, i) => suite === second.cipherSuites[i]) &&
     sameExtensions(first.extensions, second.extensions);
   if (!same) throw illegalParameter('second ClientHello differs from the first where it may not');
   if (second.extensions.has(ExtensionType.earlyData))
