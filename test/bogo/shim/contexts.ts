@@ -1,117 +1,122 @@
-/** From options to a connection. The verifier is for tests only: it believes whoever the runner says to believe. */
-import { createPrivateKey } from 'node:crypto';
-import { readFileSync } from 'node:fs';
-import { isQ2qError } from '../../../src/base/errors.ts';
+/** From options to a connection. */
 import { provider } from '../../../src/crypto/node.node.ts';
-import type { Signer } from '../../../src/crypto/provider.ts';
 import type { SchemeName } from '../../../src/crypto/suites.ts';
 import { SCHEMES } from '../../../src/crypto/suites.ts';
-import { parseCertificate, parsePemAs, peerId, Refusal } from '../../../src/identity/index.ts';
-import { provePeer } from '../../../src/identity/proofs.ts';
-import type {
-  AlertName,
-  ClientHelloInfo,
-  Credential,
-  PeerVerifier,
-  TlsConnection,
-} from '../../../src/tls/index.ts';
+import type { PeerVerifier, TlsConfigInit, TlsConnection } from '../../../src/tls/index.ts';
 import { ClientContext, ServerContext } from '../../../src/tls/index.ts';
+import { codecsOf } from './codecs.ts';
+import { readCredential } from './credentials.ts';
+import { checkCertificateRequest, checkHello } from './expectations.ts';
 import type { Options } from './options.ts';
-import { Unimplemented } from './options.ts';
+import type { Sessions } from './sessions.ts';
+import { MAX_EARLY_DATA } from './sessions.ts';
+import type { Watch } from './watch.ts';
 
-/** What the shim saw beside the connection's own events. */
-export interface Watch {
-  hello?: ClientHelloInfo;
-  keyLog: string[];
-}
-
-/** What the runner takes for the default: Ed25519 only where it is asked for. */
+/** What the runner takes for the default: Ed25519 and P-521 only where they are asked for. */
 const DEFAULT_SCHEMES: readonly SchemeName[] = SCHEMES.map(({ name }) => name).filter(
-  (name) => name !== 'ed25519',
+  (name) => name !== 'ed25519' && name !== 'ecdsa_secp521r1_sha512',
 );
 
-/** A refusal with the alert that the runner waits for: BoringSSL's two ways to refuse differ in it. */
-class AskedRefusal extends Refusal {
-  override readonly alert: Refusal['alert'];
-
-  constructor(alert: AlertName) {
-    super('ERR_IDENTITY_DENIED', 'the runner asks for a refusal');
-    this.alert = alert as Refusal['alert'];
-  }
+export interface Setting {
+  readonly options: Options;
+  readonly watch: Watch;
+  readonly sessions: Sessions;
+  readonly verifier: PeerVerifier;
 }
 
-function verifier({ verifyFail, verifyPeer, customVerify, requireClientCertificate }: Options): PeerVerifier {
-  const mayRefuse = verifyPeer || requireClientCertificate; // else the runner wants the failure noted and ignored
-  return {
-    verify({ chain }) {
-      if (verifyFail && mayRefuse)
-        return new AskedRefusal(customVerify ? 'certificate_unknown' : 'handshake_failure');
-      const leaf = parseCertificate(chain[0]!);
-      const identity = { keyId: peerId(leaf.spki), assurance: 'key', expiresAt: leaf.notAfter } as const;
-      return provePeer(identity, [leaf]);
+export function connect(setting: Setting): TlsConnection {
+  return setting.options.server ? accept(setting) : dial(setting);
+}
+
+function dial(setting: Setting): TlsConnection {
+  const { options, watch, sessions } = setting;
+  const { hostName, expect } = options;
+  const credential = readCredential(options);
+  const context = new ClientContext(
+    {
+      ...common(setting),
+      alpn: options.advertiseAlpn,
+      grease: options.grease,
+      ...(options.enableEarlyData && { earlyData: MAX_EARLY_DATA }),
+      tickets: {
+        put: (key, ticket) => sessions.tickets.put(key, ticket),
+        take: (key) => (watch.held = sessions.tickets.take(key)),
+      },
+      chooseCredential(request) {
+        watch.request = request;
+        checkCertificateRequest(expect, request);
+        if (options.certCallbackFails) throw new Error('the runner asks for a failing choice');
+        return credential;
+      },
     },
-  };
+    provider,
+  );
+  return context.connectThrough(hostName === undefined ? {} : { serverName: hostName }, observer(watch));
 }
 
-export function readChain(file: string): Uint8Array[] {
-  return parsePemAs('CERTIFICATE', readFileSync(file, 'utf8'));
-}
-
-function readSigner(file: string): Signer {
-  const key = createPrivateKey(readFileSync(file));
-  try {
-    return provider.importKey(new Uint8Array(key.export({ format: 'der', type: 'pkcs8' })));
-  } catch (error) {
-    if (isQ2qError(error)) throw new Unimplemented(`key ${file}: ${error.message}`);
-    throw error;
-  }
-}
-
-/** In the runner's order of preference, which a signer of ours gives by its list. */
-function preferring(signer: Signer, { signingPrefs }: Options): Signer {
-  if (signingPrefs === undefined) return signer;
-  const { kind, spki } = signer;
-  const schemes = signingPrefs.filter((name) => signer.schemes.includes(name));
-  if (schemes.length === 0) throw new Unimplemented('no signature scheme for this key');
-  return { kind, spki, schemes, sign: (scheme, message) => signer.sign(scheme, message) };
-}
-
-function credentials(options: Options): Credential[] {
-  const { certFile, keyFile } = options;
-  if (certFile === undefined || keyFile === undefined) return [];
-  return [{ chain: readChain(certFile), signer: preferring(readSigner(keyFile), options) }];
-}
-
-function alpnOf({ server, advertiseAlpn, selectAlpn, rejectAlpn }: Options): string[] {
-  if (!server) return advertiseAlpn;
-  if (rejectAlpn) return ['none-that-a-client-offers'];
-  return selectAlpn === undefined ? [] : [selectAlpn];
-}
-
-export function connect(options: Options, watch: Watch): TlsConnection {
-  const { server, verifyPeer, requireClientCertificate, chooser, hostName } = options;
-  const config = {
-    verifier: verifier(options),
-    credentials: credentials(options),
-    alpn: alpnOf(options),
-    requireAlpn: false,
-    clientCertificate: requireClientCertificate ? 'require' : verifyPeer ? 'request' : 'none',
-    keyLog: (line: string) => watch.keyLog.push(line),
-    schemes: options.verifyPrefs ?? DEFAULT_SCHEMES,
-    ...(options.curves && { groups: options.curves }),
-    ...(options.maxSendFragment !== undefined && { maxPlaintext: options.maxSendFragment }),
-  } as const;
-  if (!server) {
-    const context = new ClientContext(config, provider);
-    return context.connect(hostName === undefined ? {} : { serverName: hostName });
-  }
-  const context = new ServerContext(config, provider);
+function accept(setting: Setting): TlsConnection {
+  const { options, watch } = setting;
+  const config = common(setting);
   const front = new ServerContext(config, provider, {
     choose(hello) {
       watch.hello = hello;
-      if (chooser === 'fails') throw new Error('the runner asks for a failing choice');
-      return context;
+      checkHello(options.expect, hello);
+      if (options.certCallbackFails) throw new Error('the runner asks for a failing choice');
+      if (options.ocspCallback && options.ocspCallbackFails)
+        throw new Error('the runner asks for a failing OCSP staple');
+      return new ServerContext({ ...config, ...answering(setting) }, provider);
     },
   });
-  return front.accept();
+  return front.acceptThrough(observer(watch));
+}
+
+/** What a server learns to want when the hello is there. */
+function answering({ options, watch, sessions }: Setting): Partial<TlsConfigInit> {
+  const { verifyPeer, requireClientCertificate, noTicket, enableEarlyData } = options;
+  const { issuer } = sessions;
+  const credential = readCredential(options);
+  return {
+    credentials: credential === undefined ? [] : [credential],
+    alpn: acceptedProtocols(options),
+    clientCertificate: requireClientCertificate ? 'require' : verifyPeer ? 'request' : 'none',
+    certificateAuthorities: options.authorities,
+    ...(!noTicket && {
+      resumption: {
+        onceOnly: issuer.onceOnly,
+        issue: (state) => issuer.issue(state),
+        redeem(ticket) {
+          watch.ticketsShown++;
+          return issuer.redeem(ticket);
+        },
+      },
+    }),
+    ...(enableEarlyData && !noTicket && { earlyData: MAX_EARLY_DATA }),
+  };
+}
+
+function acceptedProtocols({ selectAlpn, rejectAlpn }: Options): string[] {
+  if (rejectAlpn) return ['none-that-a-client-offers'];
+  return selectAlpn ? [selectAlpn] : [];
+}
+
+function common({ options, watch, verifier }: Setting): TlsConfigInit {
+  const { curves, verifyPrefs, maxSendFragment } = options;
+  return {
+    verifier,
+    requireAlpn: false,
+    schemes: verifyPrefs ?? DEFAULT_SCHEMES,
+    requestStatus: options.requestStatus,
+    compression: codecsOf(options.codecs),
+    keyLog: (line: string) => watch.keyLog.push(line),
+    ...(curves && { groups: curves }),
+    ...(maxSendFragment !== undefined && { maxPlaintext: maxSendFragment }),
+  };
+}
+
+function observer({ messages }: Watch): Parameters<ClientContext['connectThrough']>[1] {
+  return {
+    observe(_from, by) {
+      if (by !== undefined && 'name' in by) messages.push(by.name);
+    },
+  };
 }

@@ -1,35 +1,78 @@
-/** What the runner wants to hold after the handshake: a difference is an error of ours. */
+/** What the runner wants to hold: a difference is an error of ours. */
 import { equalBytes } from '../../../src/base/bytes.ts';
 import { suiteById } from '../../../src/crypto/suites.ts';
-import type { Negotiated } from '../../../src/tls/index.ts';
-import type { Watch } from './contexts.ts';
-import { readChain } from './contexts.ts';
-import type { Options } from './options.ts';
+import type { CertificateRequestInfo, ClientHelloInfo, Negotiated } from '../../../src/tls/index.ts';
+import { readChain } from './credentials.ts';
+import { earlyDataReason } from './earlyData.ts';
+import type { Expectations, Options } from './options.ts';
+import type { Before } from './sessions.ts';
+import type { Watch } from './watch.ts';
 
 export class Unexpected extends Error {}
 
-export function checkExpectations(
-  { expect, server, selectAlpn }: Options,
+/** When the handshake is complete. `before`: the connection that this one should go on with. */
+export function checkHandshake(
+  options: Options,
   got: Negotiated,
   watch: Watch,
+  before: Before | undefined,
 ): void {
+  const { expect, server, selectAlpn } = options;
   same('version', 0x0304, expect.version);
-  if (server) same('server name', got.serverName, expect.serverName);
   same('alpn', got.alpn ?? '', server ? selectAlpn : (expect.alpn ?? ''));
-  same('advertised alpn', watch.hello?.alpn.join(), expect.advertisedAlpn?.join());
   same('peer scheme', got.peerScheme, expect.peerScheme);
   same('group', got.group, expect.group);
   same('retry', got.helloRetried, expect.helloRetried);
   for (const id of expect.suites) same('suite', got.suite, suiteById(id)?.name);
-  if (expect.peerCertFile !== undefined) {
-    const leaf = got.peer?.leaf?.der;
-    const wanted = readChain(expect.peerCertFile)[0]!;
-    if (leaf === undefined || !equalBytes(leaf, wanted))
-      throw new Unexpected('peer shows another certificate');
-  }
+  sameBytes('ocsp response', watch.presented?.ocsp, expect.ocspResponse);
+  sameBytes('timestamps', watch.presented?.scts, expect.scts);
+  checkPeer(expect, got);
+  same('resumption', got.resumed, before !== undefined && !expect.sessionMiss);
+  const skew = got.ticketAgeSkew === undefined ? undefined : Math.round(got.ticketAgeSkew / 1000);
+  same('ticket age skew', skew, expect.ticketAgeSkew);
+  same('reason', earlyDataReason(options, got, watch, before), expect.earlyDataReason);
+  if (before === undefined) return;
+  if (expect.noOfferOfEarlyData) same('early data', got.earlyData, 'none');
+  else if (expect.earlyData === 'accepted') same('early data', got.earlyData, 'accepted');
+  else if (expect.earlyData === 'rejected') same('early data', got.earlyData === 'accepted', false);
+}
+
+/** When a client's connection has ended well. */
+export function checkTickets({ server, shimShutsDown, expect }: Options, { got }: Watch): void {
+  if (server) return;
+  const isWanted = !expect.noSession && !shimShutsDown;
+  same('tickets that came', got.length > 0, isWanted);
+  const ticket = got.at(-1);
+  if (ticket !== undefined)
+    same('early data by ticket', ticket.maxEarlyData > 0, expect.ticketSupportsEarlyData ?? false);
+}
+
+export function checkHello(expect: Expectations, hello: ClientHelloInfo): void {
+  same('server name', hello.serverName, expect.serverName);
+  same('advertised alpn', hello.alpn.join(), expect.advertisedAlpn?.join());
+  same('schemes of the peer', hello.schemes.join(), expect.peerVerifyPrefs?.join());
+}
+
+export function checkCertificateRequest(expect: Expectations, request: CertificateRequestInfo): void {
+  same('schemes of the peer', request.schemes.join(), expect.peerVerifyPrefs?.join());
+  if (expect.authorities === undefined) return;
+  same('number of authorities', request.authorities.length, expect.authorities.length);
+  expect.authorities.forEach((name, i) => {
+    sameBytes('authority', request.authorities[i], name);
+  });
+}
+
+function checkPeer({ peerCertFile }: Expectations, got: Negotiated): void {
+  if (peerCertFile === undefined) return;
+  sameBytes('certificate of the peer', got.peer?.leaf?.der, readChain(peerCertFile)[0]);
 }
 
 function same<T>(what: string, got: T, wanted: T | undefined): void {
   if (wanted !== undefined && got !== wanted)
     throw new Unexpected(`${what}: got ${String(got)}, wanted ${String(wanted)}`);
+}
+
+function sameBytes(what: string, got: Uint8Array | undefined, wanted: Uint8Array | undefined): void {
+  if (wanted !== undefined && (got === undefined || !equalBytes(got, wanted)))
+    throw new Unexpected(`${what}: got ${got?.length ?? 'no'} other bytes, wanted ${wanted.length}`);
 }

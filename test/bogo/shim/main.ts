@@ -1,39 +1,69 @@
-/** Our program under BoringSSL's runner: started once per test, one TLS connection, exit code 0, 1 or 89. */
+/**
+ * Our program under BoringSSL's runner: started once per test, one TLS connection or several that resume, exit code 0, 1
+ * or 89.
+ */
 import { connect as connectTcp, type Socket } from 'node:net';
-import type { TlsConnection } from '../../../src/tls/index.ts';
-import type { Watch } from './contexts.ts';
+import { toError } from '../../../src/base/errors.ts';
 import { connect } from './contexts.ts';
-import { describe, Exchange } from './exchange.ts';
-import type { Options } from './options.ts';
-import { parseOptions, UNIMPLEMENTED, Unimplemented } from './options.ts';
+import { Exchange, LINGER_MS } from './exchange.ts';
+import type { Options, Plan } from './options.ts';
+import { parseOptions } from './options.ts';
+import { Sessions } from './sessions.ts';
+import { UNIMPLEMENTED, Unimplemented } from './unimplemented.ts';
+import { verifierFor } from './verifier.ts';
+import { Watch } from './watch.ts';
 
-function main(args: readonly string[]): void {
+async function main(args: readonly string[]): Promise<void> {
   if (args.includes('-is-handshaker-supported')) {
     process.stdout.write('No\n');
     return;
   }
-  const watch: Watch = { keyLog: [] };
-  const options = parseOptions(args);
-  const connection = connect(options, watch);
-  // Runners before 2022-07 listen on ::1 where there is one and do not say so.
-  dial(options, connection, watch, options.ipv6 ? ['::1'] : ['::1', '127.0.0.1']);
+  const plan = parseOptions(args);
+  const sessions = new Sessions(plan);
+  for (let i = 0; i <= plan.initial.resumeCount; i++)
+    await exchange(i === 0 ? plan.initial : plan.resume, plan, sessions);
 }
 
-function dial(options: Options, connection: TlsConnection, watch: Watch, [host, ...others]: string[]): void {
-  const socket: Socket = connectTcp({ host: host!, port: options.port, allowHalfOpen: true, noDelay: true });
-  socket.once('error', (error) => {
-    if (others.length > 0) dial(options, connection, watch, others);
-    else quit(error);
+async function exchange(options: Options, { retry }: Plan, sessions: Sessions): Promise<void> {
+  const watch = new Watch();
+  const isRetried = !options.server && options.expect.earlyData === 'rejected';
+  const verifier = verifierFor(isRetried ? retry : options, watch);
+  const connection = connect({ options, watch, sessions, verifier });
+  const socket = await dial(options);
+  await new Exchange({ options, retry, watch, sessions, connection, socket }).done;
+  sessions.clock.advance(options.resumptionDelay * 1000);
+}
+
+/** Runners before 2022-07 listen on ::1 where there is one and do not say so. */
+async function dial({ port, ipv6, shimId }: Options): Promise<Socket> {
+  const socket = await tcp('::1', port).catch((error) => {
+    if (ipv6) throw error;
+    return tcp('127.0.0.1', port);
   });
-  socket.once('connect', () => {
-    socket.removeAllListeners('error');
-    if (options.shimId !== undefined) {
-      const id = Buffer.alloc(8);
-      id.writeBigUInt64LE(options.shimId);
-      socket.write(id);
-    }
-    new Exchange(options, watch, connection, socket);
+  if (shimId !== undefined) {
+    const id = Buffer.alloc(8);
+    id.writeBigUInt64LE(shimId);
+    socket.write(id);
+  }
+  return socket;
+}
+
+function tcp(host: string, port: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTcp({ host, port, allowHalfOpen: true, noDelay: true });
+    socket.once('error', reject);
+    socket.once('connect', () => {
+      socket.removeListener('error', reject);
+      resolve(socket);
+    });
   });
+}
+
+/** Code, alert and text, which the runner's ErrorMap looks into. */
+function describe(error: unknown): string {
+  const { code, alert, alertFrom, message } = toError(error) as Error & Record<string, unknown>;
+  const told = alert === undefined ? '' : ` [${String(alert)} ${String(alertFrom)}]`;
+  return `${typeof code === 'string' ? code : 'SHIM'}${told} ${message}`;
 }
 
 function quit(error: unknown): void {
@@ -41,8 +71,5 @@ function quit(error: unknown): void {
   process.exit(error instanceof Unimplemented ? UNIMPLEMENTED : 1);
 }
 
-try {
-  main(process.argv.slice(2));
-} catch (error) {
-  quit(error);
-}
+// A runner that does not close its last connection is not waited for.
+main(process.argv.slice(2)).then(() => setTimeout(() => process.exit(), LINGER_MS).unref(), quit);
