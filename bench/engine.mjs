@@ -56,18 +56,25 @@ async function rate(bytes, run) {
   return bytes / MIB / ((performance.now() - started) / 1000);
 }
 
-/** Our engine: two connections, each peer's whole policy on every handshake, and a loop that carries bytes between them. */
-export function engine(provider, { name, trust, alice, bob }) {
+/**
+ * Our engine: two connections, each peer's whole policy on every handshake, and a loop that carries bytes between them.
+ * `client` and `server` add to the configurations; `carried` is what becomes of a piece of output on its way.
+ */
+export function engine(
+  provider,
+  { name, trust, alice, bob },
+  { client = {}, server = {}, carried = (piece) => piece } = {},
+) {
   const suites = ['TLS_AES_128_GCM_SHA256'];
   const expecting = (expected) => ({
     verify: ({ chain, role }) => verifyPeer(chain, expected, trust, role, Date.now(), provider),
   });
   const clients = new ClientContext(
-    { suites, credentials: [alice], verifier: expecting({ kind: 'name', name: `bob@${name}` }) },
+    { suites, credentials: [alice], verifier: expecting({ kind: 'name', name: `bob@${name}` }), ...client },
     provider,
   );
   const servers = new ServerContext(
-    { suites, credentials: [bob], verifier: expecting({ kind: 'anyPeer' }) },
+    { suites, credentials: [bob], verifier: expecting({ kind: 'anyPeer' }), ...server },
     provider,
   );
   return {
@@ -78,14 +85,16 @@ export function engine(provider, { name, trust, alice, bob }) {
       const sink = (bytes) => {
         received += bytes.length;
       };
-      while (carry(a, b, sink) || carry(b, a, sink));
+      while (carry(a, b, sink, carried) || carry(b, a, sink, carried));
       if (a.phase !== 'open' || b.phase !== 'open') throw a.error ?? b.error ?? new Error('no handshake');
       return {
+        a,
+        b,
         send(block, bytes) {
           received = 0;
           for (let left = bytes; left > 0; left -= block.length) {
             a.write(block);
-            carry(a, b, sink);
+            carry(a, b, sink, carried);
           }
           if (received !== bytes) throw new Error(`${received} of ${bytes} bytes arrived`);
         },
@@ -94,11 +103,11 @@ export function engine(provider, { name, trust, alice, bob }) {
   };
 }
 
-function carry(from, to, sink) {
+function carry(from, to, sink, carried) {
   pull(from, sink);
   const chunks = from.takeOutput();
   for (const chunk of chunks) {
-    to.feed(chunk);
+    to.feed(carried(chunk));
     pull(to, sink);
   }
   return chunks.length > 0;
