@@ -7,26 +7,20 @@ import type { Bytes } from '../base/bytes.ts';
 import { EMPTY } from '../base/bytes.ts';
 import { Fifo } from '../base/fifo.ts';
 import { ShortInput } from '../base/reader.ts';
-import { Secret } from '../base/secret.ts';
 import type { AlertName } from './alert.ts';
 import type { TlsConfig } from './config.ts';
 import { decodeError, misuse, TlsError, unexpectedMessage } from './errors.ts';
-import type { Negotiated, OpAnswer, TicketEvent, TlsEvent } from './events.ts';
-import type { KeyLogLabel } from './keylog.ts';
-import { keyLogLine } from './keylog.ts';
-import { MAX_EXPORT, MAX_PENDING_INPUT, MAX_TICKET_LIFETIME, OUTPUT_HIGH_WATER } from './limits.ts';
-import type { HandshakeName } from './messages/codePoints.ts';
-import type { RecordAligned } from './proofs.ts';
+import type { Negotiated, OpAnswer, TlsEvent } from './events.ts';
+import { MAX_EXPORT, MAX_PENDING_INPUT, OUTPUT_HIGH_WATER } from './limits.ts';
+import { Ops } from './ops.ts';
+import { ConnectionOutput } from './output.ts';
 import { Fragmenter } from './record/fragmenter.ts';
 import type { Incoming } from './record/reader.ts';
 import { RecordReader } from './record/reader.ts';
 import { RecordWriter } from './record/writer.ts';
-import type { TrafficKeys } from './schedule/schedule.ts';
-import type { Transcript } from './schedule/transcript.ts';
 import type { Seam } from './seam.ts';
-import type { Destroyable, Output, State } from './state.ts';
+import type { Output, State } from './state.ts';
 import { advance, POISONED, Suspended } from './state.ts';
-import type { IssuedTicket, TicketIssuer } from './tickets/issuer.ts';
 import { Traffic } from './traffic.ts';
 
 export type Phase = 'handshake' | 'open' | 'closed' | 'failed';
@@ -46,26 +40,17 @@ export class TlsConnection {
   readonly role: 'client' | 'server';
   readonly #reader: RecordReader;
   readonly #writer: RecordWriter;
-  readonly #out: Output;
+  readonly #out: ConnectionOutput;
   readonly #observe: Seam['observe'];
   #state: State = POISONED;
   #traffic: Traffic | undefined;
   readonly #events = new Fifo<TlsEvent>();
   #unread = 0;
-  #opId = 0;
-  /** The op that processing waits for; 0 is none. */
-  #pendingOp = 0;
-  readonly #background = new Map<number, (answer: OpAnswer | Error) => void>();
-  /** Bytes that `writeEarly` may still take, and that may still come as early data. */
-  #earlyWriteLeft = 0;
-  #earlyReadLeft = 0;
+  readonly #ops = new Ops(this.#events);
   #isBusy = false;
   #inputEnded = false;
   #readClosed = false;
   #rest: Uint8Array[] | undefined;
-  #writeClosed = false;
-  #updateDue = false;
-  #owned: Destroyable[] = [];
   #error: TlsError | undefined;
 
   /** @internal Made by `ClientContext.connect` and `ServerContext.accept`. */
@@ -73,8 +58,8 @@ export class TlsConnection {
     this.role = role;
     this.#reader = new RecordReader(role);
     this.#writer = new RecordWriter(config.maxPlaintext, role === 'client');
-    this.#writer.padTo = config.padTo;
-    this.#out = this.#makeOutput(config, seam);
+    const parts = { reader: this.#reader, writer: this.#writer, ops: this.#ops, events: this.#events };
+    this.#out = new ConnectionOutput(parts, config, seam);
     this.#observe = seam.observe;
     this.#guarded(() => {
       this.#state = start(this.#out);
@@ -85,7 +70,7 @@ export class TlsConnection {
   /** `open` until both directions are closed; one of them may be. */
   get phase(): Phase {
     if (this.#error !== undefined) return 'failed';
-    if (this.#readClosed && this.#writeClosed) return 'closed';
+    if (this.#readClosed && this.#out.isClosed) return 'closed';
     return this.#traffic === undefined ? 'handshake' : 'open';
   }
 
@@ -155,7 +140,7 @@ export class TlsConnection {
    */
   write(parts: Uint8Array | readonly Uint8Array[]): number {
     this.#demandOpen('write');
-    if (this.#writeClosed) throw misuse('write after closeWrite');
+    if (this.#out.isClosed) throw misuse('write after closeWrite');
     const data = new Fragmenter(parts instanceof Uint8Array ? [parts] : parts);
     const total = data.left;
     this.#guarded(() => {
@@ -182,12 +167,12 @@ export class TlsConnection {
     const data = new Fragmenter(parts instanceof Uint8Array ? [parts] : parts);
     const total = data.left;
     this.#guarded(() => {
-      while (data.left > 0 && this.#earlyWriteLeft > 0 && this.#writer.size < OUTPUT_HIGH_WATER) {
+      while (data.left > 0 && this.#out.earlyWriteLeft > 0 && this.#writer.size < OUTPUT_HIGH_WATER) {
         if (this.#writer.keyIsSpent) break; // there is no KeyUpdate before the handshake is complete (lesson 9)
         const before = data.left;
-        const slice = data.take(Math.min(this.#writer.maxPlaintext, this.#earlyWriteLeft));
+        const slice = data.take(Math.min(this.#writer.maxPlaintext, this.#out.earlyWriteLeft));
         this.#writer.data(slice, before - data.left);
-        this.#earlyWriteLeft -= before - data.left;
+        this.#out.earlyWriteLeft -= before - data.left;
       }
     });
     this.#rethrow();
@@ -224,15 +209,14 @@ export class TlsConnection {
 
   /** Answers an op. A late or second answer, and one to an op that was never asked, throws. */
   settle(op: number, answer: OpAnswer | Error): void {
-    const background = this.#background.get(op);
-    if (background !== undefined) {
-      this.#background.delete(op);
-      if (this.#error === undefined) this.#guarded(() => background(answer));
+    const beside = this.#ops.takeBeside(op);
+    if (beside !== undefined) {
+      if (this.#error === undefined) this.#guarded(() => beside(answer));
       return;
     }
     this.#rethrow();
     const suspended = this.#state;
-    if (!(suspended instanceof Suspended) || op !== this.#pendingOp)
+    if (!(suspended instanceof Suspended) || !this.#ops.isAwaited(op))
       throw misuse(`op ${op} is not pending: it was answered before, or never asked`);
     this.#guarded(() => {
       this.#state = POISONED;
@@ -249,11 +233,11 @@ export class TlsConnection {
    */
   updateKeys(requestPeer = false): void {
     const traffic = this.#demandOpen('updateKeys');
-    if (this.#writeClosed) throw misuse('updateKeys after closeWrite');
+    if (this.#out.isClosed) throw misuse('updateKeys after closeWrite');
     if (requestPeer && traffic.awaitsAnswer)
       throw misuse('the peer has not answered the last key update yet');
     this.#guarded(() => {
-      this.#updateDue = false; // this update is an answer as well
+      this.#out.keyUpdateDue = false; // this update is an answer as well
       traffic.updateKeys(requestPeer, this.#out);
     });
     this.#rethrow();
@@ -261,15 +245,15 @@ export class TlsConnection {
 
   /** Sends close_notify; reading goes on. In the handshake there is nothing to close: it is an abort. */
   closeWrite(): void {
-    if (this.#error !== undefined || this.#writeClosed) return;
+    if (this.#error !== undefined || this.#out.isClosed) return;
     if (this.#traffic === undefined) {
       this.abort('user_canceled');
       return;
     }
     this.#guarded(() => {
-      this.#updateDue = false;
+      this.#out.keyUpdateDue = false;
       this.#writer.alert('close_notify', 1);
-      this.#writeClosed = true;
+      this.#out.isClosed = true;
     });
     this.#destroyWhenClosed();
   }
@@ -336,11 +320,11 @@ export class TlsConnection {
 
   /** Only while the server takes early data, and never more of it than it said (§4.3.10). */
   #earlyData(bytes: Uint8Array): void {
-    if (this.#earlyReadLeft === 0)
+    if (this.#out.earlyReadLeft === 0)
       throw unexpectedMessage(`application data in ${this.#state.name}, before the handshake is complete`);
-    if (bytes.length > this.#earlyReadLeft)
+    if (bytes.length > this.#out.earlyReadLeft)
       throw new TlsError('ERR_TLS_FLOOD', 'more early data than the ticket allows');
-    this.#earlyReadLeft -= bytes.length;
+    this.#out.earlyReadLeft -= bytes.length;
     this.#unread += bytes.length;
     this.#events.push({ type: 'earlyData', bytes });
   }
@@ -348,81 +332,18 @@ export class TlsConnection {
   #enter(state: State): void {
     this.#state = state;
     if (state instanceof Suspended) {
-      this.#pendingOp = ++this.#opId;
-      this.#events.push({ type: 'op', id: this.#pendingOp, op: state.op });
+      this.#ops.ask(state.op);
     } else if (state instanceof Traffic && this.#traffic === undefined) {
       this.#traffic = state;
-      this.#owned = []; // what is left of the handshake's secrets is the open state's now
+      this.#out.disown(); // what is left of the handshake's secrets is the open state's now
       this.#events.push({ type: 'handshake', negotiated: state.negotiated });
     }
   }
 
-  #makeOutput(config: TlsConfig, seam: Seam): Output {
-    const writer = this.#writer;
-    const reader = this.#reader;
-    let { keyLog } = config;
-    let sentChangeCipherSpec = false;
-    return {
-      send: (name: HandshakeName, message: Bytes, transcript?: Transcript): void => {
-        for (const part of seam.rewrite?.(name, message) ?? [message]) {
-          transcript?.add(part);
-          writer.handshake(part);
-        }
-      },
-      changeCipherSpec: (when: 'now' | 'beforeNext'): void => {
-        if (sentChangeCipherSpec) return;
-        sentChangeCipherSpec = true;
-        if (when === 'now') writer.changeCipherSpec();
-        else writer.changeCipherSpecBeforeNext();
-      },
-      tolerateChangeCipherSpec: (may: boolean): void => {
-        reader.toleratesChangeCipherSpec = may;
-      },
-      writeKeys: (keys: TrafficKeys): void => writer.setKeys(keys),
-      readKeys: (keys: TrafficKeys, aligned: RecordAligned): void => reader.setKeys(keys, aligned),
-      keyLog: (label: KeyLogLabel, clientRandom: Uint8Array, secret: Uint8Array): void =>
-        keyLog?.(keyLogLine(label, clientRandom, secret)),
-      dropWriteKeys: (): void => writer.dropKeys(),
-      skipEarlyData: (): void => reader.skipEarlyData(),
-      expectEarlyData: (limit: number): void => {
-        this.#earlyReadLeft = limit;
-      },
-      allowEarlyWrites: (limit: number): void => {
-        this.#earlyWriteLeft = limit;
-      },
-      limitRecords: ({ ours, peers }): void => {
-        if (ours !== undefined) reader.limitPlaintext(ours);
-        if (peers !== undefined) writer.limitPlaintext(peers);
-      },
-      adopt: (chosen: TlsConfig): void => {
-        keyLog = chosen.keyLog;
-        writer.maxPlaintext = chosen.maxPlaintext;
-        writer.padTo = chosen.padTo;
-      },
-      own: (...secrets: readonly Destroyable[]): void => {
-        this.#owned.push(...secrets);
-      },
-      issueTicket: (issuer, state, encode): void => this.#issueTicket(issuer, state, encode),
-      offerTicket: (event: TicketEvent): void => this.#events.push(event),
-      answerKeyUpdate: (): void => {
-        if (!this.#writeClosed) this.#updateDue = true;
-      },
-    };
-  }
-
-  /** No answer, or none that is a ticket, is no ticket. */
-  #issueTicket(issuer: TicketIssuer, state: Bytes, encode: (issued: IssuedTicket) => Bytes): void {
-    const id = ++this.#opId;
-    this.#events.push({ type: 'op', id, op: { kind: 'issueTicket', issuer, state: new Secret(state) } });
-    this.#background.set(id, (answer) => {
-      if (isIssued(answer) && !this.#writeClosed) this.#out.send('new_session_ticket', encode(answer));
-    });
-  }
-
   /** One answer however often the peer asked while we were silent (lesson 8). */
   #answerKeyUpdate(): void {
-    if (!this.#updateDue || this.#error !== undefined) return;
-    this.#updateDue = false;
+    if (!this.#out.keyUpdateDue || this.#error !== undefined) return;
+    this.#out.keyUpdateDue = false;
     this.#traffic!.updateKeys(false, this.#out);
   }
 
@@ -454,9 +375,9 @@ export class TlsConnection {
   #fail(error: TlsError): void {
     this.#error = error;
     this.#state = POISONED;
-    this.#updateDue = false;
+    this.#out.keyUpdateDue = false;
     this.#reader.close();
-    if (error.alert !== undefined && error.alertFrom === 'local' && !this.#writeClosed)
+    if (error.alert !== undefined && error.alertFrom === 'local' && !this.#out.isClosed)
       this.#alert(error.alert);
     this.#destroy();
     this.#events.push({ type: 'error', error });
@@ -472,28 +393,15 @@ export class TlsConnection {
   }
 
   #destroyWhenClosed(): void {
-    if (this.#readClosed && this.#writeClosed) this.#destroy();
+    if (this.#readClosed && this.#out.isClosed) this.#destroy();
   }
 
   #destroy(): void {
     this.#writer.destroy();
     this.#reader.destroy();
     this.#traffic?.destroy();
-    for (const secret of this.#owned) secret.destroy();
-    this.#owned = [];
+    this.#out.destroyOwned();
   }
-}
-
-function isIssued(answer: OpAnswer | Error): answer is IssuedTicket {
-  const { ticket, lifetime } = (answer ?? {}) as Partial<IssuedTicket>;
-  return (
-    ticket instanceof Uint8Array &&
-    ticket.length > 0 &&
-    ticket.length <= 0xffff &&
-    Number.isInteger(lifetime) &&
-    lifetime! > 0 &&
-    lifetime! <= MAX_TICKET_LIFETIME
-  );
 }
 
 function toTlsError(error: unknown): TlsError {
