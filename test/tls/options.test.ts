@@ -359,6 +359,18 @@ describe('a client that dials peers of q2q', () => {
     expect(reaches(`bob@${DOMAIN}`, pki.server())[0]).toBe('badChain');
   });
 
+  it('by key without a certificate: the key is the name, and never another one (lesson 29)', () => {
+    const bare: Credential = { chain: [], signer: key };
+    const raw = { certificateTypes: ['rawPublicKey'] } as const;
+    expect(reaches(`key:${id}`, bare, raw)).toEqual(['open', 'none']);
+    expect(reaches(`key:${id}`, bare, { ...raw, trust: roots })).toEqual(['open', 'none']);
+    expect(reaches(`key:${peerId(bob.signer.spki)}`, bare, raw)[0]).toBe('wrongKey');
+    for (const name of [`bob@${DOMAIN}`, DOMAIN]) expect(reaches(name, bare, raw)[0]).toBe('wrongName');
+    for (const host of [DOMAIN, '127.0.0.1'])
+      expect(reaches(host, bare, { ...raw, trust: roots })[0]).toBe('wrongName');
+    expect(reaches(`key:${id}`, bare)[0]).not.toBe('open'); // only where raw keys are wanted
+  });
+
   it('needs the kind of trust that fits the name', () => {
     expect(() => clientOptions(`bob@${DOMAIN}`, { trust: roots, provider })).toThrow(
       /^trust: .*wanted a Trust/,
