@@ -34,6 +34,7 @@ export { type Invite, parseInvite } from './peer/invite.ts';
 export { type SecureOptions, secure } from './peer/secure.ts';
 export { SecureError, type SecureErrorCode } from './peer/secureErrors.ts';
 export type { SecureLink, SecureStats } from './peer/secureLink.ts';
+export type { SecuredLink } from './peer/secureTypes.ts';
 export { type IncomingChannel, Session, type SessionOptions, type SessionStats } from './peer/session.ts';
 export { Plaintext, type StartTlsOptions, startTls } from './peer/startTls.ts';
 export { type LinkStreams, linkChunks, linkReadable, linkStreams, linkWritable } from './peer/streams.ts';

@@ -27,6 +27,7 @@ export { nodeProvider } from './crypto/node.node.ts';
 export { DirectoryIdentityStore } from './identity/store.node.ts';
 export * from './index.ts';
 export { toDuplex } from './peer/duplex.node.ts';
+export { OpenSslLink, secureWithOpenSsl } from './peer/opensslBackend.node.ts';
 export {
   type Acceptor,
   type Connector,

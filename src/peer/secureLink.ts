@@ -7,6 +7,7 @@
  * Backpressure passes both ways: a full link below keeps plaintext pending and `send` false; a paused handler stops
  * pulling from the engine, and the next chunk that arrives then pauses the link below.
  */
+import type { Bytes } from '../base/bytes.ts';
 import type { Q2qError } from '../base/errors.ts';
 import type { Negotiated, OpEvent, TlsConnection, TlsError, TlsEvent } from '../tls/index.ts';
 import { HandedOver } from '../transport/handedOver.ts';
@@ -14,14 +15,14 @@ import type { Link, LinkHandler, LinkInfo } from '../transport/link.ts';
 import { SecureError } from './secureErrors.ts';
 import { answerOp } from './secureOps.ts';
 import { SecureSender } from './secureSender.ts';
-import type { Counters, SecureLinkHooks, SecureStats } from './secureTypes.ts';
+import type { Counters, SecuredLink, SecureLinkHooks, SecureStats } from './secureTypes.ts';
 
 export type { SecureStats };
 
 const CLOSE_TIMEOUT = 2_000;
 
 /** Made by `secure` and `startTls` only. */
-export class SecureLink implements Link {
+export class SecureLink implements SecuredLink {
   readonly info: LinkInfo;
   readonly connection: TlsConnection;
   readonly #below: Link;
@@ -87,6 +88,10 @@ export class SecureLink implements Link {
 
   get stats(): SecureStats {
     return { ...this.#counters };
+  }
+
+  exportKey(label: string, context?: Uint8Array, length?: number): Bytes {
+    return this.connection.exportKey(label, context, length);
   }
 
   get buffered(): number {

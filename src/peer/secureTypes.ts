@@ -1,5 +1,8 @@
 /** What a secure link counts, and what whoever makes one is told. */
+import type { Bytes } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
+import type { Negotiated } from '../tls/index.ts';
+import type { Link } from '../transport/link.ts';
 
 export interface SecureStats {
   readonly plaintextIn: number;
@@ -32,4 +35,13 @@ export interface SecureLinkHooks {
   readonly opened: () => void;
   /** It failed; nothing follows. */
   readonly failed: (error: Error) => void;
+}
+
+/** What every backend of TLS gives: a link whose peer is proved. */
+export interface SecuredLink extends Link {
+  /** What the handshake agreed on, and who is at the other end. */
+  readonly negotiated: Negotiated;
+  readonly stats: SecureStats;
+  /** Keying material bound to this connection (RFC 9846 §7.5); both ends get the same. */
+  exportKey(label: string, context?: Uint8Array, length?: number): Bytes;
 }

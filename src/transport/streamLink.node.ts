@@ -12,6 +12,8 @@ export interface StreamLinkOptions {
   /** Ends both streams so that the other end sees a failure, where the carrier can say so. */
   readonly abort: () => void;
   readonly clock?: Clock;
+  /** Milliseconds that a flushed, closed link waits for the other end's close. */
+  readonly linger?: number;
 }
 
 export class StreamLink implements Link {
@@ -20,6 +22,7 @@ export class StreamLink implements Link {
   readonly #writable: Writable;
   readonly #abort: () => void;
   readonly #clock: Clock;
+  readonly #lingerTime: number;
   #handler: LinkHandler | undefined;
   #paused = false;
   #corked = false;
@@ -39,6 +42,7 @@ export class StreamLink implements Link {
     this.#writable = writable;
     this.#abort = options.abort;
     this.#clock = options.clock ?? systemClock;
+    this.#lingerTime = options.linger ?? LINGER_TIMEOUT;
     readable.pause(); // until `start`
     readable.on('data', (chunk: Buffer) => this.#onData(chunk));
     readable.on('end', () => this.#onEnd());
@@ -151,7 +155,7 @@ export class StreamLink implements Link {
 
   /** All is sent: waits for the other end's close, but not for long. */
   #linger(): void {
-    this.#after(LINGER_TIMEOUT, () => this.#settle(undefined));
+    this.#after(this.#lingerTime, () => this.#settle(undefined));
   }
 
   /** A broken pipe ends only our direction: an error message from the other end may still be in the other one. */
