@@ -1,7 +1,7 @@
 /** Which of our credentials we show (RFC 9846 §4.5.1.2, §4.5.1.3): decisions only, no state. */
 import { equalBytes } from '../base/bytes.ts';
 import type { Scheme, SchemeName } from '../crypto/suites.ts';
-import { schemeById, schemeByName } from '../crypto/suites.ts';
+import { SCHEMES, schemeByName } from '../crypto/suites.ts';
 import type { CertificateOutline } from '../identity/outline.ts';
 import { outlineCertificate } from '../identity/outline.ts';
 import type { CertificateType, Credential } from './config.ts';
@@ -58,7 +58,8 @@ function isWished(
     return true;
   let chain = parsed.get(credential);
   if (chain === undefined) parsed.set(credential, (chain = readable(credential.chain)));
-  const accepted = (certificateSchemes ?? schemes).flatMap((id) => schemeById(id) ?? []);
+  const ids = certificateSchemes ?? schemes;
+  const accepted = SCHEMES.filter(({ id }) => ids.includes(id)); // our few looked up among a peer's many
   return (
     (authorities.length === 0 ||
       chain.some(({ issuer }) => authorities.some((name) => equalBytes(name, issuer)))) &&
