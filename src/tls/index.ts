@@ -7,6 +7,9 @@
  * machines); `authentication`, `credentials` (who shows what); `proofs` (what was checked, as values); `tickets/`, `psk`
  * (going on); `messages/`, `schedule/`, `record/` (formats, keys, records); `errors`, `alert`, `limits`.
  *
+ * Entries of their own, which the engine does not need: `buffer` (q2q/tls/buffer: the verbs of PEP 543), and `options/` with
+ * `policy` and `signingChains` (q2q/tls/options: clients by name, roots, certificates, rules).
+ *
  * It speaks no other version, and has no switch that weakens a check.
  */
 export type { AlertName } from './alert.ts';
