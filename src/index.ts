@@ -38,6 +38,7 @@ export type { SecuredLink } from './peer/secureTypes.ts';
 export { type IncomingChannel, Session, type SessionOptions, type SessionStats } from './peer/session.ts';
 export { Plaintext, type StartTlsOptions, startTls } from './peer/startTls.ts';
 export { type LinkStreams, linkChunks, linkReadable, linkStreams, linkWritable } from './peer/streams.ts';
+export { streamZlibCodec } from './peer/streamZlib.ts';
 export type {
   AccessRequest,
   Authorize,

@@ -38,6 +38,7 @@ export {
   secureClient,
   secureServer,
 } from './peer/secureEndpoints.node.ts';
+export { brotliCodec, zlibCodec } from './tls/compression.node.ts';
 export { connectAny } from './transport/connectAny.node.ts';
 export { listenAny } from './transport/listenAny.node.ts';
 export { processLink, processStdioLink, type StdioOptions, stdioLink } from './transport/stdio.node.ts';

@@ -14,7 +14,6 @@
  */
 export type { AlertName } from './alert.ts';
 export type { CertificateCodec } from './compression.ts';
-export { streamZlibCodec } from './compression.ts';
 export type {
   CertificateType,
   ClientCertificatePolicy,

@@ -4,8 +4,8 @@ import { concat, equalBytes, utf8 } from '../../src/base/bytes.ts';
 import { nobleProvider } from '../../src/crypto/noble.ts';
 import { provider as node } from '../../src/crypto/node.node.ts';
 import { parseCertificate, peerId, Refusal, verifyRawKey } from '../../src/identity/index.ts';
+import { streamZlibCodec } from '../../src/peer/streamZlib.ts';
 import { brotliCodec, zlibCodec } from '../../src/tls/compression.node.ts';
-import { streamZlibCodec } from '../../src/tls/compression.ts';
 import {
   type CertificateCodec,
   ClientContext,
