@@ -30,7 +30,7 @@ import { opensslContext } from './opensslConfig.node.ts';
 import { fromOpenSsl, judge } from './opensslVerdict.node.ts';
 import { HANDSHAKE_TIMEOUT, type SecureOptions } from './secure.ts';
 import { SecureError } from './secureErrors.ts';
-import type { SecuredLink, SecureStats } from './secureTypes.ts';
+import { type SecuredLink, type SecureStats, tlsInfo } from './secureTypes.ts';
 
 const CLOSE_TIMEOUT = 2_000;
 
@@ -153,15 +153,7 @@ export class OpenSslLink implements SecuredLink {
     negotiated: Negotiated,
     options: SecureOptions & { readonly clock: Clock },
   ) {
-    const { local, remote } = link.info;
-    this.info = {
-      kind: 'tls',
-      messages: false,
-      halfClose: true,
-      ...(local !== undefined && { local }),
-      ...(remote !== undefined && { remote }),
-      via: link.info,
-    };
+    this.info = tlsInfo(link.info);
     this.negotiated = negotiated;
     this.#carrier = carrier;
     this.#socket = socket;

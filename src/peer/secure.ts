@@ -14,6 +14,12 @@ export const HANDSHAKE_TIMEOUT = 10_000;
 export interface SecureOptions {
   /** Clients: the name asked for (SNI), which the verifier sees too. */
   readonly serverName?: string;
+  /**
+   * Clients: bytes for the server's eyes before the handshake is complete (0-RTT), if a ticket allows it and the
+   * configuration has `earlyData`. They can be replayed by whoever records them (RFC 9846 §8). `earlyDataSent` of the link
+   * says how many left; unless `negotiated.earlyData` is `accepted`, those have to be sent again, too.
+   */
+  readonly earlyData?: Uint8Array;
   /** Ends the handshake; afterwards it has no effect. */
   readonly signal?: AbortSignal;
   /** Milliseconds for the handshake; 10,000 unless told. */
@@ -78,7 +84,7 @@ export function beginHandshake(
   const cancelTimer = clock.after(timeout, () =>
     secureLink.abandon(new SecureError('ERR_SECURE_TIMEOUT', `no TLS handshake within ${timeout} ms`)),
   );
-  secureLink.run();
+  secureLink.run(options.earlyData);
   return { link: secureLink, opened: promise };
 }
 

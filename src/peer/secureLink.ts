@@ -9,13 +9,19 @@
  */
 import type { Bytes } from '../base/bytes.ts';
 import type { Q2qError } from '../base/errors.ts';
-import type { Negotiated, OpEvent, TlsConnection, TlsError, TlsEvent } from '../tls/index.ts';
+import type { Negotiated, OpEvent, TicketEvent, TlsConnection, TlsError, TlsEvent } from '../tls/index.ts';
 import { HandedOver } from '../transport/handedOver.ts';
 import type { Link, LinkHandler, LinkInfo } from '../transport/link.ts';
 import { SecureError } from './secureErrors.ts';
 import { answerOp } from './secureOps.ts';
 import { SecureSender } from './secureSender.ts';
-import type { Counters, SecuredLink, SecureLinkHooks, SecureStats } from './secureTypes.ts';
+import {
+  type Counters,
+  type SecuredLink,
+  type SecureLinkHooks,
+  type SecureStats,
+  tlsInfo,
+} from './secureTypes.ts';
 
 export type { SecureStats };
 
@@ -41,6 +47,8 @@ export class SecureLink implements SecuredLink {
   #phase: 'handshake' | 'open' | 'parted' | 'done' = 'handshake';
   #handler: LinkHandler | undefined;
   #paused = false;
+  #earlySent = 0;
+  #early: Uint8Array[] = []; // at most the configuration's earlyData
   #held: TlsEvent | undefined; // pulled, but the reader does not want it yet
   #belowPaused = false;
   #belowClosed = false;
@@ -56,15 +64,7 @@ export class SecureLink implements SecuredLink {
   #cancelCut: () => void = () => {};
 
   constructor(below: Link, connection: TlsConnection, hooks: SecureLinkHooks) {
-    const { local, remote } = below.info;
-    this.info = {
-      kind: 'tls',
-      messages: false,
-      halfClose: true,
-      ...(local !== undefined && { local }),
-      ...(remote !== undefined && { remote }),
-      via: below.info,
-    };
+    this.info = tlsInfo(below.info);
     this.connection = connection;
     this.#below = below;
     this.#hooks = hooks;
@@ -98,8 +98,23 @@ export class SecureLink implements SecuredLink {
     return this.#sender.buffered;
   }
 
+  /**
+   * Servers: takes what the client sent before the handshake was complete (0-RTT). Whoever recorded such bytes can send
+   * them again (RFC 9846 §8): an application must know that they do no harm twice.
+   */
+  takeEarlyData(): Uint8Array[] {
+    return this.#early.splice(0);
+  }
+
+  /** Clients: bytes of `earlyData` that left with the ClientHello. */
+  get earlyDataSent(): number {
+    return this.#earlySent;
+  }
+
   /** Begins the handshake. */
-  run(): void {
+  run(earlyData?: Uint8Array): void {
+    if (earlyData !== undefined) this.#earlySent = this.connection.writeEarly(earlyData);
+    this.#counters.plaintextOut += this.#earlySent;
     this.#below.start({
       data: (chunk) => this.#onData(chunk),
       drain: () => this.#onDrain(),
@@ -266,6 +281,14 @@ export class SecureLink implements SecuredLink {
         this.#counters.recordsIn++;
         if (!this.#closing) this.#handler!.data(event.bytes);
         break;
+      case 'earlyData':
+        this.#counters.plaintextIn += event.bytes.length;
+        this.#counters.recordsIn++;
+        this.#early.push(event.bytes);
+        break;
+      case 'ticket':
+        keep(event);
+        break;
       case 'op':
         this.#settle(event);
         break;
@@ -408,5 +431,14 @@ export class SecureLink implements SecuredLink {
     this.#error = error;
     this.#hooks.writer?.gone(error);
     this.#handler?.closed(error);
+  }
+}
+
+/** A store that throws costs us the ticket, not the connection. */
+function keep({ store, key, ticket }: TicketEvent): void {
+  try {
+    store.put(key, ticket);
+  } catch {
+    ticket.destroy();
   }
 }

@@ -2,7 +2,7 @@
 import type { Bytes } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import type { Negotiated } from '../tls/index.ts';
-import type { Link } from '../transport/link.ts';
+import type { Link, LinkInfo } from '../transport/link.ts';
 
 export interface SecureStats {
   readonly plaintextIn: number;
@@ -44,4 +44,17 @@ export interface SecuredLink extends Link {
   readonly stats: SecureStats;
   /** Keying material bound to this connection (RFC 9846 §7.5); both ends get the same. */
   exportKey(label: string, context?: Uint8Array, length?: number): Bytes;
+}
+
+/** TLS over a link: the addresses are the link's, and every carrier gets half-close. */
+export function tlsInfo(via: LinkInfo): LinkInfo {
+  const { local, remote } = via;
+  return {
+    kind: 'tls',
+    messages: false,
+    halfClose: true,
+    ...(local !== undefined && { local }),
+    ...(remote !== undefined && { remote }),
+    via,
+  };
 }
