@@ -56,7 +56,7 @@ export class TlsBuffer {
   readonly #unread = new ChunkQueue();
   readonly #unreadEarly = new ChunkQueue();
   readonly #outgoing = new ChunkQueue();
-  /** What is left of the record that is being sent. */
+  /** What is left of the piece that is being sent: a record, or what its cipher made of one. */
   #front: Uint8Array = EMPTY;
   #answered: Promise<void> | undefined;
   #sawEnd = false;
@@ -112,7 +112,7 @@ export class TlsBuffer {
     this.#pump();
   }
 
-  /** Bytes to send, from the front, at most `max`: a view of the first record that waits. Empty: there are none. */
+  /** Bytes to send, from the front, at most `max`: a view of the first piece that waits. Empty: there are none. */
   peekOutgoing(max: number = Number.POSITIVE_INFINITY): Uint8Array {
     this.#collect();
     return this.#front.subarray(0, max);

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { rootCertificates } from 'node:tls';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { provider as node } from '../../src/crypto/node.node.ts';
 import type { PrivateKey } from '../../src/crypto/provider.ts';
@@ -38,6 +39,7 @@ import {
   type TrustRoots,
   trustRoots,
 } from '../../src/tls/options/index.ts';
+import { readPeerName } from '../../src/tls/options/name.ts';
 import { platformTrust as platformTrustOfNode } from '../../src/tls/options/platformTrust.node.ts';
 import { Policy } from '../../src/tls/policy.ts';
 import { have } from '../support/counterpart.ts';
@@ -309,6 +311,49 @@ describe('the name a client is made for', () => {
         expect.objectContaining({ code: 'ERR_TLS_CONFIG', message: expect.stringMatching(says) }),
       );
     });
+
+  it('is one or an error that names it, whatever the text; and its canonical form is itself', () => {
+    const part = fc.constantFrom(
+      'a',
+      'ü',
+      '.',
+      '@',
+      ':',
+      '[',
+      ']',
+      '/',
+      '1',
+      'xn--',
+      'key:',
+      '%',
+      '\0',
+      '。',
+      '⁄',
+      'ß',
+    );
+    const text = fc.oneof(
+      fc.string({ unit: 'grapheme', maxLength: 20 }),
+      fc.array(part, { maxLength: 8 }).map((parts) => parts.join('')),
+      fc.domain(),
+      fc.ipV4(),
+      fc.ipV6(),
+    );
+    fc.assert(
+      fc.property(text, (hostname) => {
+        try {
+          const name = readPeerName(hostname);
+          expect(readPeerName(name.text)).toEqual(name);
+          expect(name.text).toMatch(/^[\x21-\x7e]+$/);
+        } catch (error) {
+          expect(error).toMatchObject({
+            code: 'ERR_TLS_CONFIG',
+            message: expect.stringMatching(/^hostname: /),
+          });
+        }
+      }),
+      { numRuns: 1000 },
+    );
+  });
 
   it('cannot be another one when it dials', () => {
     const context = clientOptions(DOMAIN, { trust: roots, provider });

@@ -1,7 +1,7 @@
-/** The roots that the machine's owner believes: what the environment names, else the system's bundle, else Node's. */
+/** The roots that the machine's owner believes: what the environment names, else the system's own, else Node's list. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { rootCertificates } from 'node:tls';
+import * as tls from 'node:tls';
 import { toError } from '../../base/errors.ts';
 import { type Certificate, IdentityError, parseCertificate, parsePem } from '../../identity/index.ts';
 import { invalid } from './invalid.ts';
@@ -29,31 +29,36 @@ export function platformTrust(
   const { SSL_CERT_FILE: file, SSL_CERT_DIR: folders } = environment;
   if (!file && !folders) return trustRoots(systemRoots());
   return trustRoots([
-    ...(file ? fromVariable('SSL_CERT_FILE', file, () => certificatesIn(file)) : []),
+    ...(file ? found(`SSL_CERT_FILE=${file}`, () => certificatesIn(file)) : []),
     ...(folders
-      ? fromVariable('SSL_CERT_DIR', folders, () => folders.split(delimiter).flatMap(certificatesBelow))
+      ? found(`SSL_CERT_DIR=${folders}`, () => folders.split(delimiter).flatMap(certificatesBelow))
       : []),
   ]);
 }
 
+/** A bundle that is there is what counts, even if it cannot be read: others would be believed in its place. */
 function systemRoots(): Certificate[] {
   const bundle = SYSTEM_BUNDLES.find((path) => statSync(path, { throwIfNoEntry: false })?.isFile());
-  if (bundle !== undefined) {
-    const roots = certificatesIn(bundle);
-    if (roots.length > 0) return roots;
-  }
-  return rootCertificates.flatMap(readable);
+  if (bundle !== undefined) return found(bundle, () => certificatesIn(bundle));
+  const { getCACertificates } = tls as SystemStore;
+  const stored = getCACertificates?.('system') ?? [];
+  return (stored.length > 0 ? stored : tls.rootCertificates).flatMap(readable);
 }
 
-function fromVariable(name: string, value: string, read: () => Certificate[]): Certificate[] {
-  let found: Certificate[];
+/** Node 22.15 and later read the store of Windows and macOS. */
+interface SystemStore {
+  readonly getCACertificates?: (type: 'system') => readonly string[];
+}
+
+function found(where: string, read: () => Certificate[]): Certificate[] {
+  let certificates: Certificate[];
   try {
-    found = read();
+    certificates = read();
   } catch (cause) {
-    throw invalid('trust', `${name}=${value} cannot be read: ${toError(cause).message}`, { cause });
+    throw invalid('trust', `${where} cannot be read: ${toError(cause).message}`, { cause });
   }
-  if (found.length === 0) throw invalid('trust', `${name}=${value} holds no certificate that can be read`);
-  return found;
+  if (certificates.length === 0) throw invalid('trust', `${where} holds no certificate that can be read`);
+  return certificates;
 }
 
 /** Files that are no PEM are passed over: such folders hold README files and links to nowhere. */
