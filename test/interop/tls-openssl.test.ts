@@ -1,297 +1,100 @@
 /**
- * The engine against OpenSSL 3 over TCP: both roles, each key kind, each suite, a forced retry, ALPN, client certificates
- * present, absent and untrusted. Each refusal with the alert the *other* program reports.
+ * The engine against OpenSSL (`openssl s_server`, `s_client`) over TCP: what every peer is asked. What only its options can ask is
+ * in `tls-openssl-options.test.ts`. Debian 12 has OpenSSL 3.0; 3.5 is talked to as it is in Node (`tls-node-versions.test.ts`).
+ *
+ * External PSKs are not tried: ours are offered through the RFC 9258 importer only, and OpenSSL has none (its `-psk` takes the
+ * key as it is).
  */
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
-import { provider as noble } from '../../src/crypto/noble.ts';
-import { provider as node } from '../../src/crypto/node.node.ts';
-import type { CryptoProvider } from '../../src/crypto/provider.ts';
-import { SUITES } from '../../src/crypto/suites.ts';
-import { ClientContext, ServerContext, type TlsConfigInit } from '../../src/tls/index.ts';
-import type { Driver } from '../support/nodeTls.ts';
-import { dial, Folder, haveOpenssl, type Openssl, startClient, startServer } from '../support/openssl.ts';
-import { DOMAIN, KINDS, Pki } from '../support/pki.ts';
+import type { GroupName } from '../../src/crypto/suites.ts';
+import { haveOpenssl } from '../support/openssl.ts';
+import { dialled, dialling, type Peer, type Wish } from './support/meeting.ts';
+import { Program } from './support/program.ts';
+import { describePeer } from './support/subjects.ts';
 
-const found = haveOpenssl();
+const GROUPS: Readonly<Partial<Record<GroupName, string>>> = {
+  x25519: 'X25519',
+  secp256r1: 'P-256',
+  secp384r1: 'P-384',
+};
 
-const pki = new Pki('p256', node, Date.now());
-const foreign = new Pki('p256', node, Date.now(), 'elsewhere.test');
-const folder = new Folder();
-const ca = folder.certificate('ca', pki.authority.root);
-const credentials = Object.fromEntries(
-  KINDS.map((kind) => [kind, { server: pki.server(kind), user: pki.user('alice', kind) }]),
-);
-const server = credentials['p256']!.server;
-const serverFiles = folder.credential('server', server);
-const userFiles = folder.credential('user', credentials['p256']!.user);
-
-let running: Openssl[] = [];
-afterEach(async () => {
-  await Promise.all(running.map((openssl) => openssl.stop()));
-  running = [];
-});
-afterAll(() => folder.remove());
-
-async function toServer(
-  args: readonly string[],
-  config: Partial<TlsConfigInit> = {},
-  provider: CryptoProvider = node,
-): Promise<{ us: Driver; openssl: Openssl }> {
-  const certificate = args.includes('-cert') ? [] : serverFiles;
-  const { openssl, port } = await startServer([...certificate, '-CAfile', ca, ...args]);
-  running.push(openssl);
-  const context = new ClientContext({ verifier: pki.serverVerifier(), ...config }, provider);
-  return { us: await dial(port, context.connect({ serverName: DOMAIN })), openssl };
-}
-
-async function fromClient(
-  args: readonly string[],
-  config: Partial<TlsConfigInit> = {},
-  provider: CryptoProvider = node,
-): Promise<{ us: Driver; openssl: Openssl }> {
-  const context = new ServerContext(
-    { verifier: pki.clientVerifier(), credentials: [server], ...config },
-    provider,
-  );
-  const base = ['-servername', DOMAIN, '-verify_hostname', DOMAIN, '-verify_return_error', '-CAfile', ca];
-  const { us, openssl } = await startClient([...base, '-nocommands', ...args], context.accept());
-  running.push(openssl);
-  return { us, openssl };
-}
-
-const open = ({ connection }: Driver): boolean => connection.phase === 'open';
-
-/** s_server with -rev sends each line back reversed. */
-async function speak(us: Driver): Promise<void> {
-  await us.until(open);
-  us.write(Buffer.from('hello over tls\n'));
-  await us.until(({ received }) => received.includes('slt revo olleh'));
-}
-
-/** s_client sends what it hears on stdin and prints what we answer. */
-async function answer(us: Driver, openssl: Openssl): Promise<void> {
-  await us.until(open);
-  openssl.say('hello over tls\n');
-  await us.until(({ received }) => received.includes('hello over tls'));
-  us.write(Buffer.from('answered by q2q\n'));
-  await openssl.until(/answered by q2q/);
-}
-
-const required = ['-Verify', '2', '-verify_return_error'];
-
-describe.skipIf(!found)('our client and s_server', () => {
-  for (const provider of [node, noble])
-    for (const suite of SUITES)
-      it(`talk over ${suite.name} (${provider.name})`, async () => {
-        const { us } = await toServer(['-rev', '-ciphersuites', suite.name], {}, provider);
-        await speak(us);
-        expect(us.connection.negotiated?.suite).toBe(suite.name);
-      });
-
-  for (const kind of KINDS)
-    it(`authenticate each other with ${kind} keys`, async () => {
-      const files = folder.credential(`server-${kind}`, credentials[kind]!.server);
-      const { us, openssl } = await toServer(['-rev', ...files, ...required], {
-        credentials: [credentials[kind]!.user],
-      });
-      await speak(us);
-      await openssl.until(/verify return:1/);
-      expect(us.connection.negotiated?.peer?.leaf?.names.dns).toEqual([DOMAIN]);
-    });
-
-  for (const [name, group] of [
-    ['P-256', 'secp256r1'],
-    ['P-384', 'secp384r1'],
-  ] as const)
-    it(`retry with ${name}`, async () => {
-      const { us } = await toServer(['-rev', '-groups', name]);
-      await speak(us);
-      expect(us.connection.negotiated).toMatchObject({ group, helloRetried: true });
-    });
-
-  it('echo the cookie of a stateless retry', async () => {
-    const { us, openssl } = await toServer(['-stateless'], { compatibility: false });
-    await us.until(open);
-    us.write(Buffer.from('past the retry\n'));
-    await openssl.until(/past the retry/);
-    expect(us.connection.negotiated?.helloRetried).toBe(true);
-  });
-
-  it('do without compatibility mode', async () => {
-    const { us } = await toServer(['-rev', '-no_middlebox'], { compatibility: false });
-    await speak(us);
-  });
-
-  it('remove padding', async () => {
-    const { us } = await toServer(['-rev', '-record_padding', '512']);
-    await speak(us);
-  });
-
-  it('agree on a protocol', async () => {
-    const { us } = await toServer(['-rev', '-alpn', 'h2,q2q/1'], { alpn: ['q2q/1'] });
-    await speak(us);
-    expect(us.connection.negotiated?.alpn).toBe('q2q/1');
-  });
-
-  it('fail with no_application_protocol from s_server when nothing is common', async () => {
-    const { us } = await toServer(['-alpn', 'h2'], { alpn: ['q2q/1'] });
-    expect(await us.failure()).toMatchObject({ alert: 'no_application_protocol', alertFrom: 'peer' });
-  });
-
-  it('fail with no_application_protocol of ours when s_server ignores ALPN', async () => {
-    const { us, openssl } = await toServer([], { alpn: ['q2q/1'] });
-    expect(await us.failure()).toMatchObject({ alert: 'no_application_protocol', alertFrom: 'local' });
-    await openssl.until(/alert no application protocol/);
-  });
-
-  it('go on without a protocol where the configuration allows it', async () => {
-    const { us } = await toServer(['-rev'], { alpn: ['q2q/1'], requireAlpn: false });
-    await speak(us);
-    expect(us.connection.negotiated?.alpn).toBeUndefined();
-  });
-
-  it('fail with certificate_required from s_server when we show none', async () => {
-    const { us } = await toServer(required);
-    expect(await us.failure()).toMatchObject({ alert: 'certificate_required', alertFrom: 'peer' });
-  });
-
-  it('fail with unknown_ca from s_server when ours is untrusted', async () => {
-    const { us } = await toServer(required, { credentials: [foreign.user('mallory', 'p256')] });
-    expect(await us.failure()).toMatchObject({ alert: 'unknown_ca', alertFrom: 'peer' });
-  });
-
-  it('let s_server see unknown_ca when its certificate is untrusted', async () => {
-    const { us, openssl } = await toServer(folder.credential('foreign', foreign.server('p256')));
-    expect(await us.failure()).toMatchObject({ code: 'ERR_TLS_PEER_REFUSED', alert: 'unknown_ca' });
-    await openssl.until(/alert unknown ca/);
-  });
-
-  it('answer the KeyUpdate s_server asks for, and ask for one', async () => {
-    const { us, openssl } = await toServer([]);
-    await us.until(open);
-    openssl.say('K\n');
-    // Our answer goes in front of our next data, and s_server shows what it did once it has read some.
-    while (!openssl.output.includes('SSL_do_handshake -> 1')) {
-      us.write(Buffer.from('our answer\n'));
-      await new Promise((resolve) => setTimeout(resolve, 50)); // a command must be alone in what it reads
-    }
-    openssl.say('after the update\n');
-    await us.until(({ received }) => received.includes('after the update'));
-    us.connection.updateKeys(true);
-    us.write(Buffer.from('under our new keys\n'));
-    await openssl.until(/under our new keys/);
-    openssl.say('and under theirs\n');
-    await us.until(({ received }) => received.includes('and under theirs'));
-  });
-
-  it('end in order', async () => {
-    const { us, openssl } = await toServer(['-naccept', '1']);
-    await us.until(open);
-    us.write(Buffer.from('the last word\n'));
-    us.closeWrite();
-    await openssl.until(/the last word/);
-    await us.until(({ events }) => events.some(({ type }) => type === 'end'));
-    expect(us.connection.phase).toBe('closed');
-  });
-});
-
-describe.skipIf(!found)('s_client and our server', () => {
-  for (const provider of [node, noble])
-    for (const suite of SUITES)
-      it(`talk over ${suite.name} (${provider.name})`, async () => {
-        const config = { clientCertificate: 'none' } as const;
-        const { us, openssl } = await fromClient(['-ciphersuites', suite.name], config, provider);
-        await answer(us, openssl);
-        expect(openssl.output).toContain(`Cipher is ${suite.name}`);
-      });
-
-  for (const kind of KINDS)
-    it(`authenticate each other with ${kind} keys`, async () => {
-      const files = folder.credential(`user-${kind}`, credentials[kind]!.user);
-      const { us, openssl } = await fromClient(files, { credentials: [credentials[kind]!.server] });
-      await answer(us, openssl);
-      expect(us.connection.negotiated?.peer?.leaf?.names.email).toEqual([`alice@${DOMAIN}`]);
-      expect(openssl.output).toContain('Verification: OK');
-    });
-
-  it('retry with P-384', async () => {
-    const { us, openssl } = await fromClient(['-groups', 'X25519:P-384'], {
-      clientCertificate: 'none',
-      groups: ['secp384r1'],
-    });
-    await answer(us, openssl);
-    expect(us.connection.negotiated).toMatchObject({ group: 'secp384r1', helloRetried: true });
-  });
-
-  it('agree on a protocol', async () => {
-    const { us, openssl } = await fromClient(['-alpn', 'h2,q2q/1'], {
-      clientCertificate: 'none',
-      alpn: ['q2q/1'],
-    });
-    await answer(us, openssl);
-    await openssl.until(/ALPN protocol: q2q\/1/);
-  });
-
-  it('do without compatibility mode', async () => {
-    const { us, openssl } = await fromClient(['-no_middlebox'], { clientCertificate: 'none' });
-    await answer(us, openssl);
-  });
-
-  const refusals: [string, string[], Partial<TlsConfigInit>, RegExp][] = [
-    ['no common protocol', ['-alpn', 'h2'], { alpn: ['q2q/1'] }, /alert no application protocol/],
-    ['silence about ALPN', [], { alpn: ['q2q/1'] }, /alert no application protocol/],
-    ['no certificate', [], {}, /alert certificate required|tlsv13 alert/],
-    [
-      'an untrusted certificate',
-      folder.credential('stranger', foreign.user('mallory', 'p256')),
-      {},
-      /alert unknown ca/,
-    ],
-    ['TLS 1.2', ['-tls1_2'], {}, /alert protocol version/],
-    ['no common suite', ['-ciphersuites', 'TLS_AES_128_CCM_SHA256'], {}, /alert handshake failure/],
-    ['no common group', ['-groups', 'X448'], {}, /alert handshake failure/],
+function common(wish: Wish): string[] {
+  const { credential, alpn, groups, exporter } = wish;
+  return [
+    ...['-tls1_3', '-CAfile', wish.ca],
+    ...(credential === undefined ? [] : ['-cert', credential.cert, '-key', credential.key]),
+    ...(alpn === undefined ? [] : ['-alpn', alpn.join(',')]),
+    ...(groups === undefined ? [] : ['-groups', groups.map((group) => GROUPS[group]).join(':')]),
+    ...(exporter === undefined ? [] : ['-keymatexport', exporter, '-keymatexportlen', '32']),
   ];
-  for (const [what, args, config, alert] of refusals)
-    it(`refuse ${what}: s_client reports ${alert.source}`, async () => {
-      const { us, openssl } = await fromClient(args, config);
-      await us.failure();
-      await openssl.until(alert);
-    });
+}
 
-  it('let s_client refuse our certificate, and say so', async () => {
-    const { us } = await fromClient([], { credentials: [foreign.server('p256')], clientCertificate: 'none' });
-    expect(await us.failure()).toMatchObject({
-      code: 'ERR_TLS_ALERT',
-      alert: 'unknown_ca',
-      alertFrom: 'peer',
-    });
-  });
+const ASKING = {
+  none: [],
+  request: ['-verify', '2', '-verify_return_error'],
+  require: ['-Verify', '2', '-verify_return_error'],
+};
 
-  it('take a certificate that is only requested', async () => {
-    const { us, openssl } = await fromClient(userFiles, { clientCertificate: 'request' });
-    await answer(us, openssl);
-    expect(us.connection.negotiated?.peer).toBeDefined();
-  });
+const lacks = {
+  compression: 'OpenSSL 3.0 has none',
+  'raw keys': 'OpenSSL 3.0 has none',
+  'record size': 'OpenSSL has none',
+} as const;
 
-  it('export the same key', async () => {
-    const label = 'EXPORTER-q2q-test';
-    const { us, openssl } = await fromClient(['-keymatexport', label, '-keymatexportlen', '32'], {
-      clientCertificate: 'none',
-    });
-    await answer(us, openssl);
-    const [, theirs] = await openssl.until(/Keying material: ([0-9A-F]+)/);
-    const ours = us.connection.exportKey(label, new Uint8Array(0), 32);
-    expect(Buffer.from(ours).toString('hex').toUpperCase()).toBe(theirs);
-  });
+/** A visit of s_client; `session` says what it does with sessions. */
+function client(wish: Wish, port: number, session: readonly string[]): Program {
+  const where = ['-connect', `127.0.0.1:${port}`, '-servername', wish.name];
+  const checks = ['-verify_hostname', wish.name, '-verify_return_error'];
+  const staple = wish.staple === undefined ? [] : ['-status'];
+  return new Program('openssl', ['s_client', ...where, ...checks, ...staple, ...session, ...common(wish)]);
+}
 
-  it('keep writing after s_client has closed its half', async () => {
-    const { us, openssl } = await fromClient([], { clientCertificate: 'none' });
-    await us.until(open);
-    openssl.say('one line\n');
-    await us.until(({ received }) => received.includes('one line'));
-    openssl.endInput();
-    await us.until(({ events }) => events.some(({ type }) => type === 'end'));
-    us.closeWrite();
-    expect(us.connection.phase).toBe('closed');
-  });
-});
+const openssl: Peer = {
+  name: 'OpenSSL',
+  found: haveOpenssl(),
+  kinds: ['ed25519', 'p256', 'p384', 'rsa'],
+  server: {
+    speaks: 'talk',
+    lacks: {
+      ...lacks,
+      'their key update': 'among its options',
+      'our half-close': 's_server answers our end with its own',
+      'their half-close': 's_server ends with its input',
+      'their close': 's_server goes on without input',
+    },
+    exported: /Keying material: ([0-9A-F]+)/,
+    resumed: /Reused session-id/,
+    async start(wish) {
+      const asking = ASKING[wish.clientCertificate ?? 'none'];
+      const early = wish.earlyData === undefined ? [] : ['-early_data', '-max_early_data', '16384'];
+      const staple = wish.staple === undefined ? [] : ['-status_file', wish.staple];
+      const far = new Program('openssl', [
+        ...['s_server', '-accept', '127.0.0.1:0'],
+        ...[...asking, ...early, ...staple, ...common(wish)],
+      ]);
+      const [, port] = await far.until(/ACCEPT 127\.0\.0\.1:(\d+)/);
+      return dialled(far, Number(port));
+    },
+  },
+  client: {
+    speaks: 'talk',
+    lacks: {
+      ...lacks,
+      'our half-close': 's_client ends with our half',
+      'their half-close': 's_client ends with its half',
+    },
+    exported: /Keying material: ([0-9A-F]+)/,
+    resumed: /Reused, TLSv1.3/,
+    stapled: /OCSP Response Status: successful/,
+    rekey: (far) => far.say('K\n'),
+    start: (wish) => {
+      const file = `${wish.ca}.session`;
+      const early = wish.earlyData === undefined ? [] : ['-early_data', wish.earlyData];
+      return dialling(
+        (port) => client(wish, port, wish.sessions ? ['-sess_out', file] : []),
+        (_, port) => client(wish, port, ['-sess_in', file, ...early]),
+      );
+    },
+  },
+};
+
+describePeer(openssl);

@@ -86,8 +86,16 @@ export class Bench {
   async again({ meeting, us }: Conversation, context: Context, early?: string): Promise<Conversation> {
     if (us.connection.phase === 'open') us.closeWrite();
     const next = await meeting.again!();
-    this.#meetings.push(next);
-    return converseOver(next, context, early);
+    return this.converse(next, context, early);
+  }
+
+  /** We speak TLS over a meeting's carrier. */
+  converse(meeting: Meeting, context: Context, early = ''): Conversation {
+    this.#meetings.push(meeting);
+    const connection =
+      context instanceof ClientContext ? context.connect({ serverName: NAME }) : context.accept();
+    if (early !== '') connection.writeEarly(Buffer.from(early));
+    return { us: new Driver(connection, meeting.carrier), far: meeting.far, meeting };
   }
 
   client({ config, kind, provider = node }: OpenOptions = {}): ClientContext {
@@ -129,8 +137,7 @@ export class Bench {
 
   async #open(role: Role, wish: Partial<Wish>, pki: Pki, context: Context): Promise<Conversation> {
     const meeting = await role.start({ ca: pki.ca, name: NAME, ...wish });
-    this.#meetings.push(meeting);
-    return converseOver(meeting, context);
+    return this.converse(meeting, context);
   }
 
   #verifier(role: 'client' | 'server', pki: Pki, provider: CryptoProvider): PeerVerifier {
@@ -142,13 +149,6 @@ export class Bench {
         : ({ chain }) => verifyClient(chain, roots, Date.now(), provider);
     return { verify };
   }
-}
-
-function converseOver(meeting: Meeting, context: Context, early = ''): Conversation {
-  const connection =
-    context instanceof ClientContext ? context.connect({ serverName: NAME }) : context.accept();
-  if (early !== '') connection.writeEarly(Buffer.from(early));
-  return { us: new Driver(connection, meeting.carrier), far: meeting.far, meeting };
 }
 
 export function credentialOf({ cert, key }: Pair, provider: CryptoProvider = node): Credential {

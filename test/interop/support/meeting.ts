@@ -82,6 +82,7 @@ export interface Role {
 export type Subject =
   | 'keys'
   | 'retry'
+  | 'cookie alone'
   | 'protocol'
   | 'no common protocol'
   | 'our key update'

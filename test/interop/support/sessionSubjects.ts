@@ -139,7 +139,7 @@ function asServer(role: Role, bench: Bench): void {
 
 const hasTicket = ({ events }: Driver): boolean => events.some(({ type }) => type === 'ticket');
 
-function earlyDataOf({ events }: Driver): string {
+export function earlyDataOf({ events }: Driver): string {
   const chunks = events.flatMap((event) => (event.type === 'earlyData' ? [event.bytes] : []));
   return Buffer.concat(chunks).toString();
 }

@@ -192,13 +192,21 @@ function serverSubjects(role: Role, bench: Bench): void {
   const subject = subjectsOf(role);
   const open: Open = (options) => bench.asServer(role, options);
 
-  subject('retry', 'retry for secp384r1', async () => {
-    const conversation = await open({
-      config: { groups: ['secp384r1'] },
-      wish: { groups: ['x25519', 'secp384r1'] },
+  for (const retryCookie of [false, true])
+    subject('retry', `retry for secp384r1${retryCookie ? ' with a cookie' : ''}`, async () => {
+      const conversation = await open({
+        config: { groups: ['secp384r1'], retryCookie },
+        wish: { groups: ['x25519', 'secp384r1'] },
+      });
+      await converse(role, conversation);
+      const { negotiated } = conversation.us.connection;
+      expect(negotiated).toMatchObject({ group: 'secp384r1', helloRetried: true });
     });
+
+  subject('cookie alone', 'retry for nothing but a cookie', async () => {
+    const conversation = await open({ config: { retryCookie: true } });
     await converse(role, conversation);
-    expect(conversation.us.connection.negotiated).toMatchObject({ group: 'secp384r1', helloRetried: true });
+    expect(conversation.us.connection.negotiated?.helloRetried).toBe(true);
   });
 
   subject('no common protocol', 'tell it that no protocol is common', async () => {
