@@ -1,4 +1,4 @@
-/** `docs/limits.md` is made from the rooms' `limits.ts`; `npx vitest run -u test/limits.test.ts` writes it anew. */
+/** `docs/limits.md` is made from the rooms' `limits.ts`; `npx vitest run test/limits.test.ts -u` writes it anew. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect, it } from 'vitest';
