@@ -1,6 +1,6 @@
 /**
  * What was worked out lately and need not be again: a peer shows the same certificates on each of its channels. Only pure
- * functions of bytes are remembered (parsing, a signature that holds), found again by comparing every byte, so an
+ * functions of bytes are remembered (parsing, a key's id, a signature that holds), found again by comparing every byte, so an
  * answer is never another input's. Time, names, pins and denied keys are asked anew each time.
  */
 import { type Bytes, equalBytes } from '../base/bytes.ts';
@@ -41,6 +41,18 @@ export function rememberedCertificate(der: Uint8Array, parse: (der: Uint8Array) 
   const certificate = parse(der);
   certificates.add(certificate);
   return certificate;
+}
+
+const keyIds = new Ring<{ readonly spki: Bytes; readonly id: string }>(MEMO_CERTIFICATES);
+
+/** `name(spki)`, or what it was before. */
+export function rememberedKeyId(spki: Uint8Array, name: (spki: Uint8Array) => string): string {
+  if (spki.length > MEMO_BYTES) return name(spki);
+  const known = keyIds.find((entry) => equalBytes(entry.spki, spki));
+  if (known !== undefined) return known.id;
+  const id = name(spki);
+  keyIds.add({ spki: new Uint8Array(spki), id });
+  return id;
 }
 
 /** A signature that was found good, all in copies of its own. */

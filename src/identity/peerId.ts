@@ -9,6 +9,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { type Bytes, concat, utf8 } from '../base/bytes.ts';
 import { IdentityError } from './errors.ts';
+import { rememberedKeyId } from './memo.ts';
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'; // RFC 4648 §6, lower case
 const VERSION = 1;
@@ -18,6 +19,10 @@ const GROUP = 7;
 
 /** The key id of a DER SubjectPublicKeyInfo. */
 export function peerId(spki: Uint8Array): string {
+  return rememberedKeyId(spki, idOf);
+}
+
+function idOf(spki: Uint8Array): string {
   const digest = sha256(spki);
   return base32(concat([digest, checksum(digest), Uint8Array.of(VERSION)]));
 }

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { provider as node } from '../../src/crypto/node.node.ts';
 import type { CryptoProvider } from '../../src/crypto/provider.ts';
-import { DomainAuthority, parseCertificate, Trust, verifyPeer } from '../../src/identity/index.ts';
+import { DomainAuthority, parseCertificate, peerId, Trust, verifyPeer } from '../../src/identity/index.ts';
 import { rememberedSignature } from '../../src/identity/memo.ts';
 import { override } from '../support/scriptedProvider.ts';
 
@@ -54,6 +54,16 @@ describe('a parsed certificate', () => {
     for (let i = 0; i < 32; i++) parseCertificate(chainOf(`user${i}`)[0]!);
     expect(parseCertificate(der)).not.toBe(first);
   });
+});
+
+it('the id of a key is that key’s, remembered or not', () => {
+  const keys = Array.from({ length: 40 }, () => node.generateKey('p256').spki);
+  const ids = keys.map((spki) => peerId(spki));
+  expect(new Set(ids).size).toBe(40);
+  expect(keys.map((spki) => peerId(new Uint8Array(spki)))).toEqual(ids);
+  const spki = new Uint8Array(keys[39]!);
+  spki[spki.length - 1]! ^= 1;
+  expect(peerId(spki)).not.toBe(ids[39]);
 });
 
 describe('a signature', () => {
