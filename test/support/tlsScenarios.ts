@@ -4,7 +4,7 @@
  * are generated from.
  */
 import { concat, equalBytes, utf8 } from '../../src/base/bytes.ts';
-import { peerId, verifyRawKey } from '../../src/identity/index.ts';
+import { peerId, Refusal, verifyRawKey } from '../../src/identity/index.ts';
 import type { CertificateCodec } from '../../src/tls/compression.ts';
 import type { Op } from '../../src/tls/events.ts';
 import {
@@ -41,7 +41,7 @@ export interface Scenario {
   readonly chooses?: boolean;
   /** A connection of the same contexts goes before and leaves a session, kept by the server or sealed in its tickets. */
   readonly resumes?: 'kept' | 'sealed';
-  /** What the server does otherwise by then. */
+  /** What the server does otherwise by the time of the conversation. */
   readonly later?: Partial<TlsConfigInit>;
   /** The client does not wait with its first words, and the server answers them as early as it may. */
   readonly early?: boolean;
@@ -171,6 +171,72 @@ export const SCENARIOS: readonly Scenario[] = [
   },
 ];
 
+/** Refuses whoever comes back, and nobody else: it may have a newer certificate. */
+const revoking: PeerVerifier = {
+  verify: (presented) =>
+    presented.resumed
+      ? new Refusal('ERR_IDENTITY_DENIED', 'revoked since')
+      : pki.clientVerifier(nullProvider()).verify(presented),
+};
+
+type Feature = Partial<Omit<Scenario, 'name'>> & { readonly name: string };
+
+/** Of each row one, in every way: where one feature leads to the next in an order that no scenario above has. */
+const FEATURES: readonly (readonly Feature[])[] = [
+  [{ name: '' }, { name: 'chosen', chooses: true }],
+  [{ name: '' }, { name: 'retry', later: { groups: ['secp256r1'] } }],
+  [{ name: '' }, { name: 'compressed', client: { compression: [codec] }, server: { compression: [codec] } }],
+  [
+    { name: '' },
+    { name: 'one-sided', server: { clientCertificate: 'none' } },
+    { name: 'nothing shown', client: { credentials: [] }, server: { clientCertificate: 'request' } },
+    { name: 'choice', client: { credentials: [], chooseCredential: () => user } },
+    {
+      name: 'choice of nothing',
+      client: { credentials: [], chooseCredential: () => undefined },
+      server: { clientCertificate: 'request' },
+    },
+  ],
+  [
+    { name: '' },
+    { name: 'session', resumes: 'kept' },
+    { name: 'early', resumes: 'kept', early: true, client: EARLY, server: EARLY },
+    { name: 'session lost', resumes: 'kept', later: { resumption: FORGETFUL } },
+    { name: 'session revoked', resumes: 'kept', later: { verifier: revoking } },
+    {
+      name: 'key',
+      client: { externalPsks: [external('client')] },
+      server: { externalPsks: [external('server')] },
+    },
+    {
+      name: 'session lost and key',
+      resumes: 'kept',
+      client: { externalPsks: [external('client')] },
+      server: { externalPsks: [external('server')] },
+      later: { resumption: FORGETFUL },
+    },
+  ],
+];
+
+export function combinations(): readonly Scenario[] {
+  return FEATURES.reduce<readonly Scenario[]>(
+    (scenarios, features) =>
+      scenarios.flatMap((scenario) => features.map((feature) => merged(scenario, feature))),
+    [{ name: 'all of' }],
+  );
+}
+
+function merged(a: Scenario, b: Feature): Scenario {
+  return {
+    ...a,
+    ...b,
+    name: `${a.name} ${b.name}`.trim(),
+    client: { ...a.client, ...b.client },
+    server: { ...a.server, ...b.server },
+    later: { ...a.later, ...b.later },
+  };
+}
+
 /** What an earlier connection left behind. */
 interface Before {
   readonly tickets: RememberedTicket;
@@ -181,7 +247,7 @@ const before = new Map<Scenario, Before>();
 
 /** Fresh ends, nothing moved: the same bytes every time. */
 export function makePair(scenario: Scenario, seams: Seams = {}): Pair {
-  if (scenario.resumes === undefined) return meet(scenario, undefined, {}, seams);
+  if (scenario.resumes === undefined) return meet(scenario, undefined, scenario.later ?? {}, seams);
   const known = before.get(scenario);
   if (known !== undefined) return meet(scenario, known, scenario.later ?? {}, seams);
   const left = { tickets: new RememberedTicket(), sessions: new RememberedSessions(undefined) };

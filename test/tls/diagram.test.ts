@@ -1,12 +1,12 @@
 /**
- * The pictures of the state machines in `docs/tls.md` are drawn from what the engine does: every scenario is played and
- * each step noted. `npx vitest run -u test/tls/diagram.test.ts` draws them anew.
+ * The pictures of the state machines in `docs/tls.md` are drawn from what the engine does: every scenario is
+ * played, and every combination of features, and each step noted. `npx vitest run test/tls/diagram.test.ts -u` draws them anew.
  */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { expect, it } from 'vitest';
 import type { Seam } from '../../src/tls/seam.ts';
-import { cause, converse, makePair, type Role, SCENARIOS } from '../support/tlsScenarios.ts';
+import { cause, combinations, converse, makePair, type Role, SCENARIOS } from '../support/tlsScenarios.ts';
 
 const page = readFileSync(resolve(import.meta.dirname, '../../docs/tls.md'), 'utf8');
 
@@ -23,17 +23,20 @@ function withPicture(text: string, role: Role): string {
   }
   const lines = [...arrows].map(([ends, labels]) => `    ${ends}: ${[...labels].join(', ')}`);
   const picture = ['```mermaid', 'stateDiagram-v2', ...lines, '```'].join('\n');
-  const place = new RegExp(`(<!-- states: ${role} -->\n)[\\s\\S]*?(\n<!-- end -->)`);
+  const place = new RegExp(`(<!-- states: ${role} -->\n)[\\s\\S]*?(<!-- end -->)`);
   expect(text).toMatch(place);
-  return text.replace(place, `$1${picture}$2`);
+  return text.replace(place, `$1${picture}\n$2`);
 }
 
 function* stepsOf(role: Role): Iterable<[from: string, by: string, to: string]> {
-  for (const scenario of SCENARIOS) {
+  for (const scenario of [...SCENARIOS, ...combinations()]) {
     const steps: [string, string, string][] = [];
     const observe: Seam['observe'] = (from, by, to) =>
       void steps.push([from?.name ?? '[*]', label(cause(by)), to.name]);
-    converse(makePair(scenario, { [role]: { observe } }));
+    const pair = makePair(scenario, { [role]: { observe } });
+    converse(scenario, pair);
+    const { error } = pair[role].connection;
+    if (error !== undefined) throw new Error(`"${scenario.name}" fails: ${error.message}`);
     yield* steps;
   }
 }
