@@ -160,17 +160,27 @@ export class OpenSslLink implements SecuredLink {
     socket.on('end', () => {
       this.#ended = true; // known here also while what arrives is dropped
     });
+    let hasAlert = false;
+    const onError = (error: Error): void => {
+      hasAlert ||= fromOpenSsl(error, true) instanceof TlsError;
+    };
+    socket.on('error', onError);
+    // A server's socket that no tls.Server made keeps its errors to itself.
+    socket.on('_tlsError', (error: Error) => {
+      onError(error);
+      socket.destroy(error);
+    });
+    const { clock, closeTimeout = CLOSE_TIMEOUT } = options;
     this.#stream = new StreamLink(socket, socket, {
       info: this.info,
       abort: () => {
-        link.reset();
+        if (!hasAlert) link.reset();
+        else clock.after(closeTimeout, () => link.reset()); // until then OpenSSL's alert may leave
         socket.destroy();
       },
-      clock: options.clock,
-      linger: options.closeTimeout ?? CLOSE_TIMEOUT,
+      clock,
+      linger: closeTimeout,
     });
-    // A server's socket that no tls.Server made keeps its errors to itself.
-    socket.on('_tlsError', (error: Error) => socket.destroy(error));
     carrier.onSilence = () => this.#onSilence();
   }
 

@@ -18,7 +18,7 @@ import type { Carrier } from '../support/carriers.ts';
 import { DOMAIN, Pki } from '../support/pki.ts';
 import { firstWrong, numbered, pause, Recorder } from '../transport/recorder.ts';
 
-const pki: Pki = new Pki('p256', provider, Date.now());
+export const pki: Pki = new Pki('p256', provider, Date.now());
 const clientConfig: TlsConfigInit = {
   verifier: pki.serverVerifier(),
   credentials: [pki.user('alice', 'p256')],
