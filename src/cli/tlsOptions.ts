@@ -79,10 +79,10 @@ export function handshakeTimeout(options: TlsOptions): number {
 
 /** A handshake for people: who is there, why we believe it, what was agreed. */
 export function handshakeLines(negotiated: Negotiated): readonly string[] {
-  const { peer, peerScheme, localScheme, helloRetried } = negotiated;
+  const { peer, peerScheme, localScheme, helloRetried, resumed } = negotiated;
   return [
     ...(peer === undefined ? ['peer       showed no certificate'] : chainLines(peer)),
-    'version    TLS 1.3',
+    `version    TLS 1.3${resumed ? ', resumed' : ''}`,
     `suite      ${negotiated.suite}`,
     `group      ${negotiated.group}${helloRetried ? ' (after a HelloRetryRequest)' : ''}`,
     `alpn       ${negotiated.alpn ?? 'none'}`,
@@ -120,7 +120,7 @@ export function handshakeRecord(negotiated: Negotiated, provider: CryptoProvider
     peerScheme: negotiated.peerScheme ?? null,
     localScheme: negotiated.localScheme ?? null,
     helloRetried: negotiated.helloRetried,
-    resumed: false,
+    resumed: negotiated.resumed,
     peer: peer === undefined ? null : peerRecord(peer, provider),
   };
 }

@@ -2,18 +2,16 @@
  * Chromium, Firefox and curl load a page from `q2q tls serve --http` with a P-256 certificate of a root they believe: no check
  * of theirs is switched off.
  */
-import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Browser, chromium } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { collect, type Server, Workspace } from '../cli/support/q2q.ts';
 import { have } from '../support/counterpart.ts';
-import { Firefox } from './support/firefox.ts';
+import { Chromium, haveChromium } from './support/chromium.ts';
+import { Firefox, haveFirefox } from './support/firefox.ts';
 import { makePki, type Pki } from './support/pki.ts';
-
-const CHROMIUM = '/usr/bin/chromium';
 
 const folder = mkdtempSync(join(tmpdir(), 'q2q-browsers-'));
 const workspace = new Workspace();
@@ -31,43 +29,37 @@ afterAll(async () => {
 type Load = (url: string) => Promise<string>;
 
 describe.skipIf(!have('curl'))('curl', () => {
-  loadsPages(async (url) => {
-    const ran = await collect(
-      spawn('curl', ['--silent', '--show-error', '--tlsv1.3', '--cacert', pki.ca, url]),
-      20_000,
-      'curl',
-    );
+  async function curl(...args: string[]): Promise<string> {
+    const all = ['--silent', '--show-error', '--tlsv1.3', '--cacert', pki.ca, ...args];
+    const ran = await collect(spawn('curl', all), 20_000, 'curl');
     if (ran.code !== 0) throw new Error(ran.stderr);
     return ran.stdout.toString();
+  }
+
+  loadsPages((url) => curl(url));
+
+  test('resumes for its second connection', async () => {
+    const url = await serve();
+    const pages = await curl('--header', 'connection: close', url, url);
+    expect(pages.match(/version +TLS 1\.3.*/g)).toEqual([
+      'version    TLS 1.3',
+      'version    TLS 1.3, resumed',
+    ]);
   });
 });
 
-describe.skipIf(!have(CHROMIUM) || !have('certutil'))('Chromium', () => {
-  let browser: Browser;
+describe.skipIf(!haveChromium())('Chromium', () => {
+  let browser: Chromium;
 
   beforeAll(async () => {
-    browser = await chromium.launch({
-      executablePath: CHROMIUM,
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-      ],
-      env: { ...process.env, HOME: homeThatBelieves(pki.ca) },
-    });
+    browser = await Chromium.start(pki.ca);
   });
-  afterAll(() => browser?.close());
+  afterAll(() => browser?.stop());
 
-  loadsPages(async (url) => {
-    const page = await browser.newPage();
-    await page.goto(url);
-    return page.innerText('body');
-  });
+  loadsPages((url) => browser.read(url));
 });
 
-describe.skipIf(!have('firefox-esr') || !have('certutil'))('Firefox', () => {
+describe.skipIf(!haveFirefox())('Firefox', () => {
   let firefox: Firefox;
 
   beforeAll(async () => {
@@ -120,14 +112,4 @@ async function serve(...args: string[]): Promise<string> {
   const server: Server = workspace.serve(all);
   const [, port] = await server.until(/listening on 127\.0\.0\.1:(\d+)/);
   return `https://localhost:${port}/`;
-}
-
-/** Chromium reads the person's own roots from here. */
-function homeThatBelieves(ca: string): string {
-  const home = join(folder, 'home');
-  const database = join(home, '.pki', 'nssdb');
-  mkdirSync(database, { recursive: true });
-  execFileSync('certutil', ['-N', '-d', `sql:${database}`, '--empty-password']);
-  execFileSync('certutil', ['-A', '-d', `sql:${database}`, '-n', 'ca', '-t', 'C,,', '-i', ca]);
-  return home;
 }

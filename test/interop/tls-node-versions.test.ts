@@ -35,6 +35,7 @@ for (const line of LINES) {
     name: `Node ${line}`,
     found,
     kinds: line === '20' ? ['ed25519', 'p256', 'p384', 'rsa'] : ['p256', 'rsa'],
+    hybrid: line !== '20',
     server: echoServer(launch, rest),
     client: echoClient(launch, rest),
   });

@@ -7,7 +7,7 @@ import { verifyClient } from '../../identity/index.ts';
 import { toDuplex } from '../../peer/duplex.node.ts';
 import { secure } from '../../peer/secure.ts';
 import type { SecureLink } from '../../peer/secureLink.ts';
-import { type PeerVerifier, ServerContext, type TlsConfigInit } from '../../tls/index.ts';
+import { type PeerVerifier, ServerContext, TicketKeys, type TlsConfigInit } from '../../tls/index.ts';
 import type { Link } from '../../transport/link.ts';
 import { processStdioLink } from '../../transport/stdio.node.ts';
 import { listenTcp } from '../../transport/tcp.node.ts';
@@ -120,7 +120,7 @@ async function serverConfig(options: ServeOptions, context: Context): Promise<Tl
   const verifier: PeerVerifier = {
     verify: ({ chain }) => verifyClient(chain, roots, Date.now(), context.provider),
   };
-  return { ...config, clientCertificate, verifier };
+  return { ...config, clientCertificate, verifier, resumption: new TicketKeys(context.provider) };
 }
 
 const echoService: Service = async (link) => {

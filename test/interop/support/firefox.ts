@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WebSocket } from 'ws';
+import { have } from '../../support/counterpart.ts';
 import { Program } from './program.ts';
 
 /** Nothing but the page's own traffic. */
@@ -18,6 +19,10 @@ const PREFERENCES = {
   'services.settings.server': 'data:,',
   'extensions.systemAddon.update.enabled': false,
 };
+
+export function haveFirefox(): boolean {
+  return have('firefox-esr') && have('certutil');
+}
 
 export class Firefox {
   readonly #profile: string;

@@ -111,6 +111,8 @@ export interface Peer {
   readonly found: boolean;
   /** Keys of certificates that it takes, from either side. */
   readonly kinds: readonly Kind[];
+  /** It knows X25519MLKEM768. */
+  readonly hybrid?: boolean;
   readonly server?: Role;
   readonly client?: Role;
 }

@@ -1,6 +1,8 @@
 /** The subjects of every TLS peer: one list for all, in both roles. What a peer has not, its `lacks` says. */
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { withMlKem } from '../../../src/crypto/mlkem.ts';
 import { provider as noble } from '../../../src/crypto/noble.ts';
+import { provider as node } from '../../../src/crypto/node.node.ts';
 import { SUITES } from '../../../src/crypto/suites.ts';
 import { Bench, type Conversation, credentialOf, NAME, type OpenOptions } from './bench.ts';
 import { certificateSubjects } from './certificateSubjects.ts';
@@ -50,6 +52,16 @@ function sharedSubjects(peer: Peer, role: Role, bench: Bench, open: Open): void 
   it('talk when ours is the portable provider', async () => {
     await converse(role, await open({ provider: noble }));
   });
+
+  if (peer.hybrid)
+    it('agree on X25519MLKEM768', async () => {
+      const conversation = await open({ provider: withMlKem(node) });
+      await converse(role, conversation);
+      expect(conversation.us.connection.negotiated).toMatchObject({
+        group: 'X25519MLKEM768',
+        helloRetried: false,
+      });
+    });
 
   for (const kind of peer.kinds)
     subject('keys', `authenticate each other with ${kind} keys`, async () => {
