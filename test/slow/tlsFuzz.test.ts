@@ -1,8 +1,9 @@
 /** The fuzzing of `test/tls/fuzz.test.ts` for longer; `$Q2Q_FUZZ_SECONDS` says how long, `$Q2Q_SEED` where it starts. */
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { campaign, describeTally } from '../support/tlsCampaign.ts';
+import { SCENARIOS, Victim } from '../support/tlsScenarios.ts';
 
 const seconds = Number(process.env['Q2Q_FUZZ_SECONDS'] ?? 90);
 
@@ -49,3 +50,29 @@ it(
   },
   1000 * seconds + 60_000,
 );
+
+describe('what one connection holds of a message that never ends', () => {
+  const mutual = SCENARIOS[0]!;
+  const COUNT = 300;
+  /** A record's worth, and the objects of a connection in its handshake. */
+  const MOST = 48 * 1024;
+  const cut: Record<string, Uint8Array> = {
+    'a byte of a record': Uint8Array.of(22),
+    'a record of 16 KiB, of which five bytes came': Uint8Array.of(22, 3, 1, 0x40, 0, 1),
+    'a message of 64 KiB, of which a byte came': Uint8Array.of(22, 3, 1, 0, 5, 1, 0, 0xff, 0xff, 3),
+    'a message of 16 MiB': Uint8Array.of(22, 3, 1, 0, 5, 1, 0xff, 0xff, 0xff, 3),
+  };
+
+  it.each(Object.entries(cut))('%s', (what, bytes) => {
+    const measure = (count: number): { kept: Victim[]; grown: number } => {
+      const before = heap();
+      const kept = Array.from({ length: count }, () => new Victim(mutual, 'server').feed(bytes));
+      return { kept, grown: heap() - before };
+    };
+    measure(50); // warm up
+    const { kept, grown } = measure(COUNT);
+    expect(kept.length).toBe(COUNT);
+    console.log(`${what}: ${Math.round(grown / COUNT)} bytes a connection`);
+    expect(grown / COUNT).toBeLessThan(MOST);
+  });
+});

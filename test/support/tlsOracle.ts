@@ -46,6 +46,7 @@ export class Ordeal {
 
   run(wire: Uint8Array): void {
     this.#pull();
+    if (this.#random.int(0, 1) === 0) this.#callSomething();
     for (const chunk of this.#cut(wire)) {
       this.#connection.feed(chunk);
       this.#pull();
@@ -102,9 +103,12 @@ export class Ordeal {
     const connection = this.#connection;
     const { error } = connection;
     try {
-      switch (this.#random.int(0, 5)) {
+      switch (this.#random.int(0, 6)) {
         case 0:
+          this.#written += connection.writeEarly(utf8('before time')) + 100;
+          return;
         case 1:
+        case 6:
           this.#written += connection.write(utf8('from the application')) + 100;
           return;
         case 2:
@@ -121,7 +125,7 @@ export class Ordeal {
           }
           return;
         default:
-          if (this.#random.int(0, 9) === 0) connection.abort();
+          if (this.#random.int(0, 5) === 0) connection.abort();
       }
     } catch (thrown) {
       if (thrown === connection.error) return;
