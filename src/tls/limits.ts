@@ -80,8 +80,11 @@ export const MAX_PSK_KEY: number = 1024;
 export const MAX_PSK_IDENTITY: number = 1024;
 export const MAX_PSK_CONTEXT: number = 1024;
 
-/** Early data of a client that hopes to resume is skipped, unread, this far (§4.3.10; BoringSSL's number). */
+/** Early data of a client that hopes to resume is skipped, unread, at least this far (§4.3.10; BoringSSL's number), … */
 export const MAX_SKIPPED_EARLY_DATA: number = 16 * 1024;
+
+/** … and as far as our own tickets allow, with this for what its records add: 22 bytes each, without padding. */
+export const SKIPPED_OVERHEAD: number = 2 * 1024;
 
 /** Input kept while an op is pending. A driver that heeds `wantsInput` overruns by what was already under way. */
 export const MAX_PENDING_INPUT: number = 1024 * 1024;

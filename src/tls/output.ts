@@ -81,8 +81,8 @@ export class ConnectionOutput implements Output {
     this.#keyLog?.(keyLogLine(label, clientRandom, secret));
   }
 
-  skipEarlyData(): void {
-    this.#parts.reader.skipEarlyData();
+  skipEarlyData(allowed: number): void {
+    this.#parts.reader.skipEarlyData(allowed);
   }
 
   expectEarlyData(limit: number): void {

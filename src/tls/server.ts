@@ -124,7 +124,7 @@ function requestRetry(
   out: Output,
 ): State {
   RecordAligned.check(message); // nothing can rightly follow: the client waits for us
-  if (offer.earlyData) out.skipEarlyData();
+  if (offer.earlyData) out.skipEarlyData(start.settings.config.earlyData);
   const transcript = Transcript.afterRetry(start.settings.provider, picked.suite.hash, message.bytes);
   const request = encodeServerHello({
     random: RETRY_RANDOM,

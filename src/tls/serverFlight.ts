@@ -36,7 +36,7 @@ import { EarlySchedule } from './schedule/schedule.ts';
 import type { Transcript } from './schedule/transcript.ts';
 import type { ServerStart } from './server.ts';
 import type { SelectedPsk } from './serverPsk.ts';
-import { takesEarlyData } from './serverPsk.ts';
+import { earlyDataTaken } from './serverPsk.ts';
 import type { Settings } from './settings.ts';
 import type { Output, State } from './state.ts';
 import type { Session } from './tickets/session.ts';
@@ -81,8 +81,9 @@ export function sendFlight(greeting: Greeting, psk: SelectedPsk | undefined, out
   if (answer === undefined) throw illegalParameter(`client's ${group.name} share is invalid`);
   const sharedSecret = new Secret(answer.secret);
   transcript.add(message.bytes);
-  const takesEarly = psk !== undefined && takesEarlyData(greeting, psk);
-  const early = takesEarly ? psk.schedule.clientEarlyTraffic(transcript.current()) : undefined;
+  const earlyLimit = psk === undefined ? 0 : earlyDataTaken(greeting, psk);
+  const takesEarly = earlyLimit > 0;
+  const early = takesEarly ? psk?.schedule.clientEarlyTraffic(transcript.current()) : undefined;
 
   const serverHello = encodeServerHello({
     random: provider.random(32),
@@ -107,13 +108,13 @@ export function sendFlight(greeting: Greeting, psk: SelectedPsk | undefined, out
   out.keyLog('SERVER_HANDSHAKE_TRAFFIC_SECRET', random, serverSecret.dangerousExpose());
   out.writeKeys(serverSecret.keys());
   if (early === undefined) {
-    if (offer.earlyData) out.skipEarlyData();
+    if (offer.earlyData) out.skipEarlyData(settings.config.earlyData);
     out.readKeys(clientSecret.keys(), aligned);
   } else {
     out.keyLog('CLIENT_EARLY_TRAFFIC_SECRET', random, early.dangerousExpose());
     out.readKeys(early.keys(), aligned);
     early.destroy();
-    out.expectEarlyData(settings.config.earlyData);
+    out.expectEarlyData(earlyLimit);
   }
   limitRecords(offer, settings, out);
 

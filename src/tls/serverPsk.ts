@@ -160,19 +160,19 @@ function isRedeemed(answer: OpAnswer | Error): answer is RedeemedTicket {
 }
 
 /**
- * Early data is taken only under the client's first key, for the very parameters of its session, while the clocks agree
- * and nobody can redeem the ticket again (§4.3.10, §8).
+ * Bytes of early data that are taken: what the ticket allows, or none. Only under the client's first key, for the very
+ * parameters of its session, while the clocks agree and nobody can redeem the ticket again (§4.3.10, §8). A ticket that
+ * allows more than we take by now is no reason to cut off a client that goes by it.
  */
-export function takesEarlyData({ start, offer, picked, helloRetried }: Greeting, psk: SelectedPsk): boolean {
+export function earlyDataTaken({ start, offer, picked, helloRetried }: Greeting, psk: SelectedPsk): number {
   const { config } = start.settings;
-  if (psk.resumed === undefined || psk.index !== 0 || !offer.earlyData || helloRetried) return false;
+  if (psk.resumed === undefined || psk.index !== 0 || !offer.earlyData || helloRetried) return 0;
   const { session, ageSkew } = psk.resumed;
-  return (
-    config.earlyData > 0 &&
+  const isTaken =
+    session.maxEarlyData <= config.earlyData &&
     config.resumption?.onceOnly === true &&
-    session.maxEarlyData > 0 &&
     session.suite === picked.suite &&
     session.alpn === picked.alpn &&
-    Math.abs(ageSkew) <= MAX_TICKET_AGE_SKEW
-  );
+    Math.abs(ageSkew) <= MAX_TICKET_AGE_SKEW;
+  return isTaken ? session.maxEarlyData : 0;
 }

@@ -39,8 +39,8 @@ export interface Output {
   keyLog(label: KeyLogLabel, clientRandom: Uint8Array, secret: Uint8Array): void;
   /** The client's second hello goes in the clear again, behind early data that was refused. */
   dropWriteKeys(): void;
-  /** The client sends early data that we will not read. */
-  skipEarlyData(): void;
+  /** The client sends early data that we will not read; tickets of ours allow this many bytes. */
+  skipEarlyData(allowed: number): void;
   /** Early data comes under the current keys, at most this many bytes of it; 0 once it has ended. */
   expectEarlyData(limit: number): void;
   /** `writeEarly` may write this much under the current keys; 0 ends it. */

@@ -124,6 +124,7 @@ describe('early data', () => {
 
   it.each<[string, PairOptions, boolean, PairOptions?]>([
     ['takes none any more', { server: { earlyData: 0 } }, true],
+    ['takes less than its ticket said', { server: { earlyData: 999 } }, true],
     ['wants another group first', { server: { groups: ['secp256r1'] } }, true],
     ['wants a cookie first', { server: { retryCookie: true } }, true],
     [
@@ -194,9 +195,11 @@ describe('early data', () => {
     expect(early(ends.server)).toBe('1234567890');
   });
 
-  it('beyond what the server takes is fatal (lesson 37)', () => {
-    const world = ready();
-    const ends = saying('x'.repeat(11), world, { server: { earlyData: 10 } });
+  it('beyond what the ticket allows is fatal (lesson 37)', () => {
+    const store = new Again();
+    const world = ready({ server: { earlyData: 10 } }, store);
+    store.change({ maxEarlyData: 1000 }); // a client that does not go by its ticket
+    const ends = saying('x'.repeat(11), world);
     expect(fault(ends.server.error)).toBe('ERR_TLS_FLOOD unexpected_message local');
     expect(early(ends.server)).toBe('');
   });
@@ -206,6 +209,9 @@ describe('early data', () => {
     const world = ready(much, new Again());
     const fits = saying('x'.repeat(MAX_SKIPPED_EARLY_DATA - 100), world, { server: { earlyData: 0 } });
     expect(fates(fits)).toEqual(['rejected', 'rejected']);
+    // As much as its tickets allow, a server must be able to pass over.
+    const all = saying('x'.repeat(65_536), world, { server: { groups: ['secp256r1'] } });
+    expect(fates(all)).toEqual(['rejected', 'rejected']);
     const second = ready(much);
     const ends = saying('x'.repeat(MAX_SKIPPED_EARLY_DATA + 1), second, { server: { earlyData: 0 } });
     expect(ends.server.error).toBeDefined();

@@ -10,6 +10,7 @@ import {
   MAX_RECORD_PLAINTEXT,
   MAX_SKIPPED_EARLY_DATA,
   MAX_WARNING_ALERTS,
+  SKIPPED_OVERHEAD,
 } from '../limits.ts';
 import type { HandshakeMessage } from '../messages/handshake.ts';
 import { HandshakeJoiner } from '../messages/handshake.ts';
@@ -85,8 +86,8 @@ export class RecordReader {
   }
 
   /** The client offered early data and we take none: what does not open under the handshake key is that (§4.3.10). */
-  skipEarlyData(): void {
-    this.#skippable = MAX_SKIPPED_EARLY_DATA;
+  skipEarlyData(allowed: number): void {
+    this.#skippable = Math.max(MAX_SKIPPED_EARLY_DATA, allowed + SKIPPED_OVERHEAD);
   }
 
   /** Nothing more will be read. Gives back, unparsed, what stands behind the last record. */
@@ -124,7 +125,7 @@ export class RecordReader {
     if (this.#joiner.isInside) throw unexpectedMessage('early data inside a handshake message');
     this.#skippable -= record.length;
     if (this.#skippable <= 0)
-      throw new TlsError('ERR_TLS_FLOOD', `more than ${MAX_SKIPPED_EARLY_DATA} bytes of early data`);
+      throw new TlsError('ERR_TLS_FLOOD', 'more early data to skip than any ticket of ours allows');
     return undefined;
   }
 
