@@ -56,6 +56,13 @@ const pki = new Pki();
 const user = nullCredential(pki.user('alice'));
 const server = nullCredential(pki.server());
 
+/** With an OCSP response and a list of one timestamp, of which only the frame is read here. */
+const stapled = (credential: Credential): Credential => ({
+  ...credential,
+  ocsp: Uint8Array.of(0x30, 3, 10, 1, 0),
+  scts: Uint8Array.of(0, 5, 0, 3, 1, 2, 3),
+});
+
 const rawKey = ({ signer }: Credential): Credential => ({ chain: [], signer });
 const byKey = ({ signer }: Credential): PeerVerifier => ({
   verify: ({ rawKey: shown }) => verifyRawKey(shown!, { kind: 'key', id: peerId(signer.spki) }),
@@ -113,8 +120,19 @@ export const SCENARIOS: readonly Scenario[] = [
   { name: 'unwanted tickets', seams: { server: { afterHandshake: [ticket, ticket] } } },
   {
     name: 'small padded records, every question asked',
-    client: { recordSizeLimit: 200, requestStatus: true, padTo: 32, certificateSchemes: ['ed25519'] },
-    server: { recordSizeLimit: 100, requestStatus: true, certificateAuthorities: [Uint8Array.of(0x30, 0)] },
+    client: {
+      recordSizeLimit: 200,
+      requestStatus: true,
+      padTo: 32,
+      certificateSchemes: ['ed25519'],
+      credentials: [stapled(user)],
+    },
+    server: {
+      recordSizeLimit: 100,
+      requestStatus: true,
+      certificateAuthorities: [Uint8Array.of(0x30, 0)],
+      credentials: [stapled(server)],
+    },
   },
   { name: 'compressed certificates', client: { compression: [codec] }, server: { compression: [codec] } },
   {
