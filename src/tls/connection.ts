@@ -261,7 +261,9 @@ export class TlsConnection {
   /** Ends both directions at once with a fatal alert; an `error` event with `ERR_TLS_ABORTED` follows. */
   abort(alert: AlertName = 'internal_error'): void {
     if (this.#error !== undefined || this.phase === 'closed') return;
-    this.#fail(new TlsError('ERR_TLS_ABORTED', 'the connection was aborted here', { alert }));
+    this.#guarded(() => {
+      throw new TlsError('ERR_TLS_ABORTED', 'the connection was aborted here', { alert });
+    });
   }
 
   /** Keying material bound to this connection (RFC 9846 §7.5); both ends get the same. */

@@ -127,7 +127,10 @@ export class RecordWriter {
     return output;
   }
 
+  /** What was not protected yet never leaves: without the key it would in the clear. Records made before still do. */
   destroy(): void {
+    this.#flight = [];
+    this.#flightLength = 0;
     this.#sealer?.destroy();
     this.#sealer = undefined;
   }
