@@ -20,6 +20,23 @@ export const MAX_CHAIN_CERTIFICATES = 4;
 /** A user's leaf is ~600 bytes, a P-384 one with an intermediate ~1,600. */
 export const MAX_CHAIN_BYTES = 8_192;
 
+/** TLS over a link: the whole handshake, a person's or a security module's answer included. */
+export const HANDSHAKE_TIMEOUT = 10_000;
+/** `close` of a secure link waits this long for the other end, anew with every step forward. */
+export const CLOSE_TIMEOUT = 2_000;
+/**
+ * Plaintext gathered before it is encrypted without waiting for the end of the microtask (Twisted's number, 64,000): ten
+ * thousand one-byte sends make one record, and bulk is not held up. Before the handshake is complete it is the mark at which
+ * a writer is told to stop.
+ */
+export const AGGREGATE: number = 64 * 1024;
+/** Plaintext held before TLS that nobody asked for yet: then the link is paused, as a line may be far shorter than a packet. */
+export const MAX_UNREAD: number = 64 * 1024;
+/** Longest line of the plaintext part before TLS; SMTP's limit is 512, others allow more. */
+export const MAX_LINE = 4_096;
+/** Handshakes that one secure listener runs at a time, each at most some 50 KiB; a link more is reset. */
+export const MAX_LISTENER_HANDSHAKES = 1_000;
+
 /** A dial that meets silence everywhere ends here; `dial({timeout})` changes it. */
 export const DIAL_TIMEOUT = 15_000;
 /** Link, mutual handshake and welcome: three round trips and two signatures on a slow phone. */

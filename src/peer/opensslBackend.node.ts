@@ -25,14 +25,13 @@ import { SEND_HIGH_WATER } from '../transport/limits.ts';
 import type { Link, LinkHandler, LinkInfo } from '../transport/link.ts';
 import { StreamLink } from '../transport/streamLink.node.ts';
 import { toDuplex } from './duplex.node.ts';
+import { CLOSE_TIMEOUT, HANDSHAKE_TIMEOUT } from './limits.ts';
 import { OpenSslCarrier } from './opensslCarrier.node.ts';
 import { opensslContext } from './opensslConfig.node.ts';
 import { fromOpenSsl, judge } from './opensslVerdict.node.ts';
-import { HANDSHAKE_TIMEOUT, type SecureOptions } from './secure.ts';
+import type { SecureOptions } from './secure.ts';
 import { SecureError } from './secureErrors.ts';
 import { type SecuredLink, type SecureStats, tlsInfo } from './secureTypes.ts';
-
-const CLOSE_TIMEOUT = 2_000;
 
 /** As `secure`, with OpenSSL for an engine. */
 export async function secureWithOpenSsl(

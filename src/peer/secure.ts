@@ -4,12 +4,10 @@ import { deferred } from '../base/deferred.ts';
 import { toError } from '../base/errors.ts';
 import { ClientContext, type ServerContext, type TlsConnection } from '../tls/index.ts';
 import type { Link } from '../transport/link.ts';
+import { HANDSHAKE_TIMEOUT } from './limits.ts';
 import { SecureError } from './secureErrors.ts';
 import { SecureLink } from './secureLink.ts';
 import type { PendingWriter } from './secureTypes.ts';
-
-/** Milliseconds for the whole handshake, a person's or a security module's answer included. */
-export const HANDSHAKE_TIMEOUT = 10_000;
 
 export interface SecureOptions {
   /** Clients: the name asked for (SNI), which the verifier sees too. */

@@ -17,11 +17,9 @@ import type { Link, LinkInfo } from '../transport/link.ts';
 import { listenAny } from '../transport/listenAny.node.ts';
 import { processLink } from '../transport/stdio.node.ts';
 import type { Listener } from '../transport/tcp.node.ts';
+import { MAX_LISTENER_HANDSHAKES } from './limits.ts';
 import { type SecureOptions, secure } from './secure.ts';
 import type { SecureLink } from './secureLink.ts';
-
-/** Handshakes of one listener that may run at a time: each holds about 50 KiB until it ends or its timeout does. */
-const MAX_HANDSHAKES = 1_000;
 
 /** Dials: one link each time. */
 export type Connector<L extends Link = Link> = (options?: { readonly signal?: AbortSignal }) => Promise<L>;
@@ -79,7 +77,7 @@ export function secureServer<L extends Link = SecureLink>(
   const {
     context,
     backend = secure as unknown as Securing<ServerContext, L>,
-    maxHandshakes = MAX_HANDSHAKES,
+    maxHandshakes = MAX_LISTENER_HANDSHAKES,
     onFailure,
     ...rest
   } = options;

@@ -12,6 +12,7 @@ import type { Q2qError } from '../base/errors.ts';
 import type { Negotiated, OpEvent, TicketEvent, TlsConnection, TlsError, TlsEvent } from '../tls/index.ts';
 import { HandedOver } from '../transport/handedOver.ts';
 import type { Link, LinkHandler, LinkInfo } from '../transport/link.ts';
+import { CLOSE_TIMEOUT } from './limits.ts';
 import { SecureError } from './secureErrors.ts';
 import { answerOp } from './secureOps.ts';
 import { SecureSender } from './secureSender.ts';
@@ -24,8 +25,6 @@ import {
 } from './secureTypes.ts';
 
 export type { SecureStats };
-
-const CLOSE_TIMEOUT = 2_000;
 
 /** Made by `secure` and `startTls` only. */
 export class SecureLink implements SecuredLink {
@@ -300,6 +299,7 @@ export class SecureLink implements SecuredLink {
         break;
       case 'end':
         this.#notifySeen = true;
+        if (!this.#hooks.detachable) this.connection.takeRest(); // nobody wants it: let the memory go
         if (!this.#closing) this.#handler!.end();
         if (this.#sender.hasNotified) this.#bothClosed();
         break;

@@ -5,14 +5,8 @@
 import { ChunkQueue } from '../base/chunks.ts';
 import { FRAMED_PLAINTEXT, type TlsConnection, type TlsError } from '../tls/index.ts';
 import type { Link } from '../transport/link.ts';
+import { AGGREGATE } from './limits.ts';
 import type { Counters } from './secureTypes.ts';
-
-/**
- * Plaintext gathered before it is encrypted without waiting for the end of the microtask (Twisted's number, 64,000):
- * ten thousand one-byte sends make one record, and bulk is not held up. Before the handshake is complete it is the mark
- * at which a writer is told to stop.
- */
-const AGGREGATE: number = 64 * 1024;
 
 export interface SenderHost {
   /** `send` said stop, and now there is room. */

@@ -11,16 +11,11 @@ import type { ClientContext, ServerContext } from '../tls/index.ts';
 import { LinkError } from '../transport/errors.ts';
 import { HandedOver } from '../transport/handedOver.ts';
 import type { Link } from '../transport/link.ts';
+import { MAX_LINE, MAX_UNREAD } from './limits.ts';
 import { beginHandshake, type Handshake, type SecureOptions } from './secure.ts';
 import { SecureError } from './secureErrors.ts';
 import type { SecureLink } from './secureLink.ts';
 import type { PendingWriter } from './secureTypes.ts';
-
-/** Plaintext held before anybody asked for it: pauses the link, as a line may be far shorter than a packet. */
-const MAX_UNREAD: number = 64 * 1024;
-
-/** Longest line of the plaintext part; SMTP's limit is 512, others allow more. */
-const MAX_LINE = 4096;
 
 /**
  * The conversation before TLS on a link that nobody has started. Whoever writes here when TLS begins may go on doing so:
