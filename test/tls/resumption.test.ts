@@ -8,6 +8,7 @@ import type { CryptoProvider } from '../../src/crypto/provider.ts';
 import { Refusal } from '../../src/identity/index.ts';
 import type { PeerVerifier, PresentedPeer, TlsConfigInit } from '../../src/tls/index.ts';
 import { ExternalPsk } from '../../src/tls/psk.ts';
+import type { SessionTicket } from '../../src/tls/tickets/sessionTicket.ts';
 import { TicketKeys } from '../../src/tls/tickets/ticketKeys.ts';
 import { providers } from '../crypto/providers.ts';
 import { Pki } from '../support/pki.ts';
@@ -80,6 +81,19 @@ describe('a ticket', () => {
       expect(shown.has(op!)).toBe(false);
       shown.add(op!);
     }
+  });
+
+  it('has a key, a name and an age of its own', () => {
+    const world = new World({ client: { ticketCount: 4 }, server: { ticketCount: 4 } });
+    const { client } = world.open();
+    const tickets = client.events.flatMap((event) => (event.type === 'ticket' ? [event.ticket] : []));
+    expect(tickets.length).toBe(4);
+    for (const of of [
+      ({ psk }: SessionTicket) => hex(psk.expose()),
+      ({ ticket }: SessionTicket) => hex(ticket),
+      ({ ageAdd }: SessionTicket) => String(ageAdd),
+    ])
+      expect(new Set(tickets.map(of)).size).toBe(4);
   });
 
   it('of a connection that failed is spent as well', () => {
@@ -449,6 +463,33 @@ describe('an external key', () => {
     expect(ends.server.error).toBeDefined();
     expect(ends.server.connection.negotiated).toBeUndefined();
     expect(ends.client.connection.negotiated).toBeUndefined();
+  });
+
+  it('stands behind a ticket: the session is preferred, the key used when there is none', () => {
+    const both = { externalPsks: mine.externalPsks, earlyData: 100 };
+    const world = new World({
+      client: both,
+      server: { externalPsks: theirs.externalPsks, earlyData: 100 },
+    });
+    // The first connection goes by the key, and gives no ticket: nobody showed who it is.
+    expect(world.open().client.connection.negotiated!.psk).toBeDefined();
+    expect(world.tickets.size).toBe(0);
+    world.open({ client: { externalPsks: [] } });
+    expect(resumed(world.open())).toEqual(RESUMED);
+    world.sessions.clear();
+    world.open({ client: { externalPsks: [] } });
+    world.sessions.clear();
+    const ends = world.pair();
+    ends.client.connection.writeEarly(utf8('early'));
+    pump(ends);
+    expect(ends.client.connection.negotiated).toMatchObject({
+      resumed: false,
+      earlyData: 'rejected',
+      psk: {},
+    });
+    expect(ends.server.story).toContain('op redeemTicket');
+    expect(ends.server.story).not.toContain('earlyData');
+    expect(exchange(ends)).toBe('ping pong');
   });
 
   it('unknown to the server leaves certificates to decide', () => {
