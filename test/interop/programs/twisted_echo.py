@@ -40,6 +40,8 @@ def server_options():
         caCerts=[root.original] if asked != "none" else None,
         acceptableProtocols=protocols(),
         raiseMinimumTo=ssl.TLSVersion.TLSv1_3,
+        enableSessions="sessions" in wish,
+        enableSessionTickets="sessions" in wish,
     )
     for name in wish.get("groups", [])[:1]:
         curve = {"secp256r1": "prime256v1"}.get(name, name)
