@@ -11,6 +11,11 @@ export class ChunkQueue {
     return this.#length;
   }
 
+  /** Chunks that hold them: tiny ones cost more than their bytes. */
+  get chunks(): number {
+    return this.#chunks.length;
+  }
+
   push(chunk: Uint8Array): void {
     if (chunk.length === 0) return;
     this.#chunks.push(chunk);

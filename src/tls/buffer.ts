@@ -45,9 +45,15 @@ export interface ReadOptions {
 }
 
 export interface TlsBufferOptions {
-  /** Plaintext kept for `read`: at this many bytes `receive` takes nothing more. 256 KiB unless told. */
+  /**
+   * Plaintext kept for `read`: at this many bytes `receive` takes nothing more. 256 KiB unless told. A record counts as 100
+   * bytes beside its own, which is what its array costs.
+   */
   readonly maxUnread?: number;
 }
+
+/** What an engine spends on an array beside its bytes. */
+const ARRAY_COST = 100;
 
 export class TlsBuffer {
   /** For everything that is not a buffer verb: exporter, key update, phase. Its events are this object's to pull. */
@@ -99,7 +105,7 @@ export class TlsBuffer {
    */
   receive(bytes: Uint8Array): number {
     if (!this.connection.wantsInput) return 0;
-    const taken = Math.min(bytes.length, this.#maxUnread - this.incomingBytes);
+    const taken = Math.min(bytes.length, this.#maxUnread - this.#held);
     if (taken <= 0) return 0;
     this.connection.feed(taken === bytes.length ? bytes : bytes.subarray(0, taken));
     this.#pump();
@@ -195,6 +201,11 @@ export class TlsBuffer {
 
   // ---- inside ---------------------------------------------------------------------------------------------------
 
+  /** Memory of what waits to be read. */
+  get #held(): number {
+    return this.incomingBytes + ARRAY_COST * (this.#unread.chunks + this.#unreadEarly.chunks);
+  }
+
   /** Takes every event the engine has. */
   #pump(): void {
     for (let event = this.connection.next(); event !== undefined; event = this.connection.next())
@@ -204,10 +215,10 @@ export class TlsBuffer {
   #onEvent(event: TlsEvent): void {
     switch (event.type) {
       case 'data':
-        if (!this.#readShut) this.#unread.push(event.bytes);
+        if (!this.#readShut) this.#unread.push(alone(event.bytes));
         break;
       case 'earlyData':
-        if (!this.#readShut) this.#unreadEarly.push(event.bytes);
+        if (!this.#readShut) this.#unreadEarly.push(alone(event.bytes));
         break;
       case 'end':
         this.#sawEnd = true;
@@ -278,6 +289,11 @@ export class TlsBuffer {
   #rethrow(): void {
     if (this.connection.error !== undefined) throw this.connection.error;
   }
+}
+
+/** What waits for its reader does not hold on to a chunk of which it is the smaller part. */
+function alone(bytes: Uint8Array): Uint8Array {
+  return 2 * bytes.length < bytes.buffer.byteLength ? bytes.slice() : bytes;
 }
 
 function checkSize(verb: string, max: number): void {

@@ -45,7 +45,8 @@ export class TlsConnection {
   #state: State = POISONED;
   #traffic: Traffic | undefined;
   readonly #events = new Fifo<TlsEvent>();
-  #unread = 0;
+  /** Bytes fed since the last time that no event was left: what those that wait may hold on to. */
+  #held = 0;
   readonly #ops = new Ops(this.#events);
   #isBusy = false;
   #inputEnded = false;
@@ -80,7 +81,7 @@ export class TlsConnection {
       this.#error === undefined &&
       !this.#readClosed &&
       !(this.#state instanceof Suspended) &&
-      this.#unread < OUTPUT_HIGH_WATER
+      this.#held < OUTPUT_HIGH_WATER
     );
   }
 
@@ -105,6 +106,7 @@ export class TlsConnection {
           'ERR_TLS_INPUT_LIMIT',
           `more than ${MAX_PENDING_INPUT} bytes fed while an op is pending`,
         );
+      this.#held += chunk.length;
       this.#reader.push(chunk);
       this.#process();
     });
@@ -130,7 +132,7 @@ export class TlsConnection {
   /** Pull until undefined. */
   next(): TlsEvent | undefined {
     const event = this.#events.shift();
-    if (event?.type === 'data' || event?.type === 'earlyData') this.#unread -= event.bytes.length;
+    if (this.#events.length === 0) this.#held = 0;
     return event;
   }
 
@@ -304,7 +306,6 @@ export class TlsConnection {
           return;
         }
         this.#traffic.sawData();
-        this.#unread += incoming.bytes.length;
         this.#events.push({ type: 'data', bytes: incoming.bytes });
         return;
       case 'closeNotify':
@@ -327,7 +328,6 @@ export class TlsConnection {
     if (bytes.length > this.#out.earlyReadLeft)
       throw new TlsError('ERR_TLS_FLOOD', 'more early data than the ticket allows');
     this.#out.earlyReadLeft -= bytes.length;
-    this.#unread += bytes.length;
     this.#events.push({ type: 'earlyData', bytes });
   }
 

@@ -104,7 +104,11 @@ export class Assembler {
     this.#partial = EMPTY;
     this.#filled = 0;
     this.#length -= total;
-    return unit;
+    // What becomes of a small one may wait to be read for long, and must not hold on to memory for a large one.
+    if (total > FIRST_BUFFER / 4) return unit;
+    const copy = unit.slice();
+    this.recycle();
+    return copy;
   }
 
   /** Copies until `wanted` bytes are together; false when the chunks end first. */

@@ -195,13 +195,16 @@ export class Opener {
     return this.#unpad(inner);
   }
 
-  /** Padding is zeros behind the type; a plaintext of nothing but zeros has no type (§5.4). */
+  /**
+   * Padding is zeros behind the type; a plaintext of nothing but zeros has no type (§5.4). Content that is the smaller part
+   * is copied out: a byte that waits to be read must not hold on to 16 KiB of padding.
+   */
   #unpad(inner: Uint8Array): Uint8Array {
     let at = inner.length - 1;
     while (at >= 0 && inner[at] === 0) at--;
     if (at < 0) throw unexpectedMessage('record of nothing but padding zeros');
     this.type = inner[at]!;
-    return inner.subarray(0, at);
+    return 2 * at < inner.length - 1 ? inner.slice(0, at) : inner.subarray(0, at);
   }
 }
 
