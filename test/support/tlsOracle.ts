@@ -15,7 +15,7 @@ import {
   type TlsEvent,
 } from '../../src/tls/index.ts';
 import type { SeededRandom } from './random.ts';
-import { openRecord, splitRecords } from './tlsScript.ts';
+import { openRecord, type RecordItem, splitRecords } from './tlsScript.ts';
 
 /** What is ours to answer for though the peer has a hand in it: our own abort, a driver that ignores `wantsInput`. */
 const OWN_DOING = ['ERR_TLS_ABORTED', 'ERR_TLS_INPUT_LIMIT'];
@@ -23,7 +23,9 @@ const OWN_DOING = ['ERR_TLS_ABORTED', 'ERR_TLS_INPUT_LIMIT'];
 /** Bytes a connection may say without being asked to write: its flight, tickets, an alert. */
 const MAX_OWN_OUTPUT = 16 * 1024;
 
+const CCS = 20;
 const ALERT = 21;
+const HANDSHAKE = 22;
 
 /** Feeds a connection and answers its ops, now or late, with calls of its own application between. */
 export class Ordeal {
@@ -159,6 +161,7 @@ export class Ordeal {
     const output = concat([...this.#output, ...this.#connection.takeOutput()]);
     expect(output.length).toBeLessThan(MAX_OWN_OUTPUT + this.#written);
     const records = splitRecords(output).map(openRecord);
+    expect(records.filter(isLeaked)).toEqual([]);
     const alerts = records.filter(({ type }) => type === ALERT).map(({ content }) => alertName(content[1]!));
     const told = error?.alertFrom === 'local' && !this.#closed ? error.alert : undefined;
     const expected = [...(told === undefined ? [] : [told]), ...(this.#closed ? ['close_notify'] : [])];
@@ -187,6 +190,13 @@ export class Ordeal {
     expect(connection.wantsInput).toBe(false);
     expect(connection.error).toBe(error);
   }
+}
+
+/** In the clear go hellos, ChangeCipherSpecs and the alerts of a side that has no keys yet, and nothing else. */
+function isLeaked({ type, content, tag }: RecordItem): boolean {
+  if (tag !== undefined) return false;
+  const isHello = type === HANDSHAKE && (content[0] === 1 || content[0] === 2);
+  return !isHello && type !== CCS && type !== ALERT;
 }
 
 /** Only what inflates may throw at what peers send: verifiers answer. */
