@@ -37,6 +37,7 @@ export async function judge(
     throw unagreed('ERR_TLS_ILLEGAL_PARAMETER', 'server chose a group that nobody offered');
   const peerScheme = onlyScheme(peer?.leaf);
   return Object.freeze({
+    version: 'TLSv1.3',
     role,
     suite: socket.getCipher().standardName as SuiteName,
     group,

@@ -135,6 +135,8 @@ export interface ClientHelloInfo {
 
 /** What both sides agreed on; frozen. */
 export interface Negotiated {
+  /** Always: nothing else is spoken. */
+  readonly version: 'TLSv1.3';
   readonly role: 'client' | 'server';
   readonly suite: SuiteName;
   readonly group: GroupName;

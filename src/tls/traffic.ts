@@ -23,7 +23,7 @@ export interface TrafficSecrets {
 }
 
 /** What was agreed, before the peer's part is added from its proof. */
-export type Agreement = Omit<Negotiated, keyof PeerFacts>;
+export type Agreement = Omit<Negotiated, 'version' | keyof PeerFacts>;
 
 /** What a client makes of the tickets that come: only where there is a store to keep them. */
 export interface Resumable {
@@ -54,7 +54,7 @@ export class Traffic implements State {
   ) {
     if (!isPeerProof(peer) || !FinishedVerified.isProof(finished)) throw new TypeError('proofs are missing');
     this.accepts = agreement.role === 'client' ? ['new_session_ticket', 'key_update'] : ['key_update'];
-    this.negotiated = Object.freeze({ ...agreement, ...factsOf(peer) });
+    this.negotiated = Object.freeze({ version: 'TLSv1.3', ...agreement, ...factsOf(peer) });
     this.#exporter = secrets.exporter;
     this.#resumable = resumable;
     this.#read = secrets.read;
