@@ -116,7 +116,7 @@ export function sendFlight(greeting: Greeting, psk: SelectedPsk | undefined, out
     early.destroy();
     out.expectEarlyData(earlyLimit);
   }
-  limitRecords(offer, settings, out);
+  limitRecords(greeting, takesEarly, out);
 
   const choice = credential && certificateType(credential.credential);
   const extensions = answers(greeting, psk, takesEarly, choice, clientType);
@@ -157,9 +157,12 @@ export function sendFlight(greeting: Greeting, psk: SelectedPsk | undefined, out
   });
 }
 
-/** Both limits hold from the server's first protected record on (RFC 8449 §4). */
-function limitRecords({ recordSizeLimit: peers }: Offered, { config }: Settings, out: Output): void {
-  if (peers !== undefined) out.limitRecords({ ours: ownLimit(config.recordSizeLimit), peers });
+/** Both limits hold from the server's first protected record on (RFC 8449 §4); early data left before ours was known. */
+function limitRecords({ start, offer }: Greeting, readsEarly: boolean, out: Output): void {
+  const { recordSizeLimit: peers } = offer;
+  if (peers === undefined) return;
+  const ours = ownLimit(start.settings.config.recordSizeLimit);
+  out.limitRecords(readsEarly ? { peers } : { ours, peers });
 }
 
 /** record_size_limit counts the type byte, `recordSizeLimit` does not. */
@@ -252,6 +255,7 @@ class ExpectEndOfEarlyData implements State {
     this.#shared.greeting.transcript.add(message.bytes);
     out.expectEarlyData(0);
     out.readKeys(this.#shared.clientSecret.keys(), aligned);
+    limitRecords(this.#shared.greeting, false, out);
     return new ExpectFinished(this.#shared, this.#psk.peer, this.#psk.resumed?.presented);
   }
 }
