@@ -1,9 +1,10 @@
 /** OpenSSL behind our contexts: the suite of every secure link, and the limits its docstring names. */
 
-import { connect } from 'node:tls';
+import { connect, createSecureContext } from 'node:tls';
 import { describe, expect, test } from 'vitest';
 import { utf8 } from '../../src/base/bytes.ts';
 import { deferred } from '../../src/base/deferred.ts';
+import { withMlKem } from '../../src/crypto/mlkem.ts';
 import { provider } from '../../src/crypto/node.node.ts';
 import { SUITES } from '../../src/crypto/suites.ts';
 import { Refusal, type VerifiedPeer } from '../../src/identity/index.ts';
@@ -12,6 +13,7 @@ import { secureWithOpenSsl } from '../../src/peer/opensslBackend.node.ts';
 import { secure } from '../../src/peer/secure.ts';
 import type { SecuredLink } from '../../src/peer/secureTypes.ts';
 import {
+  ClientContext,
   type Credential,
   type PeerVerifier,
   type PresentedPeer,
@@ -132,6 +134,32 @@ describe('the contexts mean the same', () => {
       const [, unasked] = await secured(backends, memoryPair(), { server: { clientCertificate: 'none' } });
       expect(unasked.negotiated.peer).toBeUndefined();
     });
+  }
+
+  test('the hybrid group, where OpenSSL has it (3.5); elsewhere the configuration is refused', async () => {
+    const hybrid = clientContext().config.with({ groups: ['X25519MLKEM768'] });
+    const context = new ClientContext(hybrid, withMlKem(provider));
+    const [a, b] = memoryPair();
+    const dialling = secureWithOpenSsl(a, context, { serverName: DOMAIN });
+    const serving = secure(b, new ServerContext(serverContext().config, withMlKem(provider)));
+    serving.catch(() => {});
+    if (hasHybrid()) {
+      expect((await dialling).negotiated.group).toBe('X25519MLKEM768');
+      expect((await serving).negotiated.group).toBe('X25519MLKEM768');
+    } else
+      await expect(dialling).rejects.toMatchObject({
+        code: 'ERR_TLS_CONFIG',
+        message: expect.stringContaining('OpenSSL refuses'),
+      });
+  });
+
+  function hasHybrid(): boolean {
+    try {
+      createSecureContext({ ecdhCurve: 'X25519MLKEM768' });
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   test('OpenSSL answers the KeyUpdate our engine asks for', async () => {

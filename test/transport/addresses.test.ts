@@ -8,8 +8,11 @@ import { type Link, LinkError } from '../../src/transport/index.ts';
 import {
   connectAny,
   connectLink,
+  connectUnix,
   type Listener,
+  listenAny,
   listenTcp,
+  listenUnix,
   listenWebSocket,
   parseSocketAddress,
 } from '../../src/transport/node.node.ts';
@@ -194,4 +197,48 @@ describe('a listener that closes', () => {
     await server!.until('closed', () => server!.isClosed);
     expect(server!.closes[0]?.code).toBe('ERR_LINK_RESET');
   });
+});
+
+describe('one listener for every address', () => {
+  test('what it says of itself is what connectAny dials, and each link says what it is', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'q2q-any-'));
+    opened.push({ close: () => rm(folder, { recursive: true }) });
+    const rows = [
+      ['tcp://127.0.0.1:0', 'tcp'],
+      ['tcp://[::1]:0', 'tcp'],
+      [`unix:${folder}/s`, 'unix'],
+      ['ws://127.0.0.1:0/deep/path', 'websocket'],
+    ] as const;
+    for (const [address, kind] of rows) {
+      const accepted: Link[] = [];
+      const listener = await listenAny(address, (link) => accepted.push(link));
+      opened.push(listener);
+      const link = await connectAny(listener.address);
+      while (accepted.length === 0) await pause(1);
+      expect([link.info.kind, accepted[0]!.info.kind]).toEqual([kind, kind]);
+      for (const each of [link, accepted[0]!]) each.reset();
+    }
+  });
+
+  test('a unix socket: the end that dialled knows the path as remote, the other as local', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'q2q-any-'));
+    opened.push({ close: () => rm(folder, { recursive: true }) });
+    const path = join(folder, 's');
+    const accepted: Link[] = [];
+    opened.push(await listenUnix(path, (link) => accepted.push(link)));
+    const link = await connectUnix(path, { timeout: 1000 });
+    while (accepted.length === 0) await pause(1);
+    expect(link.info).toMatchObject({ kind: 'unix', remote: path });
+    expect(accepted[0]!.info).toMatchObject({ kind: 'unix', local: path });
+    expect(accepted[0]!.info.remote).toBeUndefined();
+    for (const each of [link, accepted[0]!]) each.reset();
+    expect(await codeOf(connectUnix(join(folder, 'nothing')))).toBe('ERR_LINK_REFUSED');
+  });
+
+  test.each(['tcp://nowhere', 'wss://127.0.0.1:0', 'ws://[', 'carrier pigeon', ''])(
+    "'%s' is none",
+    async (address) => {
+      expect(await codeOf(listenAny(address, () => {}))).toBe('ERR_LINK_ADDRESS');
+    },
+  );
 });
