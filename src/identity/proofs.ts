@@ -3,7 +3,9 @@
  * function that opens it is imported by the verifier alone and not exported by the package.
  */
 import type { Bytes } from '../base/bytes.ts';
+import { isQ2qError } from '../base/errors.ts';
 import type { Certificate } from './certificate.ts';
+import type { Refusal } from './errors.ts';
 import type { DomainAnchors } from './trust.ts';
 
 /**
@@ -74,6 +76,11 @@ export class VerifiedPeer {
   static isProof(value: unknown): value is VerifiedPeer {
     return typeof value === 'object' && value !== null && #proof in value && value.#proof;
   }
+}
+
+/** The other answer of a verifier, told by what only it says: to ask, nobody has to load the table of its codes. */
+export function isRefusal(value: unknown): value is Refusal {
+  return isQ2qError(value) && 'certIndex' in value;
 }
 
 /** Makes the proof. Only the verifier may import this; the package does not export it. */

@@ -1,5 +1,4 @@
-/** Alerts (RFC 9846 §6): their numbers, and the one table that says which alert an error is answered with. */
-import type { TlsErrorCode } from './errors.ts';
+/** Alerts (RFC 9846 §6) and their numbers. Which one answers an error is said in `errors.ts`. */
 
 const NUMBERS = {
   close_notify: 0,
@@ -47,38 +46,4 @@ export function alertNumber(name: AlertName): number {
 /** The name of an alert, or undefined for a number nobody registered: it is an error alert all the same (§6.2). */
 export function alertName(number: number): AlertName | undefined {
   return NAMES.get(number);
-}
-
-/** What the peer is told. `undefined`: there is nobody to tell, or the peer told us. */
-const ANSWERS: Readonly<Record<TlsErrorCode, AlertName | undefined>> = {
-  ERR_TLS_CONFIG: undefined,
-  ERR_TLS_STATE: 'internal_error',
-  ERR_TLS_OP: 'internal_error',
-  ERR_TLS_ABORTED: 'internal_error',
-  ERR_TLS_INTERNAL: 'internal_error',
-  ERR_TLS_INPUT_LIMIT: 'internal_error',
-  ERR_TLS_KEY_LIMIT: 'internal_error',
-  ERR_TLS_TRUNCATED: undefined,
-  ERR_TLS_ALERT: undefined,
-  ERR_TLS_UNEXPECTED_MESSAGE: 'unexpected_message',
-  ERR_TLS_FLOOD: 'unexpected_message',
-  ERR_TLS_DECODE: 'decode_error',
-  ERR_TLS_RECORD_MAC: 'bad_record_mac',
-  ERR_TLS_RECORD_OVERFLOW: 'record_overflow',
-  ERR_TLS_PROTOCOL_VERSION: 'protocol_version',
-  ERR_TLS_DOWNGRADE: 'illegal_parameter',
-  ERR_TLS_ILLEGAL_PARAMETER: 'illegal_parameter',
-  ERR_TLS_MISSING_EXTENSION: 'missing_extension',
-  ERR_TLS_UNSUPPORTED_EXTENSION: 'unsupported_extension',
-  ERR_TLS_HANDSHAKE_FAILURE: 'handshake_failure',
-  ERR_TLS_ALPN: 'no_application_protocol',
-  ERR_TLS_SIGNATURE: 'decrypt_error',
-  ERR_TLS_FINISHED: 'decrypt_error',
-  ERR_TLS_CERTIFICATE: 'bad_certificate',
-  ERR_TLS_CERTIFICATE_REQUIRED: 'certificate_required',
-  ERR_TLS_PEER_REFUSED: 'certificate_unknown',
-};
-
-export function alertFor(code: TlsErrorCode): AlertName | undefined {
-  return ANSWERS[code];
 }

@@ -6,8 +6,8 @@ import { equalBytes } from '../base/bytes.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import type { KeyKind, Scheme, SchemeName } from '../crypto/suites.ts';
 import { schemeById } from '../crypto/suites.ts';
-import { Refusal, VerifiedPeer } from '../identity/index.ts';
 import type { CertificateOutline } from '../identity/outline.ts';
+import { isRefusal, VerifiedPeer } from '../identity/proofs.ts';
 import type { ClientCertificatePolicy } from './config.ts';
 import { illegalParameter, TlsError, unexpectedMessage } from './errors.ts';
 import type { Negotiated, OpAnswer } from './events.ts';
@@ -79,7 +79,7 @@ export class IdentityVerified {
 
   /** Everything but a genuine proof about this key is a failure, whatever the answer is (architecture §10.1). */
   static check(answer: OpAnswer | Error, { leaf, spki }: PresentedKey): IdentityVerified {
-    if (answer instanceof Refusal)
+    if (isRefusal(answer))
       throw new TlsError('ERR_TLS_PEER_REFUSED', `peer refused: ${answer.message}`, {
         cause: answer,
         alert: answer.alert,
