@@ -196,6 +196,17 @@ describe('staples (RFC 9846 §4.5.1.1)', () => {
     expect(byServer.seen[0]).not.toHaveProperty('scts');
   });
 
+  it('are there again when the session goes on', () => {
+    const byClient = noting(pki.serverVerifier());
+    const world = new World({
+      client: { verifier: byClient, credentials: [user], requestStatus: true },
+      server: { verifier: pki.clientVerifier(), credentials: [stapled] },
+    });
+    world.open();
+    world.open();
+    expect(byClient.seen[1]).toMatchObject({ ocsp: stapled.ocsp, scts: stapled.scts, resumed: true });
+  });
+
   it('stay away from a client that did not ask', () => {
     const byClient = noting(pki.serverVerifier());
     openPair({
@@ -384,6 +395,14 @@ describe('the choice of a credential', () => {
     const { client } = played({ client: { chooseCredential: chooseCredential as never } });
     expect(client.connection.phase).toBe('failed');
     expect(client.error?.alertFrom).not.toBe('peer');
+  });
+
+  it('of one that the server cannot read is told to us, not to the server', () => {
+    const { client } = played({
+      client: { chooseCredential: () => pki.user('alice', 'p256') },
+      server: { schemes: ['ed25519'] },
+    });
+    expect(fault(client.error)).toBe('ERR_TLS_OP internal_error local');
   });
 
   it('of nothing is an empty certificate', () => {

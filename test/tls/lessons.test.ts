@@ -12,7 +12,9 @@ import { parseCertificate, peerId, Refusal, verifyRawKey } from '../../src/ident
 import type { Credential, PeerVerifier, TlsConfigInit } from '../../src/tls/index.ts';
 import { encodeCertificateVerify } from '../../src/tls/messages/certificateVerify.ts';
 import { type HandshakeName, handshakeType } from '../../src/tls/messages/codePoints.ts';
+import { Anonymous, Authenticated } from '../../src/tls/proofs.ts';
 import type { Seam } from '../../src/tls/seam.ts';
+import { Traffic } from '../../src/tls/traffic.ts';
 import { nullProvider } from '../support/nullProvider.ts';
 import { DOMAIN, KINDS, Pki } from '../support/pki.ts';
 import { fault, openPair, type Pair, type PairOptions, pair, pump } from '../support/tls.ts';
@@ -67,6 +69,17 @@ function played(options: PairOptions): Pair {
 
 const seamOf = (role: Role, seam: Seam): PairOptions =>
   role === 'client' ? { clientSeam: seam } : { serverSeam: seam };
+
+describe('lesson 2: the open state is made of proofs', () => {
+  it('and of nothing that looks like one, to callers without types either', () => {
+    const { client } = openPair();
+    const { peer: _peer, peerScheme: _scheme, ...agreement } = client.connection.negotiated!;
+    const secrets = {} as never;
+    for (const peer of [{}, true, new Authenticated({} as never, {} as never), Anonymous.allowedBy('none')])
+      for (const finished of [{}, true])
+        expect(() => new Traffic(agreement, peer as never, finished as never, secrets)).toThrow(TypeError);
+  });
+});
 
 describe('lesson 3: a signature counts by a scheme of its key alone', () => {
   // Every signature is right here: what is judged is the scheme. RSA leaves are ours by another name.
