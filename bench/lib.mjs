@@ -4,14 +4,23 @@ import { cpus, loadavg } from 'node:os';
 /**
  * Runs every contender once per round (A B, B A, A B …) and prints medians and the ratio of the first to the others,
  * taken round by round. `contenders` maps a name to an async function that returns one number; bigger is better unless
- * `smaller`.
+ * `smaller`. With `cpu`, for contenders that work in this process alone, the ratio per second of CPU time as well: it counts
+ * helper threads of the engine, and hardly minds the neighbours.
  */
-export async function compare(title, unit, contenders, { rounds, smaller = false }) {
+export async function compare(title, unit, contenders, { rounds, smaller = false, cpu = false }) {
   const names = Object.keys(contenders);
   const samples = new Map(names.map((name) => [name, []]));
+  const perCpu = new Map(names.map((name) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     const order = round % 2 === 0 ? names : [...names].reverse();
-    for (const name of order) samples.get(name).push(await contenders[name]());
+    for (const name of order) {
+      const started = performance.now();
+      const before = process.cpuUsage();
+      const value = await contenders[name]();
+      const { user, system } = process.cpuUsage(before);
+      samples.get(name).push(value);
+      perCpu.get(name).push((value * (performance.now() - started) * 1000) / (user + system));
+    }
   }
   const [ours, ...others] = names;
   const row = {
@@ -21,11 +30,20 @@ export async function compare(title, unit, contenders, { rounds, smaller = false
     ratios: {},
   };
   for (const other of others) {
-    const ratios = samples.get(ours).map((value, i) => value / samples.get(other)[i]);
-    row.ratios[other] = { median: median(ratios), low: Math.min(...ratios), high: Math.max(...ratios) };
+    const ratios = ratiosOf(samples, ours, other);
+    row.ratios[other] = {
+      median: median(ratios),
+      low: Math.min(...ratios),
+      high: Math.max(...ratios),
+      ...(cpu && { cpu: median(ratiosOf(perCpu, ours, other)) }),
+    };
   }
   print(row, smaller);
   return row;
+}
+
+function ratiosOf(samples, ours, other) {
+  return samples.get(ours).map((value, i) => value / samples.get(other)[i]);
 }
 
 function print({ title, unit, medians, ratios }, smaller) {
@@ -35,7 +53,7 @@ function print({ title, unit, medians, ratios }, smaller) {
     const compared =
       ratio === undefined
         ? ''
-        : `   ours ÷ this = ${ratio.median.toFixed(2)} (${ratio.low.toFixed(2)}–${ratio.high.toFixed(2)})`;
+        : `   ours ÷ this = ${ratio.median.toFixed(2)} (${ratio.low.toFixed(2)}–${ratio.high.toFixed(2)})${ratio.cpu === undefined ? '' : `, per CPU second ${ratio.cpu.toFixed(2)}`}`;
     console.log(`  ${name.padEnd(34)} ${format(value).padStart(10)}${compared}`);
   }
 }
