@@ -10,9 +10,9 @@
 import type { Bytes } from '../base/bytes.ts';
 import type { Q2qError } from '../base/errors.ts';
 import type { Negotiated, OpEvent, TicketEvent, TlsConnection, TlsError, TlsEvent } from '../tls/index.ts';
-import { HandedOver } from '../transport/handedOver.ts';
 import type { Link, LinkHandler, LinkInfo } from '../transport/link.ts';
 import { CLOSE_TIMEOUT } from './limits.ts';
+import { SecureCarrier } from './secureCarrier.ts';
 import { SecureError } from './secureErrors.ts';
 import { answerOp } from './secureOps.ts';
 import { SecureSender } from './secureSender.ts';
@@ -31,6 +31,7 @@ export class SecureLink implements SecuredLink {
   readonly info: LinkInfo;
   readonly connection: TlsConnection;
   readonly #below: Link;
+  readonly #carrier: SecureCarrier; // the same, and what it said
   readonly #hooks: SecureLinkHooks;
   readonly #counters: Counters = {
     plaintextIn: 0,
@@ -50,11 +51,6 @@ export class SecureLink implements SecuredLink {
   #early: Uint8Array[] = []; // at most the configuration's earlyData
   #held: TlsEvent | undefined; // pulled, but the reader does not want it yet
   #belowPaused = false;
-  #belowClosed = false;
-  #belowError: Q2qError | undefined;
-  #belowEnded = false;
-  #rest: Uint8Array[] | undefined; // what came behind the peer's close_notify, where the link is wanted back
-  #next: HandedOver | undefined; // the link below without us
   #pumping = false;
   #closing = false; // both directions given up: what arrives is dropped
   #notifySeen = false;
@@ -66,6 +62,7 @@ export class SecureLink implements SecuredLink {
     this.info = tlsInfo(below.info);
     this.connection = connection;
     this.#below = below;
+    this.#carrier = new SecureCarrier(below);
     this.#hooks = hooks;
     this.#sender = new SecureSender(
       below,
@@ -137,18 +134,13 @@ export class SecureLink implements SecuredLink {
    * tells; `ERR_SECURE_DETACH` before.
    */
   detach(): Link {
-    if (this.#phase !== 'parted' || this.#next !== undefined)
+    if (this.#phase !== 'parted' || this.#carrier.isHandedOver)
       throw new SecureError('ERR_SECURE_DETACH', `cannot give the link back: ${this.#attachedBy()}`);
-    const next = new HandedOver(this.#below, this.#rest);
-    this.#rest = [];
-    this.#next = next;
-    if (this.#belowEnded) next.end();
-    if (this.#belowClosed) next.closed(this.#belowError);
-    return next;
+    return this.#carrier.handOver();
   }
 
   #attachedBy(): string {
-    if (this.#next !== undefined) return 'it was given back before';
+    if (this.#carrier.isHandedOver) return 'it was given back before';
     if (!this.#hooks.detachable) return 'it was not secured as detachable';
     if (this.#phase === 'done') return 'TLS did not end by close_notify from both sides';
     if (!this.#sender.hasNotified) return 'our own direction is open, closeWrite ends it';
@@ -186,7 +178,7 @@ export class SecureLink implements SecuredLink {
 
   /** Flushes, says close_notify and waits for the other end's (RFC 9846 §6.1), but not without bound. */
   close(): void {
-    if (this.#phase === 'parted' && this.#next === undefined) this.#below.close();
+    if (this.#phase === 'parted' && !this.#carrier.isHandedOver) this.#below.close();
     if (this.#closing || this.#isOver) return;
     this.#closing = true;
     this.#expectProgress();
@@ -195,7 +187,7 @@ export class SecureLink implements SecuredLink {
   }
 
   reset(code?: number): void {
-    if (this.#phase === 'done' || this.#next !== undefined) return;
+    if (this.#phase === 'done' || this.#carrier.isHandedOver) return;
     this.#closing = true;
     this.#sender.stop();
     this.#below.reset(code); // without close_notify: the other end sees a cut
@@ -204,10 +196,7 @@ export class SecureLink implements SecuredLink {
   // ---- plaintext out --------------------------------------------------------------------------------------------
 
   #onDrain(): void {
-    if (this.#next !== undefined) {
-      this.#next.drain();
-      return;
-    }
+    if (this.#carrier.drain()) return;
     if (this.#closing && !this.#isOver) this.#expectProgress();
     this.#sender.drained();
   }
@@ -225,17 +214,13 @@ export class SecureLink implements SecuredLink {
   // ---- ciphertext in --------------------------------------------------------------------------------------------
 
   #onData(chunk: Uint8Array): void {
-    if (this.#next !== undefined) this.#next.data(chunk);
-    else if (this.#rest !== undefined) this.#rest.push(chunk);
-    else if (this.#phase !== 'done') this.#decrypt(chunk);
-  }
-
-  #decrypt(chunk: Uint8Array): void {
+    if (this.#carrier.data(chunk) || this.#phase === 'done') return;
     this.#counters.wireIn += chunk.length;
     this.connection.feed(chunk);
-    if (this.#hooks.detachable) this.#rest = this.connection.takeRest();
+    const rest = this.#hooks.detachable ? this.connection.takeRest() : undefined;
+    if (rest !== undefined) this.#carrier.keep(rest);
     this.#pump();
-    if (this.#belowPaused || (this.#rest === undefined && !this.#isStalled())) return;
+    if (this.#belowPaused || !(this.#carrier.isKept || this.#isStalled())) return;
     this.#belowPaused = true;
     this.#below.pause();
   }
@@ -259,8 +244,8 @@ export class SecureLink implements SecuredLink {
     if (this.#isOver) return;
     this.#sender.sendOutput();
     if (this.#isStalled()) return;
-    if (this.#belowClosed) this.#finish(this.#goneError());
-    else if (this.#belowPaused && this.#rest === undefined) {
+    if (this.#carrier.closed) this.#finish(this.#goneError());
+    else if (this.#belowPaused && !this.#carrier.isKept) {
       this.#belowPaused = false;
       this.#below.resume();
     }
@@ -334,21 +319,14 @@ export class SecureLink implements SecuredLink {
   }
 
   #onBelowEnd(): void {
-    if (this.#belowEnded) return;
-    this.#belowEnded = true;
-    if (this.#next !== undefined) this.#next.end();
-    else if (!this.#isOver) {
-      this.connection.endOfInput();
-      this.#pump();
-    }
+    if (this.#carrier.ended || this.#carrier.end() || this.#isOver) return;
+    this.connection.endOfInput();
+    this.#pump();
   }
 
   #onBelowClosed(error: Q2qError | undefined): void {
-    this.#belowClosed = true;
-    this.#belowError = error;
     this.#cancelCut();
-    if (this.#next !== undefined) this.#next.closed(error);
-    if (this.#isOver) return;
+    if (this.#carrier.close(error) || this.#isOver) return;
     if (this.#sender.hasNotified && this.#notifySeen) this.#finish(undefined);
     else if (error !== undefined) this.#finish(error);
     else {
@@ -405,7 +383,7 @@ export class SecureLink implements SecuredLink {
     this.#sender.stop();
     this.#sender.sendOutput();
     this.#below.close();
-    if (this.#belowClosed) return;
+    if (this.#carrier.closed) return;
     this.#cancelCut = this.#hooks.clock.after(this.#closeTimeout(), () => this.#below.reset());
   }
 
