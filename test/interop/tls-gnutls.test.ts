@@ -54,6 +54,8 @@ const gnutls: Peer = {
   server: {
     speaks: 'echo',
     lacks: {
+      'early data and a retry':
+        'gnutls-serv 3.7 takes what comes before its retry is read for damage, from OpenSSL too',
       'their key update': 'gnutls-serv has no command for it',
       'our half-close': 'gnutls-serv answers our end with its own',
       'their half-close': 'gnutls-serv has no command for it',

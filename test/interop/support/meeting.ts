@@ -98,6 +98,7 @@ export type Subject =
   | 'resumption'
   | 'retried resumption'
   | 'early data'
+  | 'early data and a retry'
   | 'compression'
   | 'raw keys'
   | 'record size'

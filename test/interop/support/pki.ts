@@ -31,17 +31,39 @@ export interface Pair {
 const SERVER = 'subjectAltName=DNS:a.test,DNS:localhost,IP:127.0.0.1\nextendedKeyUsage=serverAuth\n';
 const CLIENT = 'subjectAltName=email:alice@a.test\nextendedKeyUsage=clientAuth\n';
 
+/** Each credential is made when it is first asked for: RSA keys take their time. */
 export function makePki(folder: string, kind: Kind): Pki {
   mkdirSync(folder, { recursive: true });
   const ca = makeRoot(folder, 'ca', kind);
-  const other = makeRoot(folder, 'other', kind);
+  const server = once(() => issue(folder, 'server', kind, ca, SERVER));
+  const client = once(() => issue(folder, 'client', kind, ca, CLIENT));
+  const stranger = once(() => issue(folder, 'stranger', kind, makeRoot(folder, 'other', kind), CLIENT));
+  const expired = once(() => issue(folder, 'expired', kind, ca, SERVER, LONG_AGO));
   return {
     folder,
     ca: ca.cert,
-    server: issue(folder, 'server', kind, ca, SERVER),
-    client: issue(folder, 'client', kind, ca, CLIENT),
-    stranger: issue(folder, 'stranger', kind, other, CLIENT),
-    expired: issue(folder, 'expired', kind, ca, SERVER, ['20200101000000Z', '20200201000000Z']),
+    get server() {
+      return server();
+    },
+    get client() {
+      return client();
+    },
+    get stranger() {
+      return stranger();
+    },
+    get expired() {
+      return expired();
+    },
+  };
+}
+
+const LONG_AGO = ['20200101000000Z', '20200201000000Z'];
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
   };
 }
 

@@ -69,6 +69,16 @@ function asClient(role: Role, bench: Bench): void {
       await converse(role, again);
     }
   });
+
+  subject('early data and a retry', 'go on when a retry rejects early data', async () => {
+    const wish = { earlyData: 'accept', clientCertificate: 'none', groups: ['secp384r1'] } as const;
+    const config = { earlyData: EARLY_LIMIT, groups: ['x25519', 'secp384r1'] } as const;
+    const again = await visitTwice(config, wish, EARLY);
+    await converse(role, again);
+    const { negotiated } = again.us.connection;
+    expect(negotiated).toMatchObject({ helloRetried: true, earlyData: 'rejected' });
+    expect(again.far.printed).not.toContain('said before');
+  });
 }
 
 function asServer(role: Role, bench: Bench): void {
