@@ -14,6 +14,7 @@ import type { ServerStart } from './server.ts';
 import { startServer } from './server.ts';
 import type { Settings } from './settings.ts';
 import { resolve } from './settings.ts';
+import type { SessionTicket } from './tickets/sessionTicket.ts';
 import type { HeldTicket } from './tickets/store.ts';
 
 export interface ConnectOptions {
@@ -48,11 +49,14 @@ export class ClientContext {
     return new TlsConnection('client', settings.config, seam, (out) => startClient(start, out));
   }
 
-  /** A ticket of a suite that this context does not speak is of no use. */
+  /** A ticket of a suite that this context does not speak, or of a signature that it does not accept, is of no use. */
   #heldTicket(key: string): HeldTicket | undefined {
     const held = this.config.tickets?.take(key);
-    if (held === undefined || this.#settings.suites.some(({ name }) => name === held.ticket.suite))
-      return held;
+    const { suites, schemes } = this.#settings;
+    const accepts = ({ suite, peerScheme }: SessionTicket): boolean =>
+      suites.some(({ name }) => name === suite) &&
+      (peerScheme === undefined || schemes.some(({ name }) => name === peerScheme));
+    if (held === undefined || accepts(held.ticket)) return held;
     held.ticket.destroy();
     return undefined;
   }

@@ -42,8 +42,8 @@ export const MAX_TICKETS: number = 32;
 /** Tickets a server gives and a client asks for unless told: connections to one server are often made in pairs. */
 export const DEFAULT_TICKET_COUNT: number = 2;
 
-/** Pre-shared keys of one ClientHello that a server looks at; each costs a look-up or a decryption. */
-export const MAX_PSKS_TRIED: number = 4;
+/** Tickets of one ClientHello that a server looks at; each costs a look-up or a decryption. */
+export const MAX_TICKETS_TRIED: number = 4;
 
 /** Milliseconds by which a client's idea of a ticket's age may differ from ours for its early data to count as fresh (§8.3). */
 export const MAX_TICKET_AGE_SKEW: number = 60_000;

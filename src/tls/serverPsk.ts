@@ -8,7 +8,7 @@ import { equalBytes } from '../base/bytes.ts';
 import type { Presented } from './authentication.ts';
 import { describe, presentAgain } from './authentication.ts';
 import type { OpAnswer } from './events.ts';
-import { MAX_PSKS_TRIED, MAX_TICKET_AGE_SKEW } from './limits.ts';
+import { MAX_TICKET_AGE_SKEW, MAX_TICKETS_TRIED } from './limits.ts';
 import * as ext from './messages/extensions.ts';
 import { Anonymous, IdentityVerified, PskHeld, PskPeer } from './proofs.ts';
 import { EarlySchedule } from './schedule/schedule.ts';
@@ -42,7 +42,9 @@ type Proceed = (psk: SelectedPsk | undefined, out: Output) => State;
 /** Asks for each offered key in turn, and goes on with the first that is good. */
 export function selectPsk(greeting: Greeting, proceed: Proceed, out: Output): State {
   const { psks } = greeting.offer;
-  return psks === undefined ? proceed(undefined, out) : new Selection(greeting, psks, proceed).tryAt(0, out);
+  return psks === undefined
+    ? proceed(undefined, out)
+    : new Selection(greeting, psks, proceed).tryFrom(0, out);
 }
 
 class Selection {
@@ -51,6 +53,7 @@ class Selection {
   readonly #proceed: Proceed;
   /** What every binder covers: all messages so far and this one without its binders (§4.3.11.2). */
   readonly #covered: Bytes;
+  #ticketsTried = 0;
 
   constructor(greeting: Greeting, psks: ext.OfferedPsks, proceed: Proceed) {
     const { transcript, message } = greeting;
@@ -61,35 +64,39 @@ class Selection {
     this.#covered = transcript.currentWith(message.bytes.subarray(0, end));
   }
 
-  tryAt(index: number, out: Output): State {
-    const offered = this.#psks.identities[index];
-    if (offered === undefined || index === MAX_PSKS_TRIED) return this.#proceed(undefined, out);
+  /** The keys from here on. To look for an external one costs next to nothing; a ticket is a question. */
+  tryFrom(first: number, out: Output): State {
     const { settings } = this.#greeting.start;
     const { suite } = this.#greeting.picked;
-    const external = settings.psks.find(
-      ({ identity, hash }) => hash === suite.hash && equalBytes(identity, offered.identity),
-    );
-    if (external !== undefined) {
-      const schedule = this.#keyed(external.key.expose(), out);
-      const held = PskHeld.byBinder(schedule, 'imported', this.#covered, this.#psks.binders[index]!);
-      return this.#proceed({ index, schedule, peer: new PskPeer(held, external.source) }, out);
-    }
     const issuer = settings.config.resumption;
-    if (issuer === undefined) return this.tryAt(index + 1, out);
-    const op = { kind: 'redeemTicket', issuer, ticket: new Uint8Array(offered.identity) } as const;
-    return new Suspended('AwaitTicket', op, (answer, later) => this.#redeemed(index, answer, later));
+    for (const [i, offered] of this.#psks.identities.slice(first).entries()) {
+      const index = first + i;
+      const external = settings.psks.find(
+        ({ identity, hash }) => hash === suite.hash && equalBytes(identity, offered.identity),
+      );
+      if (external !== undefined) {
+        const schedule = this.#keyed(external.key.expose(), out);
+        const held = PskHeld.byBinder(schedule, 'imported', this.#covered, this.#psks.binders[index]!);
+        return this.#proceed({ index, schedule, peer: new PskPeer(held, external.source) }, out);
+      }
+      if (issuer === undefined || this.#ticketsTried === MAX_TICKETS_TRIED) continue;
+      this.#ticketsTried++;
+      const op = { kind: 'redeemTicket', issuer, ticket: new Uint8Array(offered.identity) } as const;
+      return new Suspended('AwaitTicket', op, (answer, later) => this.#redeemed(index, answer, later));
+    }
+    return this.#proceed(undefined, out);
   }
 
   /** An issuer that fails, or does not know the ticket, costs a full handshake and nothing else. */
   #redeemed(index: number, answer: OpAnswer | Error, out: Output): State {
     const { suite } = this.#greeting.picked;
-    if (!isRedeemed(answer)) return this.tryAt(index + 1, out);
+    if (!isRedeemed(answer)) return this.tryFrom(index + 1, out);
     const session = decodeSession(answer.state);
-    if (session === undefined) return this.tryAt(index + 1, out);
+    if (session === undefined) return this.tryFrom(index + 1, out);
     out.own(session.psk);
     if (session.suite.hash !== suite.hash || !this.#fits(session)) {
       session.psk.destroy();
-      return this.tryAt(index + 1, out);
+      return this.tryFrom(index + 1, out);
     }
     const schedule = this.#keyed(session.psk.expose(), out);
     session.psk.destroy();
@@ -98,12 +105,18 @@ class Selection {
     return this.#verify(session, held, { index, schedule }, ageSkew, out);
   }
 
-  /** The session goes on in the context, under the name and for the protocol it was made for (lesson 23). */
-  #fits({ contextId, serverName, alpn }: Session): boolean {
+  /**
+   * The session goes on in the context, under the name and for the protocol it was made for (lesson 23), and with a client
+   * that still offers its suite: one that has given that up does not trust the session either. Nor do we one whose client
+   * signed in a way that we accept no more.
+   */
+  #fits({ contextId, serverName, alpn, suite, peerScheme }: Session): boolean {
     const { start, offer, picked } = this.#greeting;
     const { settings } = start;
     return (
       equalBytes(contextId, settings.contextId) &&
+      offer.hello.cipherSuites.includes(suite.id) &&
+      (peerScheme === undefined || settings.schemes.some(({ name }) => name === peerScheme)) &&
       serverName === offer.serverName &&
       (alpn === picked.alpn || !settings.config.requireAlpn)
     );
