@@ -177,13 +177,22 @@ function present({ entries, ...staples }: CertificateList, expectation: Expectat
   return { ...readRawKey(first), ...staples };
 }
 
+/** What a ticket remembers of the peer. */
+interface ShownBefore {
+  readonly chain: readonly Uint8Array[];
+  readonly rawKey?: Uint8Array | undefined;
+  readonly ocsp?: Uint8Array | undefined;
+  readonly scts?: Uint8Array | undefined;
+}
+
 /** What was shown in the handshake that is resumed, if anything was. */
 export function presentAgain(
-  { chain, rawKey }: { readonly chain: readonly Uint8Array[]; readonly rawKey?: Uint8Array | undefined },
+  { chain, rawKey, ocsp, scts }: ShownBefore,
   seam: Seam | undefined,
 ): Presented | undefined {
   if (rawKey !== undefined) return readRawKey(rawKey as Bytes);
-  return chain.length === 0 ? undefined : readChain(chain as readonly Bytes[], seam);
+  if (chain.length === 0) return undefined;
+  return { ...readChain(chain as readonly Bytes[], seam), ...(ocsp && { ocsp }), ...(scts && { scts }) };
 }
 
 function readRawKey(spki: Bytes): Presented {

@@ -107,7 +107,7 @@ export class ExpectEncryptedExtensions implements State {
       ext.readEmpty(data);
       const { held } = start;
       if (!sendsEarly || !isFirstPsk || psk?.suite.name !== agreement.suite || held?.ticket.alpn !== alpn)
-        throw illegalParameter('server accepts early data that it cannot have read');
+        throw illegalParameter('early_data extension of a server that cannot have read any');
       return 'accepted';
     }
     if (!sendsEarly) return agreement.earlyData;
@@ -368,6 +368,8 @@ class ExpectFinished implements State {
           serverName: start.serverName,
           chain: presented.chain,
           rawKey: presented.rawKey,
+          ocsp: presented.ocsp,
+          scts: presented.scts,
         }),
       }),
     };
@@ -378,7 +380,9 @@ class ExpectFinished implements State {
 function chosen(answer: OpAnswer | Error, { schemes }: CertificateWishes): Choice | undefined {
   if (answer === undefined) return undefined;
   if (answer instanceof Error)
-    throw new TlsError('ERR_TLS_OP', `credential choice failed: ${answer.message}`, { cause: answer });
+    throw answer instanceof TlsError
+      ? answer
+      : new TlsError('ERR_TLS_OP', `credential choice failed: ${answer.message}`, { cause: answer });
   const choice = choiceOf(readCredential(answer), schemes);
   if (choice === undefined)
     throw new TlsError('ERR_TLS_OP', 'the chosen credential has no signature scheme that the server accepts');

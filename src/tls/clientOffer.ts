@@ -5,6 +5,7 @@ import type { CryptoProvider, KeyExchange } from '../crypto/provider.ts';
 import type { Suite } from '../crypto/suites.ts';
 import { groupByName, suiteByName } from '../crypto/suites.ts';
 import { CERTIFICATE_TYPES, certificateType } from './credentials.ts';
+import { ClientGrease, isGrease } from './grease.ts';
 import type { ClientHello } from './messages/clientHello.ts';
 import { encodeClientHello } from './messages/clientHello.ts';
 import { ExtensionType } from './messages/codePoints.ts';
@@ -59,7 +60,7 @@ export function firstOffer(start: ClientStart, out: Output): Offer {
   const { provider, config } = settings;
   const keyExchanges = startKeyExchange(settings, settings.groups[0]!.name);
   const psks = offeredPsks(start);
-  const grease = config.grease ? new Grease(provider.random(8)) : undefined;
+  const grease = config.grease ? new ClientGrease(provider.random(8)) : undefined;
   const hello = shaped(seam, {
     random: provider.random(32),
     sessionId: config.compatibility ? provider.random(32) : EMPTY,
@@ -142,7 +143,7 @@ function helloExtensions(
   start: ClientStart,
   keyExchanges: readonly KeyExchange[],
   psks: readonly OfferedPsk[],
-  grease: Grease | undefined,
+  grease: ClientGrease | undefined,
 ): Extension[] {
   const { settings, serverName } = start;
   const { groups, config } = settings;
@@ -168,7 +169,7 @@ function helloExtensions(
   ];
 }
 
-function shares(keyExchanges: readonly KeyExchange[], grease: Grease | undefined): Extension {
+function shares(keyExchanges: readonly KeyExchange[], grease: ClientGrease | undefined): Extension {
   const list = keyExchanges.map(({ group, share }) => ({ group: groupByName(group).id, share }));
   return ext.keyShareOffer(grease ? [{ group: grease.group, share: Uint8Array.of(0) }, ...list] : list);
 }
@@ -203,7 +204,9 @@ export function mayOfferEarlyData({ settings, held }: ClientStart): number {
   const { ticket } = held;
   const { config, suites } = settings;
   const sameProtocol =
-    ticket.alpn === undefined ? config.alpn.length === 0 : config.alpn.includes(ticket.alpn);
+    ticket.alpn === undefined
+      ? config.alpn.length === 0 || !config.requireAlpn
+      : config.alpn.includes(ticket.alpn);
   const sameSuite = suites.some(({ name }) => name === ticket.suite);
   return sameProtocol && sameSuite ? Math.min(config.earlyData, ticket.maxEarlyData) : 0;
 }
@@ -239,26 +242,4 @@ function fillBinders(
     message.set(binder, at + 1);
     at += 1 + binder.length;
   }
-}
-
-/** Values that nobody knows and everybody must ignore (RFC 8701): 0x0A0A, 0x1A1A, … 0xFAFA. */
-class Grease {
-  readonly suite: number;
-  readonly group: number;
-  readonly version: number;
-  readonly first: number;
-  readonly last: number;
-
-  constructor(random: Uint8Array) {
-    const value = (i: number): number => ((random[i]! & 0xf0) | 0x0a) * 0x101;
-    this.suite = value(0);
-    this.group = value(1);
-    this.version = value(2);
-    this.first = value(3);
-    this.last = value(4) === this.first ? this.first ^ 0x1010 : value(4);
-  }
-}
-
-function isGrease(type: number): boolean {
-  return (type & 0x0f0f) === 0x0a0a && type >>> 8 === (type & 0xff);
 }

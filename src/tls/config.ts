@@ -87,7 +87,7 @@ export interface TlsConfigInit {
   readonly retryCookie?: boolean;
   /** Look like TLS 1.2 to middleboxes (RFC 9846 §E.4): session id and ChangeCipherSpec. Sent by clients by default. */
   readonly compatibility?: boolean;
-  /** Clients: offer values that nobody knows, so that servers keep ignoring them (RFC 8701). On by default. */
+  /** Say values that nobody knows, in hellos and tickets, so that peers keep ignoring them (RFC 8701). On by default. */
   readonly grease?: boolean;
   /** Largest plaintext we put into one record: 64 to 16,384 bytes. */
   readonly maxPlaintext?: number;

@@ -8,6 +8,7 @@ import type { CertificateCodec } from './compression.ts';
 import type { CertificateType, ClientCertificatePolicy, Credential } from './config.ts';
 import { TlsError } from './errors.ts';
 import { MAX_CHAIN_LENGTH, MAX_EARLY_DATA, MAX_HANDSHAKE_MESSAGE, MAX_TICKETS } from './limits.ts';
+import { readTimestamps } from './messages/extensions.ts';
 import type { ExternalPsk } from './psk.ts';
 import type { TicketIssuer } from './tickets/issuer.ts';
 
@@ -46,8 +47,8 @@ export function credential(given: Credential, index: number): Credential {
     throw invalid(`${field}.chain`, `is not a list of at most ${MAX_CHAIN_LENGTH} certificates`);
   const copies = chain.map((der, i) => derBytes(`${field}.chain[${i}]`, der));
   const staples = {
-    ...(ocsp && { ocsp: derBytes(`${field}.ocsp`, ocsp) }),
-    ...(scts && { scts: bytes(`${field}.scts`, scts) }),
+    ...(ocsp && { ocsp: bytes(`${field}.ocsp`, ocsp) }),
+    ...(scts && { scts: timestamps(`${field}.scts`, scts) }),
   };
   const total = [...copies, ...Object.values(staples)].reduce((sum, { length }) => sum + length, 0);
   if (total > MAX_HANDSHAKE_MESSAGE - 1024)
@@ -78,6 +79,15 @@ function bytes(field: string, value: Uint8Array): Bytes {
   return new Uint8Array(value);
 }
 
+/** A list that peers could not read would fail their handshakes, not ours. */
+function timestamps(field: string, value: Uint8Array): Bytes {
+  try {
+    return readTimestamps(bytes(field, value));
+  } catch (cause) {
+    throw invalid(field, 'is not a SignedCertificateTimestampList', cause);
+  }
+}
+
 /** Everything that is DER here is a SEQUENCE. */
 function derBytes(field: string, value: Uint8Array): Bytes {
   if (!(value instanceof Uint8Array) || value[0] !== 0x30) throw invalid(field, 'is not DER bytes');
@@ -88,7 +98,7 @@ export function alpn(protocols: readonly string[]): readonly string[] {
   for (const protocol of protocols) {
     // RFC 7301 allows any octets; ours are printable ASCII, so that names look the same in logs and on the wire.
     if (!/^[\x21-\x7e]{1,255}$/.test(protocol))
-      throw invalid('alpn', `"${protocol}" is not 1 to 255 printable ASCII characters`);
+      throw invalid('alpn', `"${protocol}" is not a protocol of 1 to 255 printable ASCII characters`);
   }
   if (protocols.reduce((sum, protocol) => sum + protocol.length + 1, 0) > 0xfff0)
     throw invalid('alpn', 'does not fit its extension');
@@ -170,6 +180,7 @@ export function earlyData(value: number, issuer: TicketIssuer | undefined): numb
 export function externalPsks(list: readonly ExternalPsk[]): readonly ExternalPsk[] {
   if (list.length > MOST_PSKS)
     throw invalid('externalPsks', `has ${list.length} keys, wanted at most ${MOST_PSKS}`);
+  for (const psk of list) method('externalPsks', psk, 'importFor', 'an ExternalPsk is wanted');
   return Object.freeze([...list]);
 }
 

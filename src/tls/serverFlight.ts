@@ -8,6 +8,7 @@ import { certificateMessages, judge, receive, show } from './authentication.ts';
 import type { CertificateType } from './config.ts';
 import { CERTIFICATE_TYPES, certificateType } from './credentials.ts';
 import { illegalParameter } from './errors.ts';
+import { greaseValue } from './grease.ts';
 import { MAX_RECORD_PLAINTEXT } from './limits.ts';
 import { encodeCertificateRequest } from './messages/certificateRequest.ts';
 import type { HandshakeName } from './messages/codePoints.ts';
@@ -362,8 +363,9 @@ class ExpectFinished implements State {
       const maxEarlyData = issuer.onceOnly ? config.earlyData : 0;
       const state = encodeSession({ ...this.#session(), psk, ageAdd, maxEarlyData });
       psk.destroy();
+      const grease = config.grease && { grease: greaseValue(a) }; // whoever reads it reads ageAdd beside it
       out.issueTicket(issuer, state, ({ ticket, lifetime }) =>
-        encodeNewSessionTicket({ ticket, lifetime, ageAdd, nonce, maxEarlyData }),
+        encodeNewSessionTicket({ ticket, lifetime, ageAdd, nonce, maxEarlyData, ...grease }),
       );
     }
   }

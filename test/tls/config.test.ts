@@ -95,6 +95,11 @@ describe('TlsConfig', () => {
       /^credentials\[0\]\.ocsp: /,
     ],
     [
+      'timestamps that are no list',
+      { credentials: [{ ...credential, scts: Uint8Array.of(0, 1, 0) }] },
+      /^credentials\[0\]\.scts: /,
+    ],
+    [
       'an authority that is no name',
       { certificateAuthorities: [Uint8Array.of(1)] },
       /^certificateAuthorities\[0\]: /,

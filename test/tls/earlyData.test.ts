@@ -185,6 +185,17 @@ describe('early data', () => {
     expect(client.connection.writeEarly(utf8('x'))).toBe(0);
   });
 
+  it('is offered without a protocol where none was agreed and none is needed', () => {
+    const world = new World({
+      client: { ...EARLY.client, alpn: ['a'], requireAlpn: false },
+      server: { ...EARLY.server, alpn: [] },
+    });
+    world.open();
+    const ends = saying('hello', world);
+    expect(early(ends.server)).toBe('hello');
+    expect(fates(ends)).toEqual(['accepted', 'accepted']);
+  });
+
   it('is written no further than the ticket allows', () => {
     const world = ready({ client: { earlyData: 65_536 }, server: { earlyData: 10 } });
     const ends = world.pair();

@@ -22,6 +22,7 @@ import * as ext from '../../src/tls/messages/extensions.ts';
 import { SessionCache } from '../../src/tls/tickets/sessionCache.ts';
 import { TicketCache } from '../../src/tls/tickets/ticketCache.ts';
 import { DOMAIN, NOW, Pki } from '../support/pki.ts';
+import { World } from '../support/resumption.ts';
 import { End, fault, openPair, type Pair, type PairOptions, pair, pump } from '../support/tls.ts';
 
 const pki = new Pki();

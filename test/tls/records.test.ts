@@ -54,6 +54,7 @@ function midHandshake(): Victim {
 }
 
 const UNEXPECTED = 'ERR_TLS_UNEXPECTED_MESSAGE unexpected_message local';
+const ILLEGAL = 'ERR_TLS_ILLEGAL_PARAMETER illegal_parameter local';
 const FLOOD = 'ERR_TLS_FLOOD unexpected_message local';
 const OVERFLOW = 'ERR_TLS_RECORD_OVERFLOW record_overflow local';
 const BAD_MAC = 'ERR_TLS_RECORD_MAC bad_record_mac local';
@@ -213,13 +214,13 @@ describe('an open connection', () => {
     expect(fault(v.server.error)).toBe(FLOOD);
   });
 
-  it('takes every other alert as fatal, at any level, known or not, and never answers one', () => {
+  it('takes every other alert as fatal, at either level, known or not, and never answers one', () => {
     for (const [level, number, alert] of [
       [1, 112, 'unrecognized_name'],
       [2, 40, 'handshake_failure'],
       [2, 30, 'decompression_failure'],
       [1, 200, undefined],
-      [7, 10, 'unexpected_message'],
+      [1, 10, 'unexpected_message'],
     ] as const) {
       const v = victim();
       v.feed(v.forger.record(ALERT, Uint8Array.of(level, number)));
@@ -227,6 +228,14 @@ describe('an open connection', () => {
       expect(v.server.error?.alert).toBe(alert);
       expect(v.server.error?.message).toContain(`(${number})`);
       expect(v.server.take().length).toBe(0);
+    }
+  });
+
+  it('refuses an alert of a level that there is not', () => {
+    for (const level of [0, 3, 7, 255]) {
+      const v = victim();
+      v.feed(v.forger.record(ALERT, Uint8Array.of(level, 0)));
+      expect(fault(v.server.error)).toBe(ILLEGAL);
     }
   });
 

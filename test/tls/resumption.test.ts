@@ -112,6 +112,21 @@ describe('a ticket', () => {
     expect(resumed(world.open())).toEqual(FULL);
   });
 
+  it('carries something that nobody knows, unless told not to (RFC 8701)', () => {
+    const ticketOf = (grease: boolean): number => {
+      const sizes: number[] = [];
+      const seam = {
+        rewrite(name: string, message: Bytes): Bytes[] {
+          if (name === 'new_session_ticket') sizes.push(message.length);
+          return [message];
+        },
+      };
+      new World().open({ server: { grease }, serverSeam: seam });
+      return sizes[0]!;
+    };
+    expect(ticketOf(true) - ticketOf(false)).toBe(4);
+  });
+
   it('expires at the client', () => {
     const world = new World();
     world.open();
@@ -253,6 +268,16 @@ describe('a session goes on only', () => {
     const ends = world.open({ server: { suites: ['TLS_CHACHA20_POLY1305_SHA256'] } });
     expect(resumed(ends)).toEqual(RESUMED);
     expect(ends.client.connection.negotiated!.suite).toBe('TLS_CHACHA20_POLY1305_SHA256');
+  });
+
+  it('but not with a client that offers the suite of the session no more', () => {
+    const store = new Again();
+    const world = new World({}, store);
+    world.open({ server: { suites: ['TLS_AES_128_GCM_SHA256'] } });
+    store.change({ suite: 'TLS_CHACHA20_POLY1305_SHA256' });
+    const ends = world.open({ client: { suites: ['TLS_CHACHA20_POLY1305_SHA256'] } });
+    expect(resumed(ends)).toEqual(FULL);
+    expect(ends.server.story).toContain('op redeemTicket');
   });
 
   it('between a server and a client that showed nothing, where that is allowed', () => {

@@ -222,8 +222,9 @@ export function readOfferedPsks(data: Uint8Array): OfferedPsks {
     const list = reader.nested(2, 7);
     while (list.left > 0) identities.push({ identity: list.vector(2, 1), age: list.u32() });
     const binders: Uint8Array[] = [];
-    const tags = reader.nested(2, 33);
-    while (tags.left > 0) binders.push(tags.vector(1, 32));
+    const tags = reader.nested(2, 1);
+    // A binder of the wrong length is a wrong binder, as a Finished is: whoever compares it says so.
+    while (tags.left > 0) binders.push(tags.vector(1));
     if (identities.length !== binders.length)
       throw illegalParameter(
         `pre_shared_key has ${identities.length} identities and ${binders.length} binders`,

@@ -1,5 +1,6 @@
 /** NewSessionTicket (RFC 9846 §4.7.1). */
 import type { Bytes } from '../../base/bytes.ts';
+import { EMPTY } from '../../base/bytes.ts';
 import { Reader } from '../../base/reader.ts';
 import { ExtensionType } from './codePoints.ts';
 import { checkHomes, ExtensionBlock } from './extensionBlock.ts';
@@ -14,14 +15,20 @@ export interface NewSessionTicket {
   readonly ticket: Uint8Array;
   /** Bytes of early data that it allows; 0 is none. */
   readonly maxEarlyData: number;
+  /** An extension that nobody knows (RFC 8701 §4.1). */
+  readonly grease?: number;
 }
 
 export function encodeNewSessionTicket(ticket: NewSessionTicket): Bytes {
-  const { lifetime, ageAdd, nonce, maxEarlyData } = ticket;
+  const { lifetime, ageAdd, nonce, maxEarlyData, grease } = ticket;
   return encodeMessage('new_session_ticket', (w) => {
     w.u32(lifetime).u32(ageAdd);
     w.vector(1, () => w.bytes(nonce)).vector(2, () => w.bytes(ticket.ticket));
-    new ExtensionBlock(maxEarlyData > 0 ? [ext.maxEarlyData(maxEarlyData)] : []).write(w);
+    const extensions = [
+      ...(maxEarlyData > 0 ? [ext.maxEarlyData(maxEarlyData)] : []),
+      ...(grease === undefined ? [] : [{ type: grease, data: EMPTY }]),
+    ];
+    new ExtensionBlock(extensions).write(w);
   });
 }
 

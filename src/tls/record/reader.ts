@@ -3,7 +3,7 @@
  * fragments, drops compatibility ChangeCipherSpecs, and refuses floods and everything out of place (RFC 9846 §5).
  */
 import { alertName } from '../alert.ts';
-import { decodeError, TlsError, unexpectedMessage } from '../errors.ts';
+import { decodeError, illegalParameter, TlsError, unexpectedMessage } from '../errors.ts';
 import {
   MAX_CHANGE_CIPHER_SPECS,
   MAX_EMPTY_RECORDS,
@@ -178,10 +178,11 @@ export class RecordReader {
     return undefined;
   }
 
-  /** Levels mean nothing any more: what is not a closure is fatal (§6). */
+  /** Which of the two levels means nothing any more: what is not a closure is fatal (§6). */
   #alert(content: Uint8Array): Incoming | undefined {
     if (content.length !== 2) throw decodeError(`alert of ${content.length} bytes, wanted 2`);
-    const number = content[1]!;
+    const [level, number] = content as unknown as [number, number];
+    if (level !== 1 && level !== 2) throw illegalParameter(`alert of level ${level}, wanted 1 or 2`);
     const name = alertName(number);
     if (name === 'close_notify') return { kind: 'closeNotify' };
     if (name === 'user_canceled') {

@@ -21,6 +21,9 @@ export interface SessionTicketInit {
   readonly chain: readonly Bytes[];
   /** DER SubjectPublicKeyInfo, where the server showed a raw key instead. */
   readonly rawKey?: Bytes | undefined;
+  /** What the server's leaf came with: who demands a staple demands it again. */
+  readonly ocsp?: Uint8Array | undefined;
+  readonly scts?: Uint8Array | undefined;
   /** The scheme of the server's signature. */
   readonly peerScheme?: SchemeName | undefined;
   /** Milliseconds since the epoch: when what the server showed is over, and the ticket with it (lesson 23). */
@@ -39,6 +42,8 @@ export class SessionTicket {
   readonly serverName: string | undefined;
   readonly chain: readonly Bytes[];
   readonly rawKey: Bytes | undefined;
+  readonly ocsp: Uint8Array | undefined;
+  readonly scts: Uint8Array | undefined;
   readonly peerScheme: SchemeName | undefined;
   readonly expiresAt: number;
 
@@ -54,6 +59,8 @@ export class SessionTicket {
     this.serverName = init.serverName;
     this.chain = Object.freeze([...init.chain]);
     this.rawKey = init.rawKey;
+    this.ocsp = init.ocsp;
+    this.scts = init.scts;
     this.peerScheme = init.peerScheme;
     this.expiresAt = init.expiresAt;
     Object.freeze(this);
@@ -61,8 +68,8 @@ export class SessionTicket {
 
   /** Bytes it holds on to: what a store counts. */
   get size(): number {
-    const certificates = this.chain.reduce((sum, { length }) => sum + length, 0);
-    return this.psk.length + this.ticket.length + certificates + (this.rawKey?.length ?? 0);
+    const shown = [...this.chain, this.rawKey, this.ocsp, this.scts];
+    return this.psk.length + this.ticket.length + shown.reduce((sum, bytes) => sum + (bytes?.length ?? 0), 0);
   }
 
   destroy(): void {
