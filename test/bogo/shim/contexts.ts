@@ -1,9 +1,15 @@
 /** From options to a connection. */
 import { provider } from '../../../src/crypto/node.node.ts';
 import type { SchemeName } from '../../../src/crypto/suites.ts';
-import { SCHEMES } from '../../../src/crypto/suites.ts';
-import type { PeerVerifier, TlsConfigInit, TlsConnection } from '../../../src/tls/index.ts';
-import { ClientContext, ServerContext } from '../../../src/tls/index.ts';
+import { SCHEMES, schemeByName } from '../../../src/crypto/suites.ts';
+import type {
+  CertificateRequestInfo,
+  Credential,
+  PeerVerifier,
+  TlsConfigInit,
+  TlsConnection,
+} from '../../../src/tls/index.ts';
+import { ClientContext, ServerContext, TlsError } from '../../../src/tls/index.ts';
 import { codecsOf } from './codecs.ts';
 import { readCredential } from './credentials.ts';
 import { checkCertificateRequest, checkHello } from './expectations.ts';
@@ -37,6 +43,7 @@ function dial(setting: Setting): TlsConnection {
       ...common(setting),
       alpn: options.advertiseAlpn,
       grease: options.grease,
+      requestStatus: options.requestStatus,
       ...(options.enableEarlyData && { earlyData: MAX_EARLY_DATA }),
       tickets: {
         put: (key, ticket) => sessions.tickets.put(key, ticket),
@@ -46,6 +53,11 @@ function dial(setting: Setting): TlsConnection {
         watch.request = request;
         checkCertificateRequest(expect, request);
         if (options.certCallbackFails) throw new Error('the runner asks for a failing choice');
+        if (credential !== undefined && !canSign(credential, request))
+          throw new TlsError(
+            'ERR_TLS_HANDSHAKE_FAILURE',
+            'server accepts no signature scheme of our certificate',
+          );
         return credential;
       },
     },
@@ -57,24 +69,29 @@ function dial(setting: Setting): TlsConnection {
 function accept(setting: Setting): TlsConnection {
   const { options, watch } = setting;
   const config = common(setting);
+  const credential = readCredential(options);
   const front = new ServerContext(config, provider, {
     choose(hello) {
       watch.hello = hello;
       checkHello(options.expect, hello);
       if (options.certCallbackFails) throw new Error('the runner asks for a failing choice');
+      if (options.earlyCallbackFails)
+        throw new TlsError('ERR_TLS_OP', 'the runner asks for a refusal', { alert: 'handshake_failure' });
       if (options.ocspCallback && options.ocspCallbackFails)
-        throw new Error('the runner asks for a failing OCSP staple');
-      return new ServerContext({ ...config, ...answering(setting) }, provider);
+        throw new Error('the runner asks for no OCSP staple');
+      return new ServerContext({ ...config, ...answering(setting, credential) }, provider);
     },
   });
   return front.acceptThrough(observer(watch));
 }
 
 /** What a server learns to want when the hello is there. */
-function answering({ options, watch, sessions }: Setting): Partial<TlsConfigInit> {
+function answering(
+  { options, watch, sessions }: Setting,
+  credential: Credential | undefined,
+): Partial<TlsConfigInit> {
   const { verifyPeer, requireClientCertificate, noTicket, enableEarlyData } = options;
   const { issuer } = sessions;
-  const credential = readCredential(options);
   return {
     credentials: credential === undefined ? [] : [credential],
     alpn: acceptedProtocols(options),
@@ -94,8 +111,9 @@ function answering({ options, watch, sessions }: Setting): Partial<TlsConfigInit
   };
 }
 
-function acceptedProtocols({ selectAlpn, rejectAlpn }: Options): string[] {
+function acceptedProtocols({ selectAlpn, selectEmptyAlpn, rejectAlpn }: Options): string[] {
   if (rejectAlpn) return ['none-that-a-client-offers'];
+  if (selectEmptyAlpn) return [''];
   return selectAlpn ? [selectAlpn] : [];
 }
 
@@ -105,12 +123,16 @@ function common({ options, watch, verifier }: Setting): TlsConfigInit {
     verifier,
     requireAlpn: false,
     schemes: verifyPrefs ?? DEFAULT_SCHEMES,
-    requestStatus: options.requestStatus,
     compression: codecsOf(options.codecs),
     keyLog: (line: string) => watch.keyLog.push(line),
     ...(curves && { groups: curves }),
     ...(maxSendFragment !== undefined && { maxPlaintext: maxSendFragment }),
   };
+}
+
+/** Without it, the engine goes on with no certificate only where the chooser says so. */
+function canSign({ signer }: Credential, { schemes }: CertificateRequestInfo): boolean {
+  return signer.schemes.some((name) => schemes.includes(name) && !schemeByName(name).certificateOnly);
 }
 
 function observer({ messages }: Watch): Parameters<ClientContext['connectThrough']>[1] {

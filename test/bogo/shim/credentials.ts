@@ -39,6 +39,5 @@ function preferring(signer: Signer, { signingPrefs }: Options): Signer {
   if (signingPrefs === undefined) return signer;
   const { kind, spki } = signer;
   const schemes = signingPrefs.filter((name) => signer.schemes.includes(name));
-  if (schemes.length === 0) throw new Unimplemented('no signature scheme for this key');
   return { kind, spki, schemes, sign: (scheme, message) => signer.sign(scheme, message) };
 }

@@ -14,7 +14,7 @@ export function earlyDataReason(
   before: Before | undefined,
 ): string {
   if (!options.enableEarlyData) return 'disabled';
-  if (got.earlyData === 'accepted') return 'accepted';
+  if (got.earlyData === 'accepted') return 'accept';
   return options.server ? serverReason(got, watch, before) : clientReason(options, got, watch);
 }
 

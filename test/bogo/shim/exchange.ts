@@ -117,7 +117,8 @@ export class Exchange {
       }
       this.#connection.settle(id, answer);
     };
-    if (!this.#options.async) {
+    // A ticket that comes late might come after the runner has left.
+    if (!this.#options.async || op.kind === 'issueTicket') {
       settle();
       return;
     }
@@ -161,7 +162,12 @@ export class Exchange {
     const { earlyWriteAfterMessage: after } = this.#options;
     if (this.#hello.length === 0 || this.#connection.phase !== 'handshake') return;
     if (after !== undefined && !this.#watch.messages.includes(MESSAGES[after]!)) return;
-    this.#writeHello(() => this.#connection.writeEarly(this.#hello));
+    this.#writeHello(() => {
+      const taken = this.#connection.writeEarly(this.#hello);
+      // BoringSSL's shim goes on as if the handshake were complete.
+      if (taken > 0 && this.#options.exportLength > 0) this.#connection.exportKey('', undefined, 32);
+      return taken;
+    });
   }
 
   #writeHello(write: () => number): void {
@@ -219,7 +225,12 @@ export class Exchange {
   /** The peer's close_notify: ours follows, and all is well. */
   #finish(): void {
     if (this.#isOver) return;
-    checkTickets(this.#options, this.#watch);
+    try {
+      checkTickets(this.#options, this.#watch);
+    } catch (error) {
+      this.#fail(error);
+      return;
+    }
     this.#connection.closeWrite();
     this.#flush();
     this.#isOver = true;

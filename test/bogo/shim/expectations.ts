@@ -28,8 +28,7 @@ export function checkHandshake(
   sameBytes('timestamps', watch.presented?.scts, expect.scts);
   checkPeer(expect, got);
   same('resumption', got.resumed, before !== undefined && !expect.sessionMiss);
-  const skew = got.ticketAgeSkew === undefined ? undefined : Math.round(got.ticketAgeSkew / 1000);
-  same('ticket age skew', skew, expect.ticketAgeSkew);
+  if (got.resumed) same('ticket age skew', Math.round((got.ticketAgeSkew ?? 0) / 1000), expect.ticketAgeSkew);
   same('reason', earlyDataReason(options, got, watch, before), expect.earlyDataReason);
   if (before === undefined) return;
   if (expect.noOfferOfEarlyData) same('early data', got.earlyData, 'none');
@@ -39,9 +38,8 @@ export function checkHandshake(
 
 /** When a client's connection has ended well. */
 export function checkTickets({ server, shimShutsDown, expect }: Options, { got }: Watch): void {
-  if (server) return;
-  const isWanted = !expect.noSession && !shimShutsDown;
-  same('tickets that came', got.length > 0, isWanted);
+  if (server || shimShutsDown) return; // BoringSSL's shim reads nothing then
+  same('tickets that came', got.length > 0, !expect.noSession);
   const ticket = got.at(-1);
   if (ticket !== undefined)
     same('early data by ticket', ticket.maxEarlyData > 0, expect.ticketSupportsEarlyData ?? false);

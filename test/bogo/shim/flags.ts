@@ -20,7 +20,7 @@ const base64 = (set: (options: Options, value: Uint8Array) => void): Flag => ({
 
 function scheme(id: number): SchemeName {
   const found = schemeById(id);
-  if (found === undefined || found.certificateOnly) throw new Unimplemented(`signature scheme ${id}`);
+  if (found === undefined) throw new Unimplemented(`signature scheme ${id}`);
   return found.name;
 }
 
@@ -86,11 +86,12 @@ export const FLAGS: Readonly<Record<string, Flag>> = {
   'max-send-fragment': number((o, n) => (o.maxSendFragment = n)),
   'advertise-alpn': text((o, s) => (o.advertiseAlpn = protocols(s))),
   'select-alpn': text((o, s) => (o.selectAlpn = s)),
+  'select-empty-alpn': (o) => (o.selectEmptyAlpn = true),
   'decline-alpn': nothing,
   'reject-alpn': (o) => (o.rejectAlpn = true),
   'fail-cert-callback': (o) => (o.certCallbackFails = true),
   'fail-ddos-callback': (o) => (o.certCallbackFails = true),
-  'fail-early-callback': (o) => (o.certCallbackFails = true),
+  'fail-early-callback': (o) => (o.earlyCallbackFails = true),
   'no-ticket': (o) => (o.noTicket = true),
   'enable-early-data': (o) => (o.enableEarlyData = true),
   'resumption-delay': number((o, n) => (o.resumptionDelay = n)),
@@ -116,7 +117,7 @@ export const FLAGS: Readonly<Record<string, Flag>> = {
   'expect-server-name': text((o, s) => (o.expect.serverName = s)),
   'expect-alpn': text((o, s) => (o.expect.alpn = s)),
   'expect-advertised-alpn': text((o, s) => (o.expect.advertisedAlpn = protocols(s))),
-  'expect-peer-signature-algorithm': number((o, n) => (o.expect.peerScheme = scheme(n))),
+  'expect-peer-signature-algorithm': number((o, n) => (o.expect.peerScheme = schemeById(n)?.name ?? n)),
   'expect-peer-verify-pref': number((o, n) => (o.expect.peerVerifyPrefs ??= []).push(scheme(n))),
   'expect-client-ca-list': text((o, s) => (o.expect.authorities = authorities(s))),
   'expect-curve-id': number((o, n) => (o.expect.group = group(n))),

@@ -40,8 +40,10 @@ export interface Options {
   maxSendFragment: number | undefined;
   advertiseAlpn: string[];
   selectAlpn: string | undefined;
+  selectEmptyAlpn: boolean;
   rejectAlpn: boolean;
   certCallbackFails: boolean;
+  earlyCallbackFails: boolean;
   noTicket: boolean;
   enableEarlyData: boolean;
   /** Seconds that pass behind this connection. */
@@ -72,7 +74,8 @@ export interface Expectations {
   serverName?: string;
   alpn?: string;
   advertisedAlpn?: string[];
-  peerScheme?: SchemeName;
+  /** A number in place of a name that we do not know. */
+  peerScheme?: SchemeName | number;
   peerVerifyPrefs?: SchemeName[];
   authorities?: Uint8Array[];
   group?: GroupName;
@@ -111,8 +114,7 @@ export function parseOptions(args: readonly string[]): Plan {
       else flag.value(options, value);
     }
   }
-  for (const { signingPrefs, verifyPrefs, curves } of Object.values(plan)) {
-    needs(signingPrefs?.length !== 0, 'none of the signature schemes');
+  for (const { verifyPrefs, curves } of Object.values(plan)) {
     needs(verifyPrefs?.length !== 0, 'none of the signature schemes');
     needs(curves?.length !== 0, 'none of the groups');
   }
@@ -150,8 +152,10 @@ function defaults(): Options {
     maxSendFragment: undefined,
     advertiseAlpn: [],
     selectAlpn: undefined,
+    selectEmptyAlpn: false,
     rejectAlpn: false,
     certCallbackFails: false,
+    earlyCallbackFails: false,
     noTicket: false,
     enableEarlyData: false,
     resumptionDelay: 0,
