@@ -26,7 +26,6 @@ import { encodeFinished } from './messages/finished.ts';
 import type { HandshakeMessage } from './messages/handshake.ts';
 import type { PeerProof } from './proofs.ts';
 import { FinishedVerified, factsOf, IdentityVerified, PskHeld, PskPeer, RecordAligned } from './proofs.ts';
-import { ExternalPsk } from './psk.ts';
 import type { ApplicationSchedule, HandshakeSchedule, TrafficSecret } from './schedule/schedule.ts';
 import type { Transcript } from './schedule/transcript.ts';
 import type { Output, State } from './state.ts';
@@ -153,10 +152,13 @@ function certificateTypes({ start, offered }: Shared, extensions: ExtensionBlock
 
 /** Goes on with the key: an external one stands for itself; for a session's server the verifier is asked again. */
 function acceptPsk(shared: Shared, psk: OfferedPsk): State {
-  const held = PskHeld.bySchedule(shared.schedule);
+  const held = PskHeld.bySchedule(shared.schedule, psk.kind);
+  if (psk.kind === 'imported')
+    return new ExpectFinished(shared, undefined, {
+      proof: new PskPeer(held, psk.from),
+      presented: undefined,
+    });
   const { from } = psk;
-  if (from instanceof ExternalPsk)
-    return new ExpectFinished(shared, undefined, { proof: new PskPeer(held, from), presented: undefined });
   const presented = presentAgain(from, shared.start.seam);
   if (presented === undefined) throw new TypeError('a session ticket without a server');
   const { verifier } = shared.start.settings.config;

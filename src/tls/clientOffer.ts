@@ -14,7 +14,6 @@ import { ExtensionBlock } from './messages/extensionBlock.ts';
 import * as ext from './messages/extensions.ts';
 import type { ExternalPsk } from './psk.ts';
 import { certificateQuestions } from './questions.ts';
-import type { PskKind } from './schedule/schedule.ts';
 import { EarlySchedule } from './schedule/schedule.ts';
 import type { Transcript } from './schedule/transcript.ts';
 import type { Seam } from './seam.ts';
@@ -35,14 +34,18 @@ export interface ClientStart {
   readonly seam?: Seam;
 }
 
-/** A key that we offer to go on with. */
-export interface OfferedPsk extends ext.PskIdentity {
-  readonly kind: PskKind;
+interface OfferedKey extends ext.PskIdentity {
   readonly suite: Suite;
   /** The key itself; throws once it is destroyed. */
   expose(): Uint8Array;
-  readonly from: SessionTicket | ExternalPsk;
 }
+
+/** A key that we offer to go on with. */
+export type OfferedPsk = OfferedKey &
+  (
+    | { readonly kind: 'resumption'; readonly from: SessionTicket }
+    | { readonly kind: 'imported'; readonly from: ExternalPsk }
+  );
 
 /** A ClientHello that was sent. */
 export interface Offer {

@@ -13,7 +13,7 @@ import { illegalParameter, TlsError, unexpectedMessage } from './errors.ts';
 import type { Negotiated, OpAnswer } from './events.ts';
 import type { CertificateVerify } from './messages/certificateVerify.ts';
 import type { HandshakeMessage } from './messages/handshake.ts';
-import { ExternalPsk } from './psk.ts';
+import type { ExternalPsk } from './psk.ts';
 import type { EarlySchedule, HandshakeSchedule, PskKind, TrafficSecret } from './schedule/schedule.ts';
 
 /** The key that the peer showed, in a certificate or raw; nothing about it is believed yet. */
@@ -133,9 +133,12 @@ export class Anonymous {
 
 /** The other side holds a pre-shared key: one that an earlier handshake left to both, or an external one. */
 export class PskHeld {
+  readonly kind: PskKind;
   readonly #proof = true;
 
-  private constructor() {}
+  private constructor(kind: PskKind) {
+    this.kind = kind;
+  }
 
   /** Servers: the binder covers the ClientHello, and only the key's holder can make it (§4.3.11.2, lesson 22). */
   static byBinder(
@@ -146,13 +149,13 @@ export class PskHeld {
   ): PskHeld {
     if (!schedule.isBinder(kind, transcript, binder))
       throw new TlsError('ERR_TLS_FINISHED', 'binder does not match the pre-shared key and the ClientHello');
-    return new PskHeld();
+    return new PskHeld(kind);
   }
 
   /** Clients: the server goes on with this key. Its Finished, made under keys out of it, completes the proof. */
-  static bySchedule(schedule: HandshakeSchedule): PskHeld {
+  static bySchedule(schedule: HandshakeSchedule, kind: PskKind): PskHeld {
     if (!schedule.isFromPsk) throw new TypeError('the schedule comes from no pre-shared key');
-    return new PskHeld();
+    return new PskHeld(kind);
   }
 
   static isProof(value: object): boolean {
@@ -184,20 +187,22 @@ export function factsOf(proof: PeerProof): PeerFacts {
     return { peer: proof.identity.peer, peerScheme: proof.signature.scheme.name };
   if (!(proof instanceof PskPeer)) return {};
   const { whom, scheme } = proof;
-  if (whom instanceof ExternalPsk) return { psk: { identity: whom.identity } };
-  if (!(whom instanceof IdentityVerified)) return {};
-  return { peer: whom.peer, ...(scheme && { peerScheme: scheme }) };
+  if (whom instanceof IdentityVerified) return { peer: whom.peer, ...(scheme && { peerScheme: scheme }) };
+  return whom instanceof Anonymous ? {} : { psk: { identity: whom.identity } };
 }
 
 /** For callers without types. */
 export function isPeerProof(value: PeerProof): boolean {
-  if (value instanceof PskPeer) return PskHeld.isProof(value.held) && isWhom(value.whom);
+  if (value instanceof PskPeer) return PskHeld.isProof(value.held) && standsFor(value.held, value.whom);
   if (!(value instanceof Authenticated)) return Anonymous.isProof(value);
   return IdentityVerified.isProof(value.identity) && SignatureVerified.isProof(value.signature);
 }
 
-function isWhom(value: PskPeer['whom']): boolean {
-  return value instanceof ExternalPsk || IdentityVerified.isProof(value) || Anonymous.isProof(value);
+/** An external key stands for itself; for a session's peer there is a proof of its own. */
+function standsFor({ kind }: PskHeld, whom: PskPeer['whom']): boolean {
+  return kind === 'resumption'
+    ? IdentityVerified.isProof(whom) || Anonymous.isProof(whom)
+    : 'identity' in whom;
 }
 
 /** The peer's Finished covers the handshake as we saw it (§4.5.3). */

@@ -50,6 +50,12 @@ export class ExternalPsk {
     this.key = new Secret(checkKey(init.key));
     Object.freeze(this);
   }
+
+  /** What TLS gets: a key for suites of each of these hashes; none in a role that this holder never has. */
+  importFor(provider: CryptoProvider, role: PskRole, hashes: readonly PskHash[]): readonly ImportedPsk[] {
+    const context = contextFor(this.parties, role);
+    return context === undefined ? [] : hashes.map((hash) => importPsk(provider, this, context, hash));
+  }
 }
 
 /** A key that one handshake hash may use, as RFC 9258 §5 makes it. */
@@ -60,19 +66,6 @@ export interface ImportedPsk {
   /** Of the suites it serves. */
   readonly hash: PskHash;
   readonly source: ExternalPsk;
-}
-
-/** Every key that this role can use with suites of these hashes, in the order given. */
-export function importPsks(
-  provider: CryptoProvider,
-  psks: readonly ExternalPsk[],
-  role: PskRole,
-  hashes: readonly PskHash[],
-): readonly ImportedPsk[] {
-  return psks.flatMap((psk) => {
-    const context = contextFor(psk.parties, role);
-    return context === undefined ? [] : hashes.map((hash) => importPsk(provider, psk, context, hash));
-  });
 }
 
 /** `target_kdf` (RFC 9258 §9.1), with the length of its output. */

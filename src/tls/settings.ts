@@ -9,7 +9,6 @@ import type { TlsConfigInit } from './config.ts';
 import { TlsConfig } from './config.ts';
 import { TlsError } from './errors.ts';
 import type { ImportedPsk } from './psk.ts';
-import { importPsks } from './psk.ts';
 
 export interface Settings {
   readonly config: TlsConfig;
@@ -56,7 +55,7 @@ export function resolve(
     schemes: pick<SchemeName, Scheme>('schemes', config.schemes, SCHEMES, (scheme) =>
       supports.verifies.includes(scheme.name),
     ),
-    psks: config.externalPsks.length === 0 ? [] : importPsks(provider, config.externalPsks, role, hashes),
+    psks: config.externalPsks.flatMap((psk) => psk.importFor(provider, role, hashes)),
     contextId: contextId(config, provider),
     compressed: new CompressedMessages(),
   });

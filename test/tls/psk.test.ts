@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { type Bytes, concat, hex, utf8 } from '../../src/base/bytes.ts';
 import { provider as node } from '../../src/crypto/node.node.ts';
 import { SUITES } from '../../src/crypto/suites.ts';
-import { ExternalPsk, type ExternalPskInit, importPsks, type PskHash } from '../../src/tls/psk.ts';
+import { ExternalPsk, type ExternalPskInit, type PskHash } from '../../src/tls/psk.ts';
 import { EarlySchedule } from '../../src/tls/schedule/schedule.ts';
 import { providers } from '../crypto/providers.ts';
 
@@ -97,12 +97,7 @@ describe('an external key', () => {
         (key, identity, [local, remote], hash) => {
           fc.pre(new Set(key).size > 1);
           const one = psk({ key, identity, hash, parties: { local, remote } });
-          for (const { identity: id, key: derived, hash: target } of importPsks(
-            node,
-            [one],
-            'client',
-            HASHES,
-          ))
+          for (const { identity: id, key: derived, hash: target } of one.importFor(node, 'client', HASHES))
             expect(hex(derived.expose())).toBe(
               twin(key, id, hash, target === 'sha256' ? 32 : 48).toString('hex'),
             );
