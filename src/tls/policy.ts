@@ -74,9 +74,11 @@ export class Policy implements ConfigPolicy {
     return new Guard(verifier, this.rules);
   }
 
-  #unguarded({ verifier }: TlsConfig): string | undefined {
+  #unguarded({ verifier, externalPsks }: TlsConfig): string | undefined {
     const { maxPeerLifetime, assurances } = this.rules;
     if (maxPeerLifetime === undefined && assurances === undefined) return undefined;
+    if (externalPsks.length > 0)
+      return 'externalPsks: let peers in that no verifier is asked about, and the policy has rules about peers';
     if (verifier instanceof Guard && verifier.keepsTo(this.rules)) return undefined;
     return 'verifier: is not guarded by the policy, which has rules about peers: wrap it with policy.guard(…)';
   }
@@ -248,7 +250,7 @@ const KINDS: Readonly<Record<keyof PolicyRules, Kind>> = {
   schemes: SCHEMES.map(({ name }) => name),
   requireAlpn: 'demand',
   clientCertificate: 'least',
-  credentialKeys: ['ed25519', 'p256', 'p384', 'rsa', 'rsa-pss'] satisfies KeyKind[],
+  credentialKeys: ['ed25519', 'p256', 'p384', 'p521', 'rsa', 'rsa-pss'] satisfies KeyKind[],
   maxCredentialLifetime: 'longest',
   maxPeerLifetime: 'longest',
   assurances: ['verified', 'pinned', 'domain', 'tofu', 'key', 'anonymous'] satisfies Assurance[],

@@ -200,6 +200,22 @@ describe('a policy', () => {
     });
 });
 
+describe('rules about peers', () => {
+  const rules: PolicyRules[] = [{ assurances: ['verified'] }, { maxPeerLifetime: DAY }];
+
+  it.each(rules)('%o cover keys shared beforehand: no verifier is asked about who holds one', (rule) => {
+    const guarded = { verifier: new Policy(rule).guard(verifier) };
+    expect(verdict(rule, guarded)).toBeUndefined();
+    expect(verdict(rule, { ...guarded, externalPsks: [{} as ExternalPsk] })).toMatch(
+      /^externalPsks: let peers in that no verifier is asked about/,
+    );
+  });
+
+  it('know every kind of key', () => {
+    expect(verdict({ credentialKeys: ['p521', 'ed25519'] })).toBeUndefined();
+  });
+});
+
 describe('two policies together', () => {
   it('demand what both do', () => {
     const a = new Policy({
