@@ -18,10 +18,9 @@ import {
   type PeerVerifier,
   type PresentedPeer,
   ServerContext,
-  SessionCache,
-  TicketCache,
   type TlsConfigInit,
 } from '../../src/tls/index.ts';
+import { SessionCache, TicketCache } from '../../src/tls/resumption.ts';
 import { type Link, type MemoryPairOptions, memoryPair } from '../../src/transport/index.ts';
 import { CARRIERS } from '../support/carriers.ts';
 import { VirtualClock } from '../support/clock.ts';
@@ -428,6 +427,31 @@ describe('what OpenSSL cannot do is refused by name, before a byte is sent', () 
     }
     expect(tickets.size).toBe(0);
   });
+});
+
+test('OpenSSL resumes nothing behind our back: a client with its tickets is judged anew', async () => {
+  const tickets = new TicketCache();
+  let judged = 0;
+  const verifier: PeerVerifier = {
+    verify: (presented) => {
+      judged++;
+      return pki.clientVerifier().verify(presented);
+    },
+  };
+  const [client, server] = [clientContext({ tickets }), serverContext({ verifier })];
+  for (let i = 1; i <= 2; i++) {
+    const [a, b] = memoryPair();
+    const [x, y] = await Promise.all([
+      secure(a, client, { serverName: DOMAIN }),
+      secureWithOpenSsl(b, server),
+    ]);
+    const [reader] = [Recorder.start(x), Recorder.start(y)];
+    y.send(utf8('hello'));
+    await reader.until('data', () => reader.text === 'hello');
+    expect(tickets.size).toBeGreaterThan(0); // there was something to resume with
+    expect([x.negotiated.resumed, y.negotiated.resumed, judged]).toEqual([false, false, i]);
+    x.reset();
+  }
 });
 
 test('a link through OpenSSL carries a channel’s TLS, and is carried by one', async () => {
