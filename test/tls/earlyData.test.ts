@@ -1,14 +1,22 @@
 /** 0-RTT (RFC 9846 §2.3, §4.3.10, §8): off unless asked for, once per ticket, and never before the peer is known. */
 import { describe, expect, it } from 'vitest';
-import { concat, fromHex, hex, utf8 } from '../../src/base/bytes.ts';
+import { type Bytes, concat, fromHex, hex, utf8 } from '../../src/base/bytes.ts';
 import { provider as node } from '../../src/crypto/node.node.ts';
 import type { Aead } from '../../src/crypto/provider.ts';
+import { SUITES } from '../../src/crypto/suites.ts';
 import { Refusal } from '../../src/identity/index.ts';
 import { TlsConfig } from '../../src/tls/index.ts';
 import { MAX_SKIPPED_EARLY_DATA, MAX_TICKET_AGE_SKEW } from '../../src/tls/limits.ts';
+import { decodeClientHello, encodeClientHello } from '../../src/tls/messages/clientHello.ts';
 import { encodeEncryptedExtensions } from '../../src/tls/messages/encryptedExtensions.ts';
 import { ExtensionBlock } from '../../src/tls/messages/extensionBlock.ts';
-import { earlyData as earlyDataExtension } from '../../src/tls/messages/extensions.ts';
+import {
+  alpn,
+  bindersLength,
+  earlyData as earlyDataExtension,
+  preSharedKeyOffer,
+} from '../../src/tls/messages/extensions.ts';
+import { EarlySchedule } from '../../src/tls/schedule/schedule.ts';
 import { TicketKeys } from '../../src/tls/tickets/ticketKeys.ts';
 import { providers } from '../crypto/providers.ts';
 import { KeyLog } from '../support/forge.ts';
@@ -42,6 +50,19 @@ function saying(text: string, world: World, change: PairOptions = {}): Pair {
   expect(ends.client.connection.writeEarly(utf8(text))).toBe(text.length);
   pump(ends);
   return ends;
+}
+
+/** A hello with one key more, in front of the ticket's, and binders to match. */
+function behindAnother(message: Bytes, ticket: Bytes, psk: Uint8Array): Bytes {
+  const hello = decodeClientHello(message.subarray(4));
+  const list = hello.extensions.list.slice(0, -1);
+  const keys = [utf8('nobody knows this one'), ticket].map((identity) => ({ identity, age: 0 }));
+  const extensions = new ExtensionBlock([...list, preSharedKeyOffer(keys, [32, 32])]);
+  const whole = encodeClientHello({ ...hello, extensions });
+  const covered = whole.subarray(0, whole.length - bindersLength([32, 32]));
+  const hash = node.hash('sha256').update(covered).digest();
+  whole.set(new EarlySchedule(node, SUITES[0]!, psk).binder('resumption', hash), whole.length - 32);
+  return whole;
 }
 
 describe.each(providers)('early data on $name', (provider) => {
@@ -287,15 +308,14 @@ describe('early data', () => {
 
   it('without its end is no handshake: Finished cannot be read', () => {
     const world = ready();
-    const drop = (name: string, message: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] =>
-      name === 'end_of_early_data' ? [] : [message];
+    const drop = (name: string, message: Bytes): Bytes[] => (name === 'end_of_early_data' ? [] : [message]);
     const ends = saying('hi', world, { clientSeam: { rewrite: drop } });
     expect(fault(ends.server.error)).toBe('ERR_TLS_RECORD_MAC bad_record_mac local');
   });
 
   it('ended with something behind it in the record is refused (lesson 5)', () => {
     const world = ready();
-    const twice = (name: string, message: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] =>
+    const twice = (name: string, message: Bytes): Bytes[] =>
       name === 'end_of_early_data' ? [concat([message, message])] : [message];
     const ends = saying('hi', world, { clientSeam: { rewrite: twice } });
     expect(fault(ends.server.error)).toBe('ERR_TLS_UNEXPECTED_MESSAGE unexpected_message local');
@@ -316,13 +336,46 @@ describe('early data', () => {
     ['behind a retry', { server: { groups: ['secp256r1'] as const } }],
   ])('accepted by a server %s is illegal_parameter or unsupported', (_when, change) => {
     const world = ready();
-    const rewrite = (name: string, message: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>[] =>
+    const rewrite = (name: string, message: Bytes): Bytes[] =>
       name === 'encrypted_extensions'
         ? [encodeEncryptedExtensions(new ExtensionBlock([earlyDataExtension]))]
         : [message];
     const ends = saying('hi', world, { ...change, serverSeam: { rewrite } });
     expect(ends.client.error?.alert).toMatch(/^(illegal_parameter|unsupported_extension)$/);
     expect(ends.client.connection.negotiated).toBeUndefined();
+  });
+
+  it('accepted under another protocol than the ticket’s is illegal_parameter', () => {
+    const both = { alpn: ['a', 'b'] };
+    const world = ready({ client: { ...EARLY.client, ...both }, server: { ...EARLY.server, ...both } });
+    const rewrite = (name: string, message: Bytes): Bytes[] =>
+      name === 'encrypted_extensions'
+        ? [encodeEncryptedExtensions(new ExtensionBlock([alpn(['b']), earlyDataExtension]))]
+        : [message];
+    const ends = saying('hi', world, { serverSeam: { rewrite } });
+    expect(ends.client.error?.alert).toBe('illegal_parameter');
+  });
+
+  it('goes by the first key alone: behind another it is not taken (§4.3.10)', () => {
+    const store = new Again();
+    const world = ready({}, store);
+    const { psk, ticket } = store.take()!.ticket;
+    const log = new KeyLog();
+    const rewrite = (name: string, message: Bytes): Bytes[] =>
+      name === 'client_hello' ? [behindAnother(message, ticket, psk.expose())] : [message];
+    const { client, server } = world.pair({
+      client: { suites: ['TLS_AES_128_GCM_SHA256'] },
+      clientSeam: { rewrite },
+      server: { keyLog: log.log },
+    });
+    client.connection.writeEarly(utf8('hi'));
+    server.connection.feed(client.take());
+    server.settleAll();
+    expect(server.error).toBeUndefined();
+    // It resumes, by the second key; that it takes the data would show in the first line.
+    expect(server.story).toEqual(['op redeemTicket', 'op redeemTicket', 'op verifyPeer']);
+    expect(hex(server.take())).toContain('002900020001');
+    expect(log.lines.map((line) => line.split(' ')[0])).not.toContain('CLIENT_EARLY_TRAFFIC_SECRET');
   });
 
   it('leaves no secret in what can be seen', () => {

@@ -7,6 +7,10 @@ import { provider as node } from '../../src/crypto/node.node.ts';
 import type { CryptoProvider } from '../../src/crypto/provider.ts';
 import { Refusal } from '../../src/identity/index.ts';
 import type { PeerVerifier, PresentedPeer, TlsConfigInit } from '../../src/tls/index.ts';
+import { ExtensionType } from '../../src/tls/messages/codePoints.ts';
+import { ExtensionBlock } from '../../src/tls/messages/extensionBlock.ts';
+import { preSharedKeyChosen } from '../../src/tls/messages/extensions.ts';
+import { decodeServerHello, encodeServerHello } from '../../src/tls/messages/serverHello.ts';
 import { ExternalPsk } from '../../src/tls/psk.ts';
 import type { SessionTicket } from '../../src/tls/tickets/sessionTicket.ts';
 import { TicketKeys } from '../../src/tls/tickets/ticketKeys.ts';
@@ -236,6 +240,11 @@ describe('a session goes on only', () => {
       { ...one, client: { ...one.client, alpn: ['a', 'b'] }, server: { ...one.server, alpn: ['b'] } },
     ],
     [
+      'for the protocol picked, though the same are known',
+      { ...one, client: { ...one.client, alpn: ['a'] }, server: { ...one.server, alpn: ['a', 'b'] } },
+      { ...one, client: { ...one.client, alpn: ['b'] }, server: { ...one.server, alpn: ['a', 'b'] } },
+    ],
+    [
       'with a suite of the same hash',
       { ...one, server: { ...one.server, suites: ['TLS_AES_128_GCM_SHA256'] } },
       { ...one, server: { ...one.server, suites: ['TLS_AES_256_GCM_SHA384'] } },
@@ -419,6 +428,38 @@ function isResumption(sent: Uint8Array): boolean {
   const length = (sent[3]! << 8) | sent[4]!;
   return hex(sent.subarray(5, 5 + length)).includes('002900020000');
 }
+
+describe('a server that goes on with a session', () => {
+  it('under a suite of another hash is illegal_parameter', () => {
+    const world = new World();
+    world.open({ server: { suites: ['TLS_AES_128_GCM_SHA256'] } });
+    const rewrite = (name: string, message: Bytes): Bytes[] => {
+      // Behind the header, version, random and the session id of 32 bytes.
+      if (name === 'server_hello') message.set([0x13, 0x02], 4 + 2 + 32 + 33);
+      return [message];
+    };
+    const change = { server: { suites: ['TLS_AES_128_GCM_SHA256'] as const }, serverSeam: { rewrite } };
+    expect(fault(world.meet(change).client.error)).toBe('ERR_TLS_ILLEGAL_PARAMETER illegal_parameter local');
+  });
+
+  it('that was not offered is illegal_parameter or unsupported_extension', () => {
+    const chosen =
+      (index: number) =>
+      (name: string, message: Bytes): Bytes[] => {
+        if (name !== 'server_hello') return [message];
+        const hello = decodeServerHello(message.subarray(4));
+        const others = hello.extensions.list.filter(({ type }) => type !== ExtensionType.preSharedKey);
+        const extensions = new ExtensionBlock([...others, preSharedKeyChosen(index)]);
+        return [encodeServerHello({ ...hello, extensions })];
+      };
+    const world = new World();
+    const unasked = world.meet({ serverSeam: { rewrite: chosen(0) } });
+    expect(unasked.client.error?.alert).toBe('unsupported_extension');
+    world.open();
+    const outside = world.meet({ serverSeam: { rewrite: chosen(1) } });
+    expect(outside.client.error?.alert).toBe('illegal_parameter');
+  });
+});
 
 describe('a HelloRetryRequest', () => {
   it('does not keep a session from going on', () => {

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type Bytes, equalBytes } from '../../../src/base/bytes.ts';
+import type { Clock } from '../../../src/base/clock.ts';
 import { provider as node } from '../../../src/crypto/node.node.ts';
 import { MAX_TICKET_STATE } from '../../../src/tls/limits.ts';
 import { SessionCache } from '../../../src/tls/tickets/sessionCache.ts';
@@ -142,6 +143,20 @@ describe('a session cache', () => {
       expect(cache.redeem(ticket.subarray(0, i))).toBeUndefined();
     }
     expect(cache.redeem(ticket)).toBeDefined();
+  });
+
+  it('counts the hours a machine slept, and those a clock was set back', () => {
+    for (const slept of [true, false]) {
+      const times = { now: 1e12, monotonic: 0 };
+      const clock: Clock = { now: () => times.now, monotonic: () => times.monotonic, after: () => () => {} };
+      const cache = new SessionCache(node, { clock, lifetime: LIFETIME });
+      const [one, two] = [cache.issue(state())!, cache.issue(state())!];
+      if (slept) times.now += LIFETIME * 1000 - 1;
+      else [times.now, times.monotonic] = [5e11, LIFETIME * 1000 - 1];
+      expect(cache.redeem(one.ticket)?.age).toBe(LIFETIME * 1000 - 1);
+      times[slept ? 'now' : 'monotonic'] += 1;
+      expect(cache.redeem(two.ticket)).toBeUndefined();
+    }
   });
 
   it('drops what expired as it issues, in linear time altogether', () => {
