@@ -5,7 +5,8 @@ import tls from 'node:tls';
 import { chacha20poly1305 } from '@noble/ciphers/chacha.js';
 import { formatPem, verifyPeer, writePrivateKey } from 'q2q/identity';
 import { nobleProvider, nodeProvider } from 'q2q/node';
-import { ClientContext, performOp, ServerContext, TicketCache, TicketKeys } from 'q2q/tls';
+import { ClientContext, performOp, ServerContext } from 'q2q/tls';
+import { TicketCache, TicketKeys } from 'q2q/tls/resumption';
 import { makeDomain } from './domain.mjs';
 import { compare, perSecond } from './lib.mjs';
 
@@ -82,9 +83,9 @@ async function resumptions(provider, pki, { rounds, seconds }) {
   );
 }
 
-/** What a server does all day: V8 compiles what it has seen some hundred times. */
+/** A server's state after its first seconds: V8 compiles in full what it has run some thousand times. */
 async function warmUp(...contenders) {
-  for (const one of contenders) for (let i = 0; i < 300; i++) await one();
+  for (const one of contenders) for (let i = 0; i < 2000; i++) await one();
 }
 
 async function bulk(provider, pki, size, { rounds, bytes }) {
