@@ -5,7 +5,7 @@ import { provider as node } from '../../src/crypto/node.node.ts';
 import { peerId, Refusal, VerifiedPeer, verifyRawKey } from '../../src/identity/index.ts';
 import { type Credential, type PeerVerifier, TlsConfig, type TlsConfigInit } from '../../src/tls/index.ts';
 import { Policy, type PolicyRules } from '../../src/tls/policy.ts';
-import type { ExternalPsk } from '../../src/tls/psk.ts';
+import { ExternalPsk } from '../../src/tls/psk.ts';
 import { anyPeer, keyPeer, Pki } from '../support/pki.ts';
 
 const DAY = 86_400_000;
@@ -14,6 +14,12 @@ const server = pki.server(); // 90 days at most
 const user = pki.user('alice'); // 7 days at most
 const verifier = pki.clientVerifier();
 const raw: Credential = { chain: [], signer: node.generateKey('ed25519') };
+
+const external = new ExternalPsk({
+  identity: Uint8Array.of(1),
+  key: Uint8Array.from({ length: 32 }, (_, i) => i),
+  parties: { local: 'a', remote: 'b' },
+});
 
 /** What the policy says to the configuration: nothing, or the refusal's text. */
 function verdict(rules: PolicyRules, change: Partial<TlsConfigInit> = {}): string | undefined {
@@ -154,7 +160,7 @@ const CASES: Case[] = [
     'keys shared beforehand',
     { allowExternalPsks: false },
     {},
-    { externalPsks: [{} as ExternalPsk] },
+    { externalPsks: [external] },
     /^externalPsks: the policy forbids it/,
   ],
   ['key logs', { allowKeyLog: false }, {}, { keyLog: () => {} }, /^keyLog: the policy forbids it/],
@@ -206,7 +212,7 @@ describe('rules about peers', () => {
   it.each(rules)('%o cover keys shared beforehand: no verifier is asked about who holds one', (rule) => {
     const guarded = { verifier: new Policy(rule).guard(verifier) };
     expect(verdict(rule, guarded)).toBeUndefined();
-    expect(verdict(rule, { ...guarded, externalPsks: [{} as ExternalPsk] })).toMatch(
+    expect(verdict(rule, { ...guarded, externalPsks: [external] })).toMatch(
       /^externalPsks: let peers in that no verifier is asked about/,
     );
   });
