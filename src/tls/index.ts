@@ -4,11 +4,12 @@
  *
  * Read in this order: `config`, `context` (what a side is willing to do); `connection` (the object users hold);
  * `state`, `client`, `clientOffer`, `clientFlight`, `negotiation`, `server`, `serverPsk`, `serverFlight`, `traffic` (the
- * machines); `authentication`, `credentials` (who shows what); `proofs` (what was checked, as values); `tickets/`, `psk`
- * (going on); `messages/`, `schedule/`, `record/` (formats, keys, records); `errors`, `alert`, `limits`.
+ * machines); `authentication`, `credentials` (who shows what); `proofs` (what was checked, as values); `tickets/` (sessions
+ * that go on); `messages/`, `schedule/`, `record/` (formats, keys, records); `errors`, `alert`, `limits`.
  *
- * Entries of their own, which the engine does not need: `buffer` (q2q/tls/buffer: the verbs of PEP 543), and `options/` with
- * `policy` and `signingChains` (q2q/tls/options: clients by name, roots, certificates, rules).
+ * Entries of their own, which the engine does not need: `resumption` (q2q/tls/resumption: stores and issuers of tickets,
+ * external keys), `buffer` (q2q/tls/buffer: the verbs of PEP 543), and `options/` with `policy` and `signingChains`
+ * (q2q/tls/options: clients by name, roots, certificates, rules).
  *
  * It speaks no other version, and has no switch that weakens a check.
  */
@@ -43,11 +44,7 @@ export type {
 } from './events.ts';
 export { performOp } from './events.ts';
 export { FRAMED_PLAINTEXT, MAX_PLAINTEXT, OUTPUT_HIGH_WATER } from './limits.ts';
-export type { ExternalPskInit, PskParties } from './psk.ts';
-export { ExternalPsk } from './psk.ts';
+export type { ExternalPsk } from './psk.ts';
 export type { IssuedTicket, RedeemedTicket, TicketIssuer } from './tickets/issuer.ts';
-export { SessionCache } from './tickets/sessionCache.ts';
 export { SessionTicket } from './tickets/sessionTicket.ts';
 export type { HeldTicket, TicketStore } from './tickets/store.ts';
-export { TicketCache } from './tickets/ticketCache.ts';
-export { TicketKeys } from './tickets/ticketKeys.ts';

@@ -11,12 +11,8 @@ import { toDuplex } from '../../src/peer/duplex.node.ts';
 import { secure } from '../../src/peer/secure.ts';
 import type { SecureLink } from '../../src/peer/secureLink.ts';
 import { brotliCodec, zlibCodec } from '../../src/tls/compression.node.ts';
-import {
-  type CertificateCodec,
-  type Negotiated,
-  SessionCache,
-  type TlsConfigInit,
-} from '../../src/tls/index.ts';
+import type { CertificateCodec, Negotiated, TlsConfigInit } from '../../src/tls/index.ts';
+import { SessionCache } from '../../src/tls/resumption.ts';
 import { type Listener, listenTcp } from '../../src/transport/node.node.ts';
 import { Bench } from './support/bench.ts';
 import { Chromium, haveChromium } from './support/chromium.ts';

@@ -4,14 +4,8 @@ import { concat, utf8 } from '../../src/base/bytes.ts';
 import { provider } from '../../src/crypto/node.node.ts';
 import type { SecureOptions } from '../../src/peer/secure.ts';
 import type { SecureLink } from '../../src/peer/secureLink.ts';
-import {
-  SessionCache,
-  TicketCache,
-  type TicketIssuer,
-  TicketKeys,
-  type TicketStore,
-  type TlsConfigInit,
-} from '../../src/tls/index.ts';
+import type { TicketIssuer, TicketStore, TlsConfigInit } from '../../src/tls/index.ts';
+import { SessionCache, TicketCache, TicketKeys } from '../../src/tls/resumption.ts';
 import { memoryPair } from '../../src/transport/index.ts';
 import { pause, Recorder } from '../transport/recorder.ts';
 import { asClient, asServer, clientContext, serverContext } from './securePair.ts';

@@ -10,10 +10,9 @@ import {
   OUTPUT_HIGH_WATER,
   type PeerVerifier,
   ServerContext,
-  SessionCache,
-  TicketCache,
   type TlsConfigInit,
 } from '../../src/tls/index.ts';
+import { SessionCache, TicketCache } from '../../src/tls/resumption.ts';
 import { DOMAIN, Pki } from '../support/pki.ts';
 import { fault } from '../support/tls.ts';
 

@@ -2,15 +2,9 @@
 import { describe, expect, it } from 'vitest';
 import { utf8 } from '../../src/base/bytes.ts';
 import { provider as node } from '../../src/crypto/node.node.ts';
-import {
-  type CertificateCodec,
-  ExternalPsk,
-  SessionCache,
-  TicketCache,
-  TlsConfig,
-  type TlsConfigInit,
-} from '../../src/tls/index.ts';
+import { type CertificateCodec, TlsConfig, type TlsConfigInit } from '../../src/tls/index.ts';
 import { Policy } from '../../src/tls/policy.ts';
+import { ExternalPsk, SessionCache, TicketCache } from '../../src/tls/resumption.ts';
 import { Pki } from '../support/pki.ts';
 
 const pki = new Pki();

@@ -10,7 +10,6 @@ import {
   type CertificateCodec,
   ClientContext,
   type Credential,
-  ExternalPsk,
   type PeerVerifier,
   type PresentedPeer,
   ServerContext,
@@ -19,6 +18,7 @@ import { decodeClientHello } from '../../src/tls/messages/clientHello.ts';
 import { ExtensionType } from '../../src/tls/messages/codePoints.ts';
 import { ExtensionBlock } from '../../src/tls/messages/extensionBlock.ts';
 import * as ext from '../../src/tls/messages/extensions.ts';
+import { ExternalPsk } from '../../src/tls/resumption.ts';
 import { SessionCache } from '../../src/tls/tickets/sessionCache.ts';
 import { TicketCache } from '../../src/tls/tickets/ticketCache.ts';
 import { DOMAIN, NOW, Pki } from '../support/pki.ts';

@@ -1,11 +1,11 @@
 /** A client with more keys than one: which of them a server looks at, and what that may cost it. */
 import { describe, expect, it } from 'vitest';
 import { utf8 } from '../../src/base/bytes.ts';
-import { ExternalPsk, TicketCache } from '../../src/tls/index.ts';
 import { MAX_TICKETS_TRIED } from '../../src/tls/limits.ts';
 import { ExtensionType } from '../../src/tls/messages/codePoints.ts';
 import { ExtensionBlock } from '../../src/tls/messages/extensionBlock.ts';
 import { preSharedKeyOffer } from '../../src/tls/messages/extensions.ts';
+import { ExternalPsk, TicketCache } from '../../src/tls/resumption.ts';
 import { World } from '../support/resumption.ts';
 import { pair, pump } from '../support/tls.ts';
 

@@ -1,7 +1,7 @@
 /** What the connections of one run share: tickets, by the engine's own stores, and a clock that moves when told. */
 import { provider } from '../../../src/crypto/node.node.ts';
 import type { Negotiated, TicketIssuer, TicketStore } from '../../../src/tls/index.ts';
-import { SessionCache, TicketCache, TicketKeys } from '../../../src/tls/index.ts';
+import { SessionCache, TicketCache, TicketKeys } from '../../../src/tls/resumption.ts';
 import { VirtualClock } from '../../support/clock.ts';
 import type { Options, Plan } from './options.ts';
 

@@ -2,7 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { provider as node } from '../../../src/crypto/node.node.ts';
-import { SessionCache, TicketCache, TicketKeys, type TlsConfigInit } from '../../../src/tls/index.ts';
+import type { TlsConfigInit } from '../../../src/tls/index.ts';
+import { SessionCache, TicketCache, TicketKeys } from '../../../src/tls/resumption.ts';
 import type { Driver } from '../../support/nodeTls.ts';
 import { type Bench, type Conversation, credentialOf, NAME } from './bench.ts';
 import { converse, isEnded, isOpen, subjectsOf } from './converse.ts';
