@@ -167,7 +167,8 @@ function expecting(expected, trust, provider) {
 }
 
 function refuseResume(wishes) {
-  if (wishes?.resume) throw new Error('session resumption is not built yet');
+  if (wishes?.resume)
+    throw new Error('channels resume no sessions here; the engine does (engineAdapter.mjs)');
 }
 
 /** The benchmark's channel over our link or Channel. */
