@@ -8,7 +8,7 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { provider as node } from '../../src/crypto/node.node.ts';
 import type { GroupName } from '../../src/crypto/suites.ts';
 import type { TlsConfigInit } from '../../src/tls/index.ts';
@@ -120,38 +120,36 @@ const nss: Peer = {
       compression: 'the NSS tools have none',
       'raw keys': 'NSS has none',
     },
-    start: (wish) =>
-      dialling((port) => {
-        return tstclnt(wish, port, wish.staple === undefined ? [] : ['-T']);
-      }),
+    start: (wish) => dialling((port) => tstclnt(wish, port, wish.staple === undefined ? [] : ['-T'])),
   },
 };
 
-describePeer(nss);
-
-/** NSS's replay filter takes no early data in its first ten seconds: this server starts before all other tests. */
+/** NSS's replay filter takes no early data in its first ten seconds: this server starts before all tests. */
 const REPLAY_WINDOW = 11_000;
 const bench = new Bench();
-const early = nss.found
-  ? selfserv({ ca: bench.pki().ca, credential: bench.pki().server, name: NAME, earlyData: 'accept' })
-  : undefined;
-const started = early?.then(() => Date.now());
-started?.catch(() => {}); // the test says so
+let early: { far: Program; port: number; started: number } | undefined;
+
+beforeAll(async () => {
+  if (!nss.found) return;
+  const { ca, server } = bench.pki();
+  const wish = { ca, credential: server, name: NAME, earlyData: 'accept' };
+  early = { ...(await selfserv(wish)), started: Date.now() };
+});
+afterAll(async () => {
+  await early?.far.stop();
+  bench.dispose();
+});
+
+describePeer(nss);
 
 describe.skipIf(!nss.found)('NSS and early data', () => {
   const request = 'GET /early HTTP/1.0\r\n\r\n';
 
   afterEach(({ task }) => bench.stopAll(task.result?.state === 'fail'));
-  afterAll(async () => {
-    await (await early)?.far.stop();
-    bench.dispose();
-  });
-
   it('selfserv accepts ours', async () => {
-    const over = (await started!) + REPLAY_WINDOW;
-    await new Promise((resolve) => setTimeout(resolve, over - Date.now()));
+    const { far, port, started } = early!;
+    await new Promise((resolve) => setTimeout(resolve, started + REPLAY_WINDOW - Date.now()));
     const context = bench.client({ config: { tickets: new TicketCache(), earlyData: 16_384 } });
-    const { far, port } = await early!;
     const first = bench.converse(await dialled(far, port), context);
     await first.us.until(isOpen);
     first.us.write(Buffer.from(request));
