@@ -65,7 +65,13 @@ export class SecureSender {
   send(bytes: Uint8Array | readonly Uint8Array[]): boolean {
     if (this.#closed) return false;
     if (bytes instanceof Uint8Array) this.#pending.push(bytes);
-    else for (const part of bytes) this.#pending.push(part);
+    else
+      for (const part of bytes) {
+        // Text can be iterated over as well: callers without types would send garbage.
+        if (!(part instanceof Uint8Array))
+          throw new TypeError(`got ${typeof part}, wanted Uint8Array to send`);
+        this.#pending.push(part);
+      }
     if (this.#pending.length >= AGGREGATE) this.#encrypt(this.#wholeRecords(this.#pending.length));
     if (this.#pending.length > 0 && !this.#full) this.#flushInMicrotask();
     if (!this.#full && (this.#open || this.#pending.length < AGGREGATE)) return true;

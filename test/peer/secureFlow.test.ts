@@ -90,6 +90,41 @@ describe('small writes', () => {
   });
 });
 
+describe('large and mixed writes', () => {
+  test('one send of 64 MiB arrives whole', async () => {
+    const { links, b } = await watched({ capacity: 1024 * 1024 });
+    const size = 64 * 1024 * 1024;
+    const sent = numbered(size);
+    expect(links[0].send(sent)).toBe(false);
+    links[0].closeWrite();
+    await b.until('end', () => b.ended, 14_000);
+    expect(b.received).toBe(size);
+    expect(Buffer.compare(Buffer.concat(b.chunks), sent)).toBe(0);
+    expect(links[0].stats.recordsOut).toBeLessThan(size / 16_384 + 10);
+  });
+
+  test('small ones between large ones keep their order', async () => {
+    const { links, b } = await watched({ capacity: 30_000 });
+    let at = 0;
+    for (let i = 0; i < 300; i++) {
+      const size = i % 3 === 0 ? 40_000 : 4;
+      links[0].send(numbered(size, at));
+      at += size;
+      if (i % 7 === 0) await Promise.resolve();
+    }
+    await b.until('all', () => b.received === at);
+    expect(firstWrong(b.bytes)).toBe(-1);
+  });
+
+  test('text is no bytes: it is refused, not guessed at', async () => {
+    const { links } = await watched();
+    expect(() => links[0].send('text' as never)).toThrow(
+      new TypeError('got string, wanted Uint8Array to send'),
+    );
+    expect(() => links[0].send([new Uint8Array(1), 7 as never])).toThrow(TypeError);
+  });
+});
+
 describe('backpressure', () => {
   test('of the reader and of an answer that is awaited pause the carrier once, and resume it once', async () => {
     const { links, a, b, below } = await watched();
