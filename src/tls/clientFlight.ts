@@ -9,7 +9,7 @@ import type { ClientStart, OfferedPsk } from './clientOffer.ts';
 import type { CertificateType, Credential } from './config.ts';
 import * as check from './configChecks.ts';
 import type { Choice } from './credentials.ts';
-import { CERTIFICATE_TYPES, choiceOf, chooseCredential } from './credentials.ts';
+import { CERTIFICATE_TYPES, certificateType, choiceOf, chooseCredential } from './credentials.ts';
 import { decodeError, illegalParameter, TlsError } from './errors.ts';
 import type { OpAnswer, PresentedPeer } from './events.ts';
 import { MAX_RECORD_PLAINTEXT, MAX_TICKET_LIFETIME } from './limits.ts';
@@ -332,7 +332,8 @@ class ExpectFinished implements State {
     const { start, transcript } = this.#shared;
     const { settings } = start;
     const { credentials, chooseCredential: chooser } = settings.config;
-    const { wishes, type } = this.#asked;
+    const asked = this.#asked;
+    const { wishes, type } = asked;
     const showing = (choice: Choice | undefined, last: Output): State =>
       show('client', choice, wishes, settings, transcript, last, (later) => proceed(choice, later));
     if (chooser === undefined) return showing(chooseCredential(credentials, wishes, type), out);
@@ -341,7 +342,7 @@ class ExpectFinished implements State {
       authorities: Object.freeze(wishes.authorities),
     });
     const op = { kind: 'chooseCredential', choose: chooser, request } as const;
-    return new Suspended('AwaitCredential', op, (answer, later) => showing(chosen(answer, wishes), later));
+    return new Suspended('AwaitCredential', op, (answer, later) => showing(chosen(answer, asked), later));
   }
 
   #finish(out: Output): void {
@@ -379,13 +380,16 @@ class ExpectFinished implements State {
 }
 
 /** A chooser's credential is checked like a configured one, and must be one the server can read. */
-function chosen(answer: OpAnswer | Error, { schemes }: CertificateWishes): Choice | undefined {
+function chosen(answer: OpAnswer | Error, { wishes, type }: Asked): Choice | undefined {
   if (answer === undefined) return undefined;
   if (answer instanceof Error)
     throw answer instanceof TlsError
       ? answer
       : new TlsError('ERR_TLS_OP', `credential choice failed: ${answer.message}`, { cause: answer });
-  const choice = choiceOf(readCredential(answer), schemes);
+  const credential = readCredential(answer);
+  if (certificateType(credential) !== type)
+    throw new TlsError('ERR_TLS_OP', `the chosen credential is no ${type}, which is what was agreed`);
+  const choice = choiceOf(credential, wishes.schemes);
   if (choice === undefined)
     throw new TlsError('ERR_TLS_OP', 'the chosen credential has no signature scheme that the server accepts');
   return choice;

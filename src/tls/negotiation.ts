@@ -123,10 +123,15 @@ export function pick(settings: Settings, offer: Offered): Picked {
 }
 
 /** The first of our credentials that the client can take, in our order of types. */
-export function pickCredential({ config }: Settings, { wishes, serverTypes }: Offered): Choice {
+export function pickCredential({ config }: Settings, { hello, wishes, serverTypes }: Offered): Choice {
   if (wishes.schemes.length === 0) throw missingExtension('ClientHello without signature_algorithms');
-  const types = [...new Set(config.credentials.map(certificateType))];
-  for (const type of types.filter((name) => serverTypes.includes(CERTIFICATE_TYPES[name]))) {
+  const ours = [...new Set(config.credentials.map(certificateType))];
+  const types = ours.filter((name) => serverTypes.includes(CERTIFICATE_TYPES[name]));
+  if (ours.length > 0 && types.length === 0 && hello.extensions.has(ExtensionType.serverCertificateType))
+    throw new TlsError('ERR_TLS_CERTIFICATE', `client takes no ${ours.join(' and no ')}`, {
+      alert: 'unsupported_certificate', // RFC 7250 §4.2
+    });
+  for (const type of types) {
     const choice = chooseCredential(config.credentials, wishes, type);
     if (choice !== undefined) return choice;
   }

@@ -106,6 +106,11 @@ describe.each(providers)('raw public keys on $name (RFC 7250)', (provider) => {
     expect(fault(server.error)).toBe('ERR_TLS_HANDSHAKE_FAILURE handshake_failure local');
   });
 
+  it('and nothing else are asked for: a server with certificates only says so (RFC 7250 §4.2)', () => {
+    const { server } = played(both({ server: { credentials: [pki.server()] } }));
+    expect(fault(server.error)).toBe('ERR_TLS_CERTIFICATE unsupported_certificate local');
+  });
+
   it('are not asked of a client that has none', () => {
     const { server } = played(both({ client: { credentials: [pki.user('alice')] } }));
     expect(fault(server.error)).toBe('ERR_TLS_CERTIFICATE unsupported_certificate local');
@@ -388,6 +393,7 @@ describe('the choice of a credential', () => {
       },
     ],
     ['answers nonsense', () => 7],
+    ['answers a raw key, which was not agreed on', () => ({ chain: [], signer: pki.user('alice').signer })],
     [
       'answers a key that is not the certificate’s',
       () => ({ ...pki.user('alice'), signer: pki.user('alice').signer }),
