@@ -17,7 +17,7 @@ export type PskRole = 'client' | 'server';
 
 /**
  * Which of the two holders does what. Without it, a node that both dials and answers would take its own ClientHello,
- * reflected, for the other's (RFC 9257 §4.1, RFC 9258 Appendix B, RFC 9846 §F.8; lesson 26).
+ * reflected, for the other's (RFC 9257 §4.1, RFC 9258 Appendix A, RFC 9846 §F.8; lesson 26).
  */
 export type PskParties =
   /** What the two holders call themselves: who dials and who answers becomes part of the imported key. */
@@ -68,7 +68,7 @@ export interface ImportedPsk {
   readonly source: ExternalPsk;
 }
 
-/** `target_kdf` (RFC 9258 §9.1), with the length of its output. */
+/** `target_kdf` (RFC 9258 §5.1), with the length of its output. */
 const TARGET_KDFS: Readonly<Record<PskHash, { readonly id: number; readonly length: number }>> =
   Object.freeze({
     sha256: Object.freeze({ id: 0x0001, length: 32 }),

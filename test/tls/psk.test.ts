@@ -53,7 +53,7 @@ const VECTORS: readonly { hash: PskHash; target: PskHash; identity: string; key:
 
 describe.each(providers)('the importer on $name', (provider) => {
   it.each(VECTORS)('derives a $target key from a $hash one', ({ hash, target, identity, key }) => {
-    const [imported] = importPsks(provider, [psk({ hash })], 'client', [target]);
+    const [imported] = psk({ hash }).importFor(provider, 'client', [target]);
     expect(hex(imported!.identity)).toBe(identity);
     expect(hex(imported!.key.expose())).toBe(key);
     expect(imported!.hash).toBe(target);
@@ -61,7 +61,7 @@ describe.each(providers)('the importer on $name', (provider) => {
 
   it('takes a context of the peer’s making', () => {
     const parties = { role: 'server', context: utf8('ctx') } as const;
-    const [imported] = importPsks(provider, [psk({ parties })], 'server', ['sha256']);
+    const [imported] = psk({ parties }).importFor(provider, 'server', ['sha256']);
     expect(hex(imported!.identity)).toBe('000873656e736f722037000363747803040001');
     expect(hex(imported!.key.expose())).toBe(
       '7cacae0191f5a71056c4b5bf2a60eed8e944d29f1ec380b42a8b92b883ed6857',
@@ -109,8 +109,8 @@ describe('an external key', () => {
   it('is the same for the two that hold it, and only when each has its role', () => {
     const alice = psk();
     const bob = psk({ parties: { local: 'bob', remote: 'alice' } });
-    const dialled = importPsks(node, [alice], 'client', HASHES);
-    const answered = importPsks(node, [bob], 'server', HASHES);
+    const dialled = alice.importFor(node, 'client', HASHES);
+    const answered = bob.importFor(node, 'server', HASHES);
     expect(dialled.map(({ identity }) => hex(identity))).toEqual(
       answered.map(({ identity }) => hex(identity)),
     );
@@ -118,8 +118,8 @@ describe('an external key', () => {
   });
 
   it('is another when the holder answers itself: a reflected hello names a key unknown (lesson 26)', () => {
-    const asClient = importPsks(node, [psk()], 'client', HASHES);
-    const asServer = importPsks(node, [psk()], 'server', HASHES);
+    const asClient = psk().importFor(node, 'client', HASHES);
+    const asServer = psk().importFor(node, 'server', HASHES);
     for (const one of asClient)
       for (const other of asServer) {
         expect(hex(one.identity)).not.toBe(hex(other.identity));
@@ -129,8 +129,8 @@ describe('an external key', () => {
 
   it('with a context of the peer’s making is for one role', () => {
     const one = psk({ parties: { role: 'client', context: utf8('x') } });
-    expect(importPsks(node, [one], 'client', ['sha256'])).toHaveLength(1);
-    expect(importPsks(node, [one], 'server', ['sha256'])).toEqual([]);
+    expect(one.importFor(node, 'client', ['sha256'])).toHaveLength(1);
+    expect(one.importFor(node, 'server', ['sha256'])).toEqual([]);
   });
 
   it('names cannot be cut elsewhere: (ab, c) is not (a, bc)', () => {
@@ -139,7 +139,7 @@ describe('an external key', () => {
       ['a', 'bc'],
     ].map(([local, remote]) => psk({ parties: { local: local!, remote: remote! } }));
     const identity = (key: ExternalPsk): string =>
-      hex(importPsks(node, [key], 'client', ['sha256'])[0]!.identity);
+      hex(key.importFor(node, 'client', ['sha256'])[0]!.identity);
     expect(identity(one!)).not.toBe(identity(other!));
   });
 
@@ -172,9 +172,9 @@ describe('an external key', () => {
   it('is copied, frozen, and cannot be printed', () => {
     const key = new Uint8Array(32).map((_, i) => 200 + i);
     const one = psk({ key });
-    const before = hex(importPsks(node, [one], 'client', ['sha256'])[0]!.key.expose());
+    const before = hex(one.importFor(node, 'client', ['sha256'])[0]!.key.expose());
     key.fill(0);
-    const [imported] = importPsks(node, [one], 'client', ['sha256']);
+    const [imported] = one.importFor(node, 'client', ['sha256']);
     expect(hex(imported!.key.expose())).toBe(before);
     expect([one, one.parties, imported].every((value) => Object.isFrozen(value))).toBe(true);
     const text = [one, imported].map((value) => inspect(value, { depth: 9 }) + JSON.stringify(value)).join();
