@@ -12,7 +12,8 @@ import { parseCertificate, peerId, Refusal, verifyRawKey } from '../../src/ident
 import type { Credential, PeerVerifier, TlsConfigInit } from '../../src/tls/index.ts';
 import { encodeCertificateVerify } from '../../src/tls/messages/certificateVerify.ts';
 import { type HandshakeName, handshakeType } from '../../src/tls/messages/codePoints.ts';
-import { Anonymous, Authenticated } from '../../src/tls/proofs.ts';
+import { Anonymous, Authenticated, RecordAligned } from '../../src/tls/proofs.ts';
+import { RecordReader } from '../../src/tls/record/reader.ts';
 import type { Seam } from '../../src/tls/seam.ts';
 import { Traffic } from '../../src/tls/traffic.ts';
 import { nullProvider } from '../support/nullProvider.ts';
@@ -109,6 +110,14 @@ describe('lesson 3: a signature counts by a scheme of its key alone', () => {
           );
         }
     });
+});
+
+describe('lesson 5: keys change only by the proof that nothing is left over', () => {
+  it('of a reader that is given something else', () => {
+    const reader = new RecordReader('server');
+    for (const proof of [{}, true, Object.create(RecordAligned.prototype)])
+      expect(() => reader.setKeys({} as never, proof as never)).toThrow(TypeError);
+  });
 });
 
 describe('lesson 27: what was signed in one handshake proves nothing in another', () => {
