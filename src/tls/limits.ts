@@ -60,6 +60,9 @@ export const DEFAULT_TICKET_LIFETIME: number = 12 * 3600;
 /** Bytes of session state that become a ticket: a ClientHello that shows it must stay far below 64 KiB. */
 export const MAX_TICKET_STATE: number = 16 * 1024;
 
+/** Bytes of a ticket that a client keeps and a server gives: such a session, sealed. A larger one would not fit a hello. */
+export const MAX_TICKET: number = 17 * 1024;
+
 /** Milliseconds by which the clocks of servers that share ticket keys may differ. */
 export const MAX_CLOCK_SKEW: number = 60_000;
 

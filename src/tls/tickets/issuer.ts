@@ -17,7 +17,7 @@ export interface TicketIssuer {
 }
 
 export interface IssuedTicket {
-  /** What the client will show: opaque to it, at most 2^16 - 1 bytes. */
+  /** What the client will show: opaque to it, at most 17 KiB: 17,408. */
   readonly ticket: Bytes;
   /** Seconds, at most 604,800: a week (§4.7.1). */
   readonly lifetime: number;
