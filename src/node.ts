@@ -27,7 +27,8 @@ export { nodeProvider } from './crypto/node.node.ts';
 export { DirectoryIdentityStore } from './identity/store.node.ts';
 export * from './index.ts';
 export { toDuplex } from './peer/duplex.node.ts';
-export { OpenSslLink, secureWithOpenSsl } from './peer/opensslBackend.node.ts';
+export { secureWithOpenSsl } from './peer/opensslBackend.node.ts';
+export type { OpenSslLink } from './peer/opensslLink.node.ts';
 export {
   type Acceptor,
   type Connector,

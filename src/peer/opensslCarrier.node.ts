@@ -12,14 +12,15 @@ export class OpenSslCarrier extends ThroughLink {
   readonly hello: HelloWatch = new HelloWatch();
   wireIn = 0;
   wireOut = 0;
-  /** Why the carrier is over, when it failed. */
+  /** Nothing more comes from below. */
+  isOver = false;
+  /** Why that is, when it failed. */
   error: Q2qError | undefined;
   /** The stream that node:tls has. */
   duplex: Duplex | undefined;
-  /** Nothing more can come from below. Told again whenever somebody looks. */
+  /** OpenSSL has had everything, and nothing more comes. Told again whenever somebody looks. */
   onSilence: () => void = () => {};
   readonly #role: 'client' | 'server';
-  #isOver = false;
   #isLooking = false;
 
   /** `role` is ours. */
@@ -59,7 +60,7 @@ export class OpenSslCarrier extends ThroughLink {
 
   /** Tells of the silence, if that is what there is, when OpenSSL has had its turn. */
   look(): void {
-    if (!this.#isOver || this.#isLooking) return;
+    if (!this.isOver || this.#isLooking) return;
     this.#isLooking = true;
     setImmediate(() => {
       this.#isLooking = false;
@@ -68,7 +69,7 @@ export class OpenSslCarrier extends ThroughLink {
   }
 
   #over(error: Q2qError | undefined): void {
-    this.#isOver = true;
+    this.isOver = true;
     this.error ??= error;
     this.look();
   }

@@ -112,6 +112,10 @@ function onlyScheme(leaf: Certificate | undefined): Negotiated['peerScheme'] {
   return schemes.length === 1 ? schemes[0]!.name : undefined;
 }
 
+export function truncated(): TlsError {
+  return new TlsError('ERR_TLS_TRUNCATED', 'the carrier ended without close_notify: data may be missing');
+}
+
 /** OpenSSL's reasons by our names; whatever else there is keeps its text. */
 const REASONS: Readonly<Record<string, TlsErrorCode>> = {
   WRONG_VERSION_NUMBER: 'ERR_TLS_PROTOCOL_VERSION',

@@ -315,6 +315,14 @@ describe('nothing passes before the verifier has spoken', () => {
   });
 });
 
+test('a key log that throws ends the handshake', async () => {
+  const keyLog = (): void => {
+    throw new Error('disk full');
+  };
+  const [client] = await outcomes({ client: secureWithOpenSsl }, { client: { keyLog } });
+  expect(client).toMatchObject({ code: 'ERR_TLS_INTERNAL', message: expect.stringContaining('disk full') });
+});
+
 describe('a peer that is wrong', () => {
   test('one that speaks no TLS gets an alert and a typed error', async () => {
     const [a, b] = memoryPair();
