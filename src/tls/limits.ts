@@ -61,7 +61,7 @@ export const DEFAULT_TICKET_LIFETIME: number = 12 * 3600;
 export const MAX_TICKET_STATE: number = 16 * 1024;
 
 /** Bytes of a ticket that a client keeps and a server gives: such a session, sealed. A larger one would not fit a hello. */
-export const MAX_TICKET: number = 17 * 1024;
+export const MAX_TICKET_LENGTH: number = 17 * 1024;
 
 /** Milliseconds by which the clocks of servers that share ticket keys may differ. */
 export const MAX_CLOCK_SKEW: number = 60_000;

@@ -6,7 +6,7 @@ import type { TlsConfig } from './config.ts';
 import type { OpAnswer, TicketEvent, TlsEvent } from './events.ts';
 import type { KeyLogLabel } from './keylog.ts';
 import { keyLogLine } from './keylog.ts';
-import { MAX_TICKET, MAX_TICKET_LIFETIME } from './limits.ts';
+import { MAX_TICKET_LENGTH, MAX_TICKET_LIFETIME } from './limits.ts';
 import type { HandshakeName } from './messages/codePoints.ts';
 import type { Ops } from './ops.ts';
 import type { RecordAligned } from './proofs.ts';
@@ -139,7 +139,7 @@ function isIssued(answer: OpAnswer | Error): answer is IssuedTicket {
   return (
     ticket instanceof Uint8Array &&
     ticket.length > 0 &&
-    ticket.length <= MAX_TICKET &&
+    ticket.length <= MAX_TICKET_LENGTH &&
     Number.isInteger(lifetime) &&
     lifetime! > 0 &&
     lifetime! <= MAX_TICKET_LIFETIME

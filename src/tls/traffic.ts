@@ -3,7 +3,7 @@ import type { Bytes } from '../base/bytes.ts';
 import type { Secret } from '../base/secret.ts';
 import { TlsError } from './errors.ts';
 import type { Negotiated, TicketEvent } from './events.ts';
-import { MAX_KEY_UPDATES, MAX_TICKET, MAX_TICKETS } from './limits.ts';
+import { MAX_KEY_UPDATES, MAX_TICKET_LENGTH, MAX_TICKETS } from './limits.ts';
 import type { HandshakeName } from './messages/codePoints.ts';
 import type { HandshakeMessage } from './messages/handshake.ts';
 import { decodeKeyUpdate, encodeKeyUpdate } from './messages/keyUpdate.ts';
@@ -113,7 +113,8 @@ export class Traffic implements State {
     const ticket = decodeNewSessionTicket(message.body);
     if (++this.#tickets > MAX_TICKETS)
       throw new TlsError('ERR_TLS_FLOOD', `more than ${MAX_TICKETS} tickets without data between`);
-    if (this.#resumable === undefined || ticket.lifetime === 0 || ticket.ticket.length > MAX_TICKET) return;
+    if (this.#resumable === undefined || ticket.lifetime === 0 || ticket.ticket.length > MAX_TICKET_LENGTH)
+      return;
     out.offerTicket(this.#resumable.ticketOf(ticket, this.#resumable.master.ticketPsk(ticket.nonce)));
   }
 }

@@ -1,6 +1,6 @@
 /** Tickets of a size that servers choose and clients have to show again. */
 import { describe, expect, it } from 'vitest';
-import { MAX_PSK_CONTEXT, MAX_PSK_IDENTITY, MAX_TICKET } from '../../src/tls/limits.ts';
+import { MAX_PSK_CONTEXT, MAX_PSK_IDENTITY, MAX_TICKET_LENGTH } from '../../src/tls/limits.ts';
 import { decodeNewSessionTicket, encodeNewSessionTicket } from '../../src/tls/messages/newSessionTicket.ts';
 import { ExternalPsk } from '../../src/tls/psk.ts';
 import type { TicketIssuer } from '../../src/tls/tickets/issuer.ts';
@@ -29,7 +29,7 @@ const forced = (size: number): PairOptions => ({
 });
 
 describe('a ticket', () => {
-  it.each([MAX_TICKET + 1, 65_000])('of %i bytes is not kept: no hello could show it', (size) => {
+  it.each([MAX_TICKET_LENGTH + 1, 65_000])('of %i bytes is not kept: no hello could show it', (size) => {
     const world = new World(forced(size));
     world.open();
     expect(world.tickets.size).toBe(0);
@@ -43,7 +43,7 @@ describe('a ticket', () => {
       const identity = new Uint8Array(MAX_PSK_IDENTITY).fill(i);
       return new ExternalPsk({ identity, key, parties: { role: 'client', context } });
     });
-    const world = new World({ client: { externalPsks } }, undefined, giving(MAX_TICKET));
+    const world = new World({ client: { externalPsks } }, undefined, giving(MAX_TICKET_LENGTH));
     world.open();
     expect(world.tickets.size).toBeGreaterThan(0);
     const { client, server } = world.open();
