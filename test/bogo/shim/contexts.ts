@@ -122,7 +122,7 @@ function common({ options, watch, verifier }: Setting): TlsConfigInit {
   return {
     verifier,
     requireAlpn: false,
-    schemes: verifyPrefs ?? DEFAULT_SCHEMES,
+    schemes: verifyPrefs?.length ? verifyPrefs : DEFAULT_SCHEMES, // SHA-1 alone cannot be had
     compression: codecsOf(options.codecs),
     keyLog: (line: string) => watch.keyLog.push(line),
     ...(curves && { groups: curves }),

@@ -30,7 +30,7 @@ function group(id: number): GroupName {
   return found.name;
 }
 
-/** Preferences may name what we do not have; what is left must not be empty, as `parseOptions` checks. */
+/** Preferences may name what we do not have. */
 function known<T>(read: (id: number) => T, id: number): T[] {
   try {
     return [read(id)];
@@ -73,6 +73,7 @@ export const FLAGS: Readonly<Record<string, Flag>> = {
   'require-any-client-certificate': (o) => (o.requireClientCertificate = true),
   'use-custom-verify-callback': (o) => (o.customVerify = true),
   'verify-fail': (o) => (o.verifyFail = true),
+  'max-cert-list': number((o, n) => (o.maxCertList = n)),
   'reverify-on-resume': (o) => (o.reverifyOnResume = true),
   'enable-ocsp-stapling': (o) => (o.requestStatus = true),
   'enable-signed-cert-timestamps': (o) => (o.requestStatus = true),

@@ -27,6 +27,8 @@ export interface Options {
   verifyPeer: boolean;
   requireClientCertificate: boolean;
   verifyFail: boolean;
+  /** Bytes of certificates that are believed at most. */
+  maxCertList: number;
   customVerify: boolean;
   reverifyOnResume: boolean;
   requestStatus: boolean;
@@ -114,10 +116,7 @@ export function parseOptions(args: readonly string[]): Plan {
       else flag.value(options, value);
     }
   }
-  for (const { verifyPrefs, curves } of Object.values(plan)) {
-    needs(verifyPrefs?.length !== 0, 'none of the signature schemes');
-    needs(curves?.length !== 0, 'none of the groups');
-  }
+  for (const { curves } of Object.values(plan)) needs(curves?.length !== 0, 'none of the groups');
   return plan;
 }
 
@@ -140,6 +139,7 @@ function defaults(): Options {
     verifyPeer: false,
     requireClientCertificate: false,
     verifyFail: false,
+    maxCertList: Number.POSITIVE_INFINITY,
     customVerify: false,
     reverifyOnResume: false,
     requestStatus: false,

@@ -17,11 +17,13 @@ class AskedRefusal extends Refusal {
 
 export function verifierFor(options: Options, watch: Watch): PeerVerifier {
   const { verifyFail, verifyPeer, customVerify, requireClientCertificate, reverifyOnResume } = options;
-  const { server, ocspCallback, ocspCallbackFails } = options;
+  const { server, ocspCallback, ocspCallbackFails, maxCertList } = options;
   const mayRefuse = verifyPeer || requireClientCertificate; // else the runner wants the failure noted and ignored
   return {
     verify(presented) {
       watch.presented = presented;
+      if (presented.chain.reduce((sum, { length }) => sum + length, 0) > maxCertList)
+        return new AskedRefusal(`more than ${maxCertList} bytes of certificates`, 'illegal_parameter');
       const isAsked = !presented.resumed || reverifyOnResume; // BoringSSL's callback is not, by default
       if (verifyFail && mayRefuse && isAsked)
         return new AskedRefusal('the peer', customVerify ? 'certificate_unknown' : 'handshake_failure');
