@@ -27,6 +27,9 @@ import type { Seam } from '../../src/tls/seam.ts';
 import { keyPeer, Pki } from '../support/pki.ts';
 import { override } from '../support/scriptedProvider.ts';
 import { fault, type Pair, type PairOptions, pair, pump } from '../support/tls.ts';
+import { other, record, SCENARIOS, Victim } from '../support/tlsScenarios.ts';
+import { type Item, type MessageItem, readScript, writeScript } from '../support/tlsScript.ts';
+import { readTree, type Vector, writeTree } from '../support/tlsTree.ts';
 
 /** Replaces the `nth` message of a name. */
 function replace(name: HandshakeName, by: (message: Bytes) => Bytes, nth = 1): Seam {
@@ -747,6 +750,35 @@ describe('a client tolerates', () => {
     const ends = played({ serverSeam: { afterHandshake: [ticket, ticket] } });
     expect(ends.client.connection.phase).toBe('open');
     expect(ends.client.error).toBeUndefined();
+  });
+
+  it('thirty-two tickets in a row, and not one more without data between', () => {
+    const ticket = encodeMessage('new_session_ticket', (w) => w.u32(60).u32(0).u8(0).u16(1).u8(7).u16(0));
+    const given = (count: number): Pair =>
+      played({ serverSeam: { afterHandshake: Array<Bytes>(count).fill(ticket) } });
+    expect(given(33).client.error?.code).toBe('ERR_TLS_FLOOD');
+    const ends = given(32);
+    expect(ends.client.error).toBeUndefined();
+    ends.server.connection.write(utf8('data'));
+    pump(ends);
+    expect(fault(ends.client.error)).toBe('undefined');
+  });
+
+  it('one raw public key, and never two', () => {
+    const scenario = SCENARIOS.find(({ name }) => name === 'raw public keys')!;
+    const certificate = (item: Item): item is MessageItem => item.kind === 'message' && item.type === 11;
+    for (const victim of ['client', 'server'] as const) {
+      const script = readScript(record(scenario).sent[other(victim)]);
+      const doubled = script.map((item) => {
+        if (!certificate(item)) return item;
+        const tree = readTree(item.type, item.body);
+        const list = (tree.children[0] as Vector).children[1] as Vector;
+        list.children.push(list.children[0]!);
+        return { ...item, body: writeTree(tree) };
+      });
+      const { error } = new Victim(scenario, victim).feed(writeScript(doubled)).end;
+      expect(fault(error)).toBe('ERR_TLS_DECODE decode_error local');
+    }
   });
 
   it('no malformed ticket', () => {
