@@ -23,6 +23,10 @@ for (const suite of ['interop', 'browser', 'slow']) {
   ]);
   count(`${suite}.json`);
 }
+await command('bogo', process.execPath, ['test/bogo/runner.mjs'], {
+  BOGO_REPORT: join(reports, 'bogo.json'),
+});
+count('bogo.json');
 await command('benchmarks, quick', process.execPath, ['bench/run.mjs', '--quick']);
 
 const skipped = totals.skipped > 0 ? `, ${totals.skipped} skipped` : '';
