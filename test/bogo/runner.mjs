@@ -4,6 +4,7 @@
 // repository, and the system's apt sources stay as they are. Without patterns it runs the whole slice: TLS 1.3 over a
 // stream. Fails when a test fails, or when the whole slice passes fewer tests than FLOOR.
 //
+//   BOGO_SOURCE   another BoringSSL tree to build the runner from, in place of Debian's: wants a BOGO_DIR of its own
 //   BOGO_DIR      where the runner is built once (default: node_modules/.cache/q2q-bogo)
 //   BOGO_WORKERS  tests at a time (default: 2)
 //   BOGO_REPORT   a file for the totals, in the words of vitest's
@@ -94,15 +95,16 @@ function installTools() {
 }
 
 function buildRunner() {
-  console.log(`building the runner of ${PACKAGE} in ${dir}`);
+  const source = process.env.BOGO_SOURCE ?? PACKAGE;
+  console.log(`building the runner of ${source} in ${dir}`);
   mkdirSync(dir, { recursive: true });
   installTools();
   const unpacked = () => readdirSync(dir).find((name) => name.startsWith(`${PACKAGE}-`));
-  if (unpacked() === undefined) fetchSource();
+  if (source === PACKAGE && unpacked() === undefined) fetchSource();
   const link = join(dir, 'gopath/src', MODULE);
   mkdirSync(join(link, '..'), { recursive: true });
   rmSync(link, { force: true });
-  symlinkSync(join(dir, unpacked(), 'src'), link);
+  symlinkSync(source === PACKAGE ? join(dir, unpacked(), 'src') : source, link);
   copyFileSync(join(here, 'slice_test.go'), join(tests, 'q2q_slice_test.go'));
   const env = { ...process.env, GO111MODULE: 'off', GOPATH: `${join(dir, 'gopath')}:/usr/share/gocode` };
   must('go', ['test', '-c', '-vet=off', '-o', runner, '.'], { cwd: tests, env });
