@@ -12,7 +12,7 @@ import type { Choice } from './credentials.ts';
 import { CERTIFICATE_TYPES, certificateType, choiceOf, chooseCredential } from './credentials.ts';
 import { decodeError, illegalParameter, TlsError } from './errors.ts';
 import type { OpAnswer, PresentedPeer } from './events.ts';
-import { MAX_RECORD_PLAINTEXT, MAX_TICKET_LIFETIME } from './limits.ts';
+import { MAX_RECORD_PLAINTEXT, MAX_SESSION_AGE, MAX_TICKET_LIFETIME } from './limits.ts';
 import type { CertificateWishes } from './messages/certificateRequest.ts';
 import { decodeCertificateRequest } from './messages/certificateRequest.ts';
 import type { HandshakeName } from './messages/codePoints.ts';
@@ -31,6 +31,7 @@ import type { Transcript } from './schedule/transcript.ts';
 import type { Output, State } from './state.ts';
 import { Suspended } from './state.ts';
 import { SessionTicket } from './tickets/sessionTicket.ts';
+import type { HeldTicket } from './tickets/store.ts';
 import type { Agreement, Resumable } from './traffic.ts';
 import { Traffic } from './traffic.ts';
 
@@ -358,6 +359,8 @@ class ExpectFinished implements State {
     const store = start.settings.config.tickets;
     const { peer, peerScheme } = factsOf(proof);
     if (store === undefined || presented === undefined || peer === undefined) return undefined;
+    const since = agreement.resumed ? sinceSigned(start.held!) : 0;
+    if (since >= MAX_SESSION_AGE) return undefined;
     const { suite, alpn } = agreement;
     const { expiresAt } = peer.identity;
     return {
@@ -367,7 +370,8 @@ class ExpectFinished implements State {
         ticket: new SessionTicket({
           ...{ suite, psk, ageAdd, maxEarlyData, alpn, peerScheme, expiresAt },
           ticket: new Uint8Array(ticket),
-          lifetime: Math.min(lifetime, MAX_TICKET_LIFETIME),
+          lifetime: Math.min(lifetime, MAX_TICKET_LIFETIME, MAX_SESSION_AGE - since),
+          since,
           serverName: start.serverName,
           chain: presented.chain,
           rawKey: presented.rawKey,
@@ -377,6 +381,11 @@ class ExpectFinished implements State {
       }),
     };
   }
+}
+
+/** Seconds since the handshake with signatures that a held session goes back to. */
+function sinceSigned({ ticket, age }: HeldTicket): number {
+  return ticket.since + Math.ceil(age / 1000);
 }
 
 /** A chooser's credential is checked like a configured one, and must be one the server can read. */

@@ -54,6 +54,12 @@ export const MAX_EARLY_DATA: number = 64 * 1024;
 /** Seconds that a ticket may be good for at most (RFC 9846 §4.7.1): a week, whatever the server says. */
 export const MAX_TICKET_LIFETIME: number = 604_800;
 
+/**
+ * Seconds that sessions may go on from ticket to ticket before somebody signs again (§4.7.1): whoever stole one secret
+ * could otherwise go on for as long as the certificate it was made with.
+ */
+export const MAX_SESSION_AGE: number = 604_800;
+
 /** Seconds unless told. A stolen ticket key or session cache opens sessions no older than this. */
 export const DEFAULT_TICKET_LIFETIME: number = 12 * 3600;
 

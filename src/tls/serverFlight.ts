@@ -66,6 +66,8 @@ interface Shared {
   readonly application: ApplicationSchedule;
   readonly secrets: TrafficSecrets;
   readonly agreement: Agreement;
+  /** Seconds since the handshake with signatures that this one goes back to; 0: it is one. */
+  readonly since: number;
   readonly clientType: CertificateType | undefined;
 }
 
@@ -139,6 +141,7 @@ export function sendFlight(greeting: Greeting, psk: SelectedPsk | undefined, out
     greeting,
     clientSecret,
     agreement,
+    since: psk?.resumed?.since ?? 0,
     clientType,
     ...sendFinished(schedule, serverSecret, transcript, random, last),
   });
@@ -371,8 +374,9 @@ class ExpectFinished implements State {
   }
 
   #session(): Omit<Session, 'psk' | 'ageAdd' | 'maxEarlyData'> {
-    const { greeting, agreement } = this.#shared;
+    const { greeting, agreement, since } = this.#shared;
     return {
+      since,
       contextId: greeting.start.settings.contextId,
       suite: greeting.picked.suite,
       serverName: agreement.serverName,

@@ -8,7 +8,7 @@ import { equalBytes } from '../base/bytes.ts';
 import type { Presented } from './authentication.ts';
 import { describe, presentAgain } from './authentication.ts';
 import type { OpAnswer } from './events.ts';
-import { MAX_TICKET_AGE_SKEW, MAX_TICKETS_TRIED } from './limits.ts';
+import { MAX_SESSION_AGE, MAX_TICKET_AGE_SKEW, MAX_TICKETS_TRIED } from './limits.ts';
 import * as ext from './messages/extensions.ts';
 import { Anonymous, IdentityVerified, PskHeld, PskPeer } from './proofs.ts';
 import { EarlySchedule } from './schedule/schedule.ts';
@@ -33,6 +33,8 @@ interface Resumed {
   readonly session: Session;
   /** What the client showed in the handshake that is resumed. */
   readonly presented: Presented | undefined;
+  /** Seconds since the handshake with signatures that it goes back to. */
+  readonly since: number;
   /** Milliseconds that the client's idea of the ticket's age is ahead of ours. */
   readonly ageSkew: number;
 }
@@ -94,7 +96,8 @@ class Selection {
     const session = decodeSession(answer.state);
     if (session === undefined) return this.tryFrom(index + 1, out);
     out.own(session.psk);
-    if (session.suite.hash !== suite.hash || !this.#fits(session)) {
+    const since = session.since + Math.ceil(answer.age / 1000);
+    if (session.suite.hash !== suite.hash || since > MAX_SESSION_AGE || !this.#fits(session)) {
       session.psk.destroy();
       return this.tryFrom(index + 1, out);
     }
@@ -102,7 +105,7 @@ class Selection {
     session.psk.destroy();
     const held = PskHeld.byBinder(schedule, 'resumption', this.#covered, this.#psks.binders[index]!);
     const ageSkew = ((this.#psks.identities[index]!.age - session.ageAdd) >>> 0) - answer.age;
-    return this.#verify(session, held, { index, schedule }, ageSkew, out);
+    return this.#verify({ session, since, ageSkew }, held, { index, schedule }, out);
   }
 
   /**
@@ -124,19 +127,19 @@ class Selection {
 
   /** Whoever was revoked, or whose certificate ran out, does not get in by a ticket. */
   #verify(
-    session: Session,
+    facts: Omit<Resumed, 'presented'>,
     held: PskHeld,
     found: Pick<SelectedPsk, 'index' | 'schedule'>,
-    ageSkew: number,
     out: Output,
   ): State {
+    const { session } = facts;
     const { start, offer, picked } = this.#greeting;
     const { config } = start.settings;
     const presented = presentAgain(session, start.seam);
     const peer = (whom: IdentityVerified | Anonymous): SelectedPsk => ({
       ...found,
       peer: new PskPeer(held, whom, session.peerScheme),
-      resumed: { session, presented, ageSkew },
+      resumed: { ...facts, presented },
     });
     if (presented === undefined)
       return this.#proceed(peer(Anonymous.allowedBy(config.clientCertificate)), out);

@@ -17,6 +17,8 @@ export interface Session {
   readonly suite: Suite;
   readonly psk: Secret;
   readonly ageAdd: number;
+  /** Seconds from the last handshake with signatures to this ticket; see `MAX_SESSION_AGE`. */
+  readonly since: number;
   readonly maxEarlyData: number;
   readonly serverName?: string | undefined;
   readonly alpn?: string | undefined;
@@ -27,7 +29,7 @@ export interface Session {
   readonly localScheme?: SchemeName | undefined;
 }
 
-const VERSION = 1;
+const VERSION = 2;
 
 export function encodeSession(session: Session): Bytes {
   const scheme = (name: SchemeName | undefined): number => (name === undefined ? 0 : schemeByName(name).id);
@@ -39,6 +41,7 @@ export function encodeSession(session: Session): Bytes {
     .u16(session.suite.id);
   w.vector(1, () => w.bytes(session.psk.expose()));
   w.u32(session.ageAdd)
+    .u32(session.since)
     .u32(session.maxEarlyData)
     .u16(scheme(session.peerScheme))
     .u16(scheme(session.localScheme));
@@ -66,7 +69,7 @@ function readSession(reader: Reader): Session | undefined {
   const contextId = new Uint8Array(reader.bytes(32));
   const suite = suiteById(reader.u16());
   const psk = new Uint8Array(reader.vector(1));
-  const [ageAdd, maxEarlyData] = [reader.u32(), reader.u32()];
+  const [ageAdd, since, maxEarlyData] = [reader.u32(), reader.u32(), reader.u32()];
   const [peerScheme, localScheme] = [schemeById(reader.u16())?.name, schemeById(reader.u16())?.name];
   const [serverName, alpn] = [readText(reader), readText(reader)];
   const raw = new Uint8Array(reader.vector(3));
@@ -76,7 +79,7 @@ function readSession(reader: Reader): Session | undefined {
   reader.end();
   if (suite === undefined || psk.length !== suite.hashLength) return undefined;
   return {
-    ...{ contextId, suite, psk: new Secret(psk), ageAdd, maxEarlyData, serverName, alpn, chain },
+    ...{ contextId, suite, psk: new Secret(psk), ageAdd, since, maxEarlyData, serverName, alpn, chain },
     ...{ peerScheme, localScheme, rawKey: raw.length === 0 ? undefined : raw },
   };
 }

@@ -13,6 +13,8 @@ export interface SessionTicketInit {
   readonly ageAdd: number;
   /** Seconds. */
   readonly lifetime: number;
+  /** Seconds from the last handshake with signatures to this ticket: sessions do not go on for ever (§4.7.1). */
+  readonly since?: number | undefined;
   /** Bytes of early data that the server allows; 0 for none. */
   readonly maxEarlyData: number;
   readonly alpn?: string | undefined;
@@ -37,6 +39,7 @@ export class SessionTicket {
   readonly ticket: Bytes;
   readonly ageAdd: number;
   readonly lifetime: number;
+  readonly since: number;
   readonly maxEarlyData: number;
   readonly alpn: string | undefined;
   readonly serverName: string | undefined;
@@ -54,6 +57,7 @@ export class SessionTicket {
     this.ticket = init.ticket;
     this.ageAdd = init.ageAdd;
     this.lifetime = init.lifetime;
+    this.since = init.since ?? 0;
     this.maxEarlyData = init.maxEarlyData;
     this.alpn = init.alpn;
     this.serverName = init.serverName;
