@@ -5,9 +5,9 @@
  */
 import type { GroupName } from '../../src/crypto/suites.ts';
 import { have } from '../support/counterpart.ts';
+import { onFreePort, Program } from '../support/program.ts';
 import { dialled, dialling, type Peer, type Wish } from './support/meeting.ts';
 import { publicKeyOf } from './support/pki.ts';
-import { freePort, Program } from './support/program.ts';
 import { describePeer } from './support/subjects.ts';
 
 const GROUPS: Readonly<Partial<Record<GroupName, string>>> = {
@@ -67,13 +67,14 @@ const gnutls: Peer = {
     exported: /Key material: ([0-9a-f]+)/,
     resumed: /This is a resumed session/,
     async start(wish) {
-      const port = await freePort();
       const asking = wish.rawKeys ? ['--require-client-cert'] : ASKING[wish.clientCertificate ?? 'none'];
       const early = wish.earlyData === undefined ? [] : ['--earlydata', '--maxearlydata', '16384'];
       const staple = wish.staple === undefined ? [] : ['--ocsp-response', wish.staple];
-      const args = ['--echo', '--port', String(port), '--alpn-fatal', ...asking, ...early, ...staple];
-      const far = new Program('gnutls-serv', [...args, ...common(wish)]);
-      await far.until(/listening on IPv4[^\n]*done/);
+      const args = ['--echo', '--alpn-fatal', ...asking, ...early, ...staple, ...common(wish)];
+      const { far, port } = await onFreePort(
+        (free) => new Program('gnutls-serv', ['--port', String(free), ...args]),
+        /listening on IPv4[^\n]*done/,
+      );
       return dialled(far, port);
     },
   },

@@ -10,9 +10,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll } from 'vitest';
 import { have } from '../support/counterpart.ts';
+import { Program } from '../support/program.ts';
 import { echoClient, echoServer } from './support/echoProgram.ts';
 import type { Lacks } from './support/meeting.ts';
-import { Program } from './support/program.ts';
 import { describePeer } from './support/subjects.ts';
 
 const found = have('go');

@@ -6,8 +6,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { missing } from '../support/counterpart.ts';
+import { Program } from '../support/program.ts';
 import { echoClient, echoServer } from './support/echoProgram.ts';
-import { Program } from './support/program.ts';
 import { describePeer } from './support/subjects.ts';
 
 const LINES = ['20', '22', '24', '26'];

@@ -15,10 +15,10 @@ import type { TlsConfigInit } from '../../src/tls/index.ts';
 import { SessionCache, TicketCache } from '../../src/tls/resumption.ts';
 import { have } from '../support/counterpart.ts';
 import type { Driver } from '../support/nodeTls.ts';
+import { onFreePort, Program } from '../support/program.ts';
 import { Bench, NAME } from './support/bench.ts';
 import { isEnded, isOpen } from './support/converse.ts';
 import { dialled, dialling, type Peer, type Wish } from './support/meeting.ts';
-import { freePort, Program } from './support/program.ts';
 import { earlyDataOf } from './support/sessionSubjects.ts';
 import { describePeer } from './support/subjects.ts';
 
@@ -59,15 +59,12 @@ function common(wish: Wish): string[] {
 const ASKING = { none: [], request: ['-r'], require: ['-r', '-r'] };
 const exported = /Keying Material:\s+((?:[0-9a-f]{2}:\s*){31}[0-9a-f]{2})/;
 
-async function selfserv(wish: Wish): Promise<{ far: Program; port: number }> {
-  const port = await freePort();
+function selfserv(wish: Wish): Promise<{ far: Program; port: number }> {
   const asking = ASKING[wish.clientCertificate ?? 'none'];
   const protocols = wish.alpn === undefined ? [] : ['-Q'];
   const early = wish.earlyData === undefined ? [] : ['-Z'];
-  const args = ['-p', String(port), '-H', '1', '-u', ...asking, ...protocols, ...early];
-  const far = new Program('selfserv', [...args, ...common(wish)]);
-  await far.until(/About to call accept/);
-  return { far, port };
+  const args = ['-H', '1', '-u', ...asking, ...protocols, ...early, ...common(wish)];
+  return onFreePort((port) => new Program('selfserv', ['-p', String(port), ...args]), /About to call accept/);
 }
 
 function tstclnt(wish: Wish, port: number, args: readonly string[]): Program {

@@ -7,8 +7,8 @@
  */
 import type { GroupName } from '../../src/crypto/suites.ts';
 import { haveOpenssl } from '../support/openssl.ts';
+import { Program } from '../support/program.ts';
 import { dialled, dialling, type Peer, type Wish } from './support/meeting.ts';
-import { Program } from './support/program.ts';
 import { describePeer } from './support/subjects.ts';
 
 const GROUPS: Readonly<Partial<Record<GroupName, string>>> = {
@@ -85,7 +85,10 @@ const openssl: Peer = {
     exported: /Keying material: ([0-9A-F]+)/,
     resumed: /Reused, TLSv1.3/,
     stapled: /OCSP Response Status: successful/,
-    rekey: (far) => far.say('K\n'),
+    async rekey(far) {
+      far.say('K\n'); // a command only when it is alone in what is read
+      await far.until(/KEYUPDATE/);
+    },
     start: (wish) => {
       const file = `${wish.ca}.session`;
       const early = wish.earlyData === undefined ? [] : ['-early_data', wish.earlyData];

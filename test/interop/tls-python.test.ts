@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { toDuplex } from '../../src/peer/duplex.node.ts';
 import { processLink } from '../../src/transport/node.node.ts';
 import { have } from '../support/counterpart.ts';
+import { Program } from '../support/program.ts';
 import { argument, REPORTS } from './support/echoProgram.ts';
 import type { Meeting, Role } from './support/meeting.ts';
-import { Program } from './support/program.ts';
 import { describePeer } from './support/subjects.ts';
 
 const PYTHON = '/usr/bin/python3'; // Debian's own, which the other Debian packages belong to

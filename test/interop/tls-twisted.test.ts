@@ -9,9 +9,9 @@ import { fileURLToPath } from 'node:url';
 import { toDuplex } from '../../src/peer/duplex.node.ts';
 import { connectWs, processLink } from '../../src/transport/node.node.ts';
 import { have, missing } from '../support/counterpart.ts';
+import { Program } from '../support/program.ts';
 import { argument, REPORTS } from './support/echoProgram.ts';
 import type { Lacks, Meeting, Role } from './support/meeting.ts';
-import { Program } from './support/program.ts';
 import { describePeer } from './support/subjects.ts';
 
 const PYTHON = '/usr/bin/python3'; // Debian's own, which python3-twisted belongs to

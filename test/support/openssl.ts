@@ -1,5 +1,5 @@
 /** `openssl s_server` and `s_client` as real processes, and the TCP around our engine that reaches them. */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,6 +9,7 @@ import { formatPem } from '../../src/identity/index.ts';
 import type { Credential, TlsConnection } from '../../src/tls/index.ts';
 import { have, missing } from './counterpart.ts';
 import { Driver, pemOf } from './nodeTls.ts';
+import { Program } from './program.ts';
 
 /** True when OpenSSL 3 is there; in CI its absence is a failure. */
 export function haveOpenssl(): boolean {
@@ -44,52 +45,9 @@ export class Folder {
 }
 
 /** A process of openssl with everything it says. */
-export class Openssl {
-  output = '';
-  readonly exited: Promise<number | null>;
-  readonly #child: ChildProcess;
-  #changed: (() => void) | undefined;
-
+export class Openssl extends Program {
   constructor(args: readonly string[]) {
-    this.#child = spawn('openssl', args, { stdio: ['pipe', 'pipe', 'pipe'] });
-    const note = (chunk: Buffer): void => {
-      this.output += chunk.toString('latin1');
-      this.#changed?.();
-    };
-    this.#child.stdout!.on('data', note);
-    this.#child.stderr!.on('data', note);
-    this.#child.stdin!.on('error', () => {});
-    this.exited = new Promise((resolve) => this.#child.on('exit', resolve));
-  }
-
-  say(text: string): void {
-    this.#child.stdin!.write(text);
-  }
-
-  endInput(): void {
-    this.#child.stdin!.end();
-  }
-
-  /** Resolves when the output matches; rejects when the process ends first. */
-  async until(pattern: RegExp): Promise<RegExpMatchArray> {
-    let isOver = false;
-    this.exited.then(() => {
-      isOver = true;
-      this.#changed?.();
-    });
-    for (;;) {
-      const match = this.output.match(pattern);
-      if (match) return match;
-      if (isOver) throw new Error(`openssl ended without saying ${pattern}:\n${this.output}`);
-      await new Promise<void>((resolve) => {
-        this.#changed = resolve;
-      });
-    }
-  }
-
-  stop(): Promise<number | null> {
-    this.#child.kill('SIGKILL');
-    return this.exited;
+    super('openssl', args);
   }
 }
 

@@ -20,9 +20,9 @@ import {
   type TlsConfigInit,
 } from '../../../src/tls/index.ts';
 import { Driver } from '../../support/nodeTls.ts';
+import type { Program } from '../../support/program.ts';
 import type { Meeting, Role, Wish } from './meeting.ts';
 import { type Kind, makePki, type Pair, type Pki } from './pki.ts';
-import type { Program } from './program.ts';
 
 /** The server's name in every certificate of `makePki`. */
 export const NAME = 'a.test';

@@ -8,9 +8,10 @@
  * time. Reports are JSON lines on standard error: `listening {port}`, `handshake {suite, alpn,
  * resumed, stapled?, exported?}`, `heard {text}`, `error {message}`.
  */
+
+import type { Program, ProgramOptions } from '../../support/program.ts';
 import type { Role, Wish } from './meeting.ts';
 import { dialled, dialling } from './meeting.ts';
-import type { Program, ProgramOptions } from './program.ts';
 
 type Launch = (argument: string, options?: ProgramOptions) => Program;
 

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { WebSocket } from 'ws';
 import { have } from '../../support/counterpart.ts';
-import { Program } from './program.ts';
+import { Program } from '../../support/program.ts';
 
 /** Nothing but the page's own traffic. */
 const PREFERENCES = {

@@ -3,8 +3,8 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { GroupName } from '../../../src/crypto/suites.ts';
 import type { AlertName } from '../../../src/tls/index.ts';
+import type { Program } from '../../support/program.ts';
 import type { Kind, Pair } from './pki.ts';
-import type { Program } from './program.ts';
 
 /** What the far end shall do. A role that has no way to do it says so in `lacks`. */
 export interface Wish {

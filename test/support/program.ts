@@ -79,8 +79,22 @@ export class Program {
   }
 }
 
-/** For programs that cannot pick a port themselves. */
-export async function freePort(): Promise<number> {
+/** A server that cannot pick a port itself. Somebody else may take the one we found: then it ends, and gets another. */
+export async function onFreePort(
+  start: (port: number) => Program,
+  ready: RegExp,
+): Promise<{ far: Program; port: number }> {
+  for (let tries = 1; ; tries++) {
+    const port = await freePort();
+    const far = start(port);
+    const said = await far.until(new RegExp(`${ready.source}|in use`)).catch((error: Error) => error);
+    if (!(said instanceof Error) && ready.test(far.output)) return { far, port };
+    await far.stop();
+    if (tries === 3) throw said instanceof Error ? said : new Error(far.output);
+  }
+}
+
+async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as { port: number };
