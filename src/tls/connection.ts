@@ -279,6 +279,14 @@ export class TlsConnection {
     return traffic.exportKey(label, context, length);
   }
 
+  /**
+   * `tls-exporter` (RFC 9266): 32 bytes that name this connection and no other, for authentication above it to include, so
+   * that whoever sits in the middle of two connections cannot pass it on.
+   */
+  channelBinding(): Bytes {
+    return this.exportKey('EXPORTER-Channel-Binding', EMPTY, 32);
+  }
+
   /** Runs until input runs out, an op is asked, or the peer closes. */
   #process(): void {
     while (!this.#readClosed && !(this.#state instanceof Suspended)) {

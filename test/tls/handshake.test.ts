@@ -186,3 +186,13 @@ describe('freshness', () => {
     expect(share(hellos[0]!)).not.toBe(share(hellos[1]!));
   });
 });
+
+it('a channel binding is the same at both ends, and another for every connection (RFC 9266)', () => {
+  const bindings = [openPair(), openPair()].map(({ client, server }) => {
+    const ours = client.connection.channelBinding();
+    expect(ours).toEqual(server.connection.channelBinding());
+    expect(ours.length).toBe(32);
+    return ours.join();
+  });
+  expect(bindings[0]).not.toBe(bindings[1]);
+});

@@ -187,6 +187,10 @@ describe('a node:tls client and our server', () => {
     expect(Buffer.from(ours)).toEqual(
       them.exportKeyingMaterial(48, 'EXPORTER-q2q-test', Buffer.from('context')),
     );
+    // RFC 9266: the binding of the connection is an exporter everybody computes alike.
+    expect(Buffer.from(us.connection.channelBinding())).toEqual(
+      them.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0)),
+    );
   });
 
   it('move a megabyte each way', async () => {
