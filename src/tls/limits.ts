@@ -102,7 +102,7 @@ export const MAX_PENDING_INPUT: number = 1024 * 1024;
 export const OUTPUT_HIGH_WATER: number = 256 * 1024;
 
 /** Sequence numbers stay below 2^48 (§5.3). */
-export const MAX_SEQUENCE_HIGH: number = 0xffff;
+export const MAX_SEQUENCE: number = 2 ** 48;
 
 /** Bytes of one exported value (§7.5): 255 hash lengths is HKDF's own limit; nobody needs more than this. */
 export const MAX_EXPORT: number = 255 * 32;

@@ -1,11 +1,11 @@
 /**
- * Protects the records of one direction under one key (RFC 9846 §5.2, §5.3). Sequence numbers are two 32-bit halves and
- * the nonce buffer is reused: hardly anything is allocated per record but the output.
+ * Protects the records of one direction under one key (RFC 9846 §5.2, §5.3). The nonce buffer is reused: hardly anything
+ * is allocated per record but the output.
  */
 import type { Bytes } from '../../base/bytes.ts';
 import type { Aead } from '../../crypto/provider.ts';
 import { TlsError, unexpectedMessage } from '../errors.ts';
-import { MAX_RECORD_PLAINTEXT, MAX_SEQUENCE_HIGH } from '../limits.ts';
+import { MAX_RECORD_PLAINTEXT, MAX_SEQUENCE } from '../limits.ts';
 import type { TrafficKeys } from '../schedule/schedule.ts';
 import { ContentType, HEADER_LENGTH, TLS12, writeHeader } from './header.ts';
 
@@ -25,44 +25,27 @@ const HEADER_OFFSET = 3;
 class Nonce {
   readonly bytes: Bytes;
   readonly #iv: Bytes;
-  #high = 0;
-  #low = 0;
+  /** Records so far. */
+  count = 0;
 
   constructor(iv: Bytes) {
     this.#iv = iv;
     this.bytes = new Uint8Array(iv);
   }
 
-  /** Records so far, exact below 2^53. */
-  get count(): number {
-    return this.#high * 0x1_0000_0000 + this.#low;
-  }
-
   /** Sets `bytes` for the current record and moves on to the next. */
   advance(): Bytes {
     const { bytes } = this;
     const iv = this.#iv;
-    const high = this.#high;
-    const low = this.#low;
-    bytes[4] = iv[4]! ^ (high >>> 24);
-    bytes[5] = iv[5]! ^ ((high >>> 16) & 0xff);
-    bytes[6] = iv[6]! ^ ((high >>> 8) & 0xff);
-    bytes[7] = iv[7]! ^ (high & 0xff);
-    bytes[8] = iv[8]! ^ (low >>> 24);
-    bytes[9] = iv[9]! ^ ((low >>> 16) & 0xff);
-    bytes[10] = iv[10]! ^ ((low >>> 8) & 0xff);
-    bytes[11] = iv[11]! ^ (low & 0xff);
-    this.#low = (low + 1) >>> 0;
-    if (this.#low === 0) this.#high = high + 1;
-    if (this.#high > MAX_SEQUENCE_HIGH)
+    const high = Math.floor(this.count / 2 ** 32);
+    const low = this.count >>> 0; // modulo 2^32, exact below 2^53
+    for (let i = 0, shift = 24; i < 4; i++, shift -= 8) {
+      bytes[4 + i] = iv[4 + i]! ^ (high >>> shift);
+      bytes[8 + i] = iv[8 + i]! ^ (low >>> shift);
+    }
+    if (++this.count >= MAX_SEQUENCE)
       throw new TlsError('ERR_TLS_KEY_LIMIT', 'record sequence number reached its end');
     return bytes;
-  }
-
-  /** Takes the last step back. */
-  retreat(): void {
-    if (this.#low === 0) this.#high--;
-    this.#low = (this.#low - 1) >>> 0;
   }
 
   destroy(): void {
@@ -71,11 +54,8 @@ class Nonce {
   }
 }
 
-const TYPE_BYTES: readonly Bytes[] = [20, 21, 22, 23].map((type) => Uint8Array.of(type));
-
 /** What stands behind the content: its type and zeros (§5.2). */
 function trailer(type: number, padding: number): Bytes {
-  if (padding === 0) return TYPE_BYTES[type - ContentType.changeCipherSpec]!;
   const bytes = new Uint8Array(1 + padding);
   bytes[0] = type;
   return bytes;
@@ -157,7 +137,9 @@ export class Opener {
   /** Decrypts a whole record, in place unless `opensApart`; returns a view of its content, its type in `type`. */
   open(record: Uint8Array): Uint8Array {
     const inner = this.#decrypt(record);
-    if (inner === undefined) throw badRecord();
+    // One error, one text, one path for everything that fails to decrypt (lesson 33).
+    if (inner === undefined)
+      throw new TlsError('ERR_TLS_RECORD_MAC', 'record does not decrypt: damaged, reordered or forged');
     return this.#content(inner);
   }
 
@@ -165,7 +147,7 @@ export class Opener {
   tryOpen(record: Uint8Array): Uint8Array | undefined {
     const inner = this.#decrypt(record);
     if (inner !== undefined) return this.#content(inner);
-    this.#nonce.retreat();
+    this.#nonce.count--;
     return undefined;
   }
 
@@ -206,9 +188,4 @@ export class Opener {
     this.type = inner[at]!;
     return 2 * at < inner.length - 1 ? inner.slice(0, at) : inner.subarray(0, at);
   }
-}
-
-/** One error, one text, one path for everything that fails to decrypt (lesson 33). */
-function badRecord(): TlsError {
-  return new TlsError('ERR_TLS_RECORD_MAC', 'record does not decrypt: damaged, reordered or forged');
 }
