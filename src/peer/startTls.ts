@@ -68,7 +68,9 @@ export class Plaintext {
   readLine(maxLength: number = MAX_LINE): Promise<string> {
     let scanned = 0;
     return this.#wait((resolve) => {
-      while (scanned < this.#unread.length && this.#unread.at(scanned) !== 0x0a) scanned++;
+      // No further than a line may be: where one byte came at a time, each step costs what it is from the front.
+      const last = Math.min(this.#unread.length, maxLength + 1);
+      while (scanned < last && this.#unread.at(scanned) !== 0x0a) scanned++;
       if (scanned > maxLength)
         throw new SecureError('ERR_SECURE_LINE', `line is longer than ${maxLength} bytes`);
       if (scanned === this.#unread.length) return false;

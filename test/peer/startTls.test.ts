@@ -237,6 +237,16 @@ describe('the plaintext part', () => {
     await expect(b.readLine()).rejects.toMatchObject({ code: 'ERR_SECURE_LINE' });
   });
 
+  test('a line without end is looked through no further than its limit, a byte at a time', async () => {
+    const [a, b] = conversation({ messages: true, capacity: 100_000 });
+    for (let i = 0; i < 60_000; i++) a.send(Uint8Array.of(0x61));
+    await pause(20);
+    expect(b.unread).toBeGreaterThan(10_000);
+    const began = performance.now();
+    await expect(b.readLine()).rejects.toMatchObject({ code: 'ERR_SECURE_LINE' });
+    expect(performance.now() - began).toBeLessThan(2000); // 17 s to look through all of it
+  });
+
   test('a sender of plaintext nobody asked for is held back', async () => {
     const [a, b] = conversation();
     let sent = 0;
