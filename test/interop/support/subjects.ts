@@ -10,7 +10,6 @@ import { BULK, converse, isEnded, isOpen, subjectsOf } from './converse.ts';
 import type { Peer, Role } from './meeting.ts';
 import { sessionSubjects } from './sessionSubjects.ts';
 
-const LABEL = 'EXPORTER-q2q-interop';
 const FAREWELL = 'farewell'; // what echo programs say after our half is closed
 
 export function describePeer(peer: Peer): void {
@@ -107,16 +106,24 @@ function sharedSubjects(peer: Peer, role: Role, bench: Bench, open: Open): void 
     await converse(role, conversation, 'once more');
   });
 
-  subject('exporter', 'export the same key', async () => {
-    const conversation = await open({ wish: { exporter: LABEL } });
-    await converse(role, conversation);
-    const { us, far } = conversation;
-    const ours = us.connection.exportKey(LABEL, new Uint8Array(0), 32);
-    us.closeWrite(); // some say it when they end
-    far.endInput();
-    const [, theirs] = await far.until(role.exported!);
-    expect(theirs!.replaceAll(/[^0-9a-f]/gi, '').toLowerCase()).toBe(Buffer.from(ours).toString('hex'));
-  });
+  for (const [what, label] of [
+    ['export the same key', 'EXPORTER-q2q-interop'],
+    ['have the same tls-exporter binding', 'EXPORTER-Channel-Binding'], // RFC 9266
+  ] as const)
+    subject('exporter', what, async () => {
+      const conversation = await open({ wish: { exporter: label } });
+      await converse(role, conversation);
+      const { us, far } = conversation;
+      const { connection } = us;
+      const isBinding = label === 'EXPORTER-Channel-Binding';
+      const ours = isBinding
+        ? connection.channelBinding()
+        : connection.exportKey(label, new Uint8Array(0), 32);
+      us.closeWrite(); // some say it when they end
+      far.endInput();
+      const [, theirs] = await far.until(role.exported!);
+      expect(theirs!.replaceAll(/[^0-9a-f]/gi, '').toLowerCase()).toBe(Buffer.from(ours).toString('hex'));
+    });
 
   subject('bulk', 'pass 200 kB each way unchanged', async () => {
     const conversation = await open();
