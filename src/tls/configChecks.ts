@@ -181,7 +181,6 @@ export function externalPsks(list: readonly ExternalPsk[]): readonly ExternalPsk
   if (list.length > MOST_PSKS)
     throw invalid('externalPsks', `has ${list.length} keys, wanted at most ${MOST_PSKS}`);
   for (const psk of list) method('externalPsks', psk, 'importFor', 'an ExternalPsk is wanted');
-  for (const psk of list) method('externalPsks', psk, 'importFor', 'an ExternalPsk is wanted');
   return Object.freeze([...list]);
 }
 
