@@ -63,7 +63,7 @@ export function beginHandshake(
     cancelTimer();
     signal?.removeEventListener('abort', onAbort);
   };
-  const secureLink = new SecureLink(link, connectionOf(context, options.serverName), {
+  const secureLink = new SecureLink(link, connectionOn(link, context, options.serverName), {
     clock,
     ...(closeTimeout !== undefined && { closeTimeout }),
     ...(detachable !== undefined && { detachable }),
@@ -86,7 +86,17 @@ export function beginHandshake(
   return { link: secureLink, opened: promise };
 }
 
-function connectionOf(context: ClientContext | ServerContext, serverName: string | undefined): TlsConnection {
-  if (!(context instanceof ClientContext)) return context.accept();
-  return context.connect(serverName === undefined ? {} : { serverName });
+/** What stops it before it begins, a store of tickets that throws say, does not leave the link open. */
+function connectionOn(
+  link: Link,
+  context: ClientContext | ServerContext,
+  serverName: string | undefined,
+): TlsConnection {
+  try {
+    if (!(context instanceof ClientContext)) return context.accept();
+    return context.connect(serverName === undefined ? {} : { serverName });
+  } catch (error) {
+    link.reset();
+    throw error;
+  }
 }

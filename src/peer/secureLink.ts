@@ -109,7 +109,8 @@ export class SecureLink implements SecuredLink {
 
   /** Begins the handshake. */
   run(earlyData?: Uint8Array): void {
-    if (earlyData !== undefined) this.#earlySent = this.connection.writeEarly(earlyData);
+    if (earlyData !== undefined && this.connection.error === undefined)
+      this.#earlySent = this.connection.writeEarly(earlyData);
     this.#counters.plaintextOut += this.#earlySent;
     this.#below.start({
       data: (chunk) => this.#onData(chunk),
