@@ -1,6 +1,7 @@
 /** Peers that break the rules of the handshake, each with the alert they see for it. */
 import { describe, expect, it } from 'vitest';
 import { type Bytes, fromHex, utf8 } from '../../src/base/bytes.ts';
+import { Reader } from '../../src/base/reader.ts';
 import { provider as node } from '../../src/crypto/node.node.ts';
 import { parseCertificate, Refusal } from '../../src/identity/index.ts';
 import type { PeerVerifier } from '../../src/tls/index.ts';
@@ -779,6 +780,34 @@ describe('a client tolerates', () => {
       const { error } = new Victim(scenario, victim).feed(writeScript(doubled)).end;
       expect(fault(error)).toBe('ERR_TLS_DECODE decode_error local');
     }
+  });
+
+  it.each([
+    ['server', 20, 3, 'ERR_TLS_ILLEGAL_PARAMETER illegal_parameter local'],
+    ['client', 19, 3, 'ERR_TLS_ILLEGAL_PARAMETER illegal_parameter local'],
+    ['server', 20, 0, 'ERR_TLS_CERTIFICATE unsupported_certificate local'],
+  ])('no %s_certificate_type %i of %i where raw keys were agreed on', (_whose, type, value, refusal) => {
+    const scenario = SCENARIOS.find(({ name }) => name === 'raw public keys')!;
+    const script = readScript(record(scenario).sent.server).map((item) => {
+      if (item.kind !== 'message' || item.type !== 8) return item;
+      const { list: before } = ExtensionBlock.read(new Reader(item.body));
+      const list = before.map((each) => (each.type === type ? { type, data: Uint8Array.of(value) } : each));
+      return { ...item, body: encodeEncryptedExtensions(new ExtensionBlock(list)).subarray(4) };
+    });
+    expect(fault(new Victim(scenario, 'client').feed(writeScript(script)).end.error)).toBe(refusal);
+  });
+
+  it('no key to resume by without the modes it may be used in', () => {
+    const scenario = SCENARIOS.find(({ name }) => name === 'resumption')!;
+    const hello = readScript(record(scenario).sent.client).slice(0, 1);
+    const script = hello.map((item) => {
+      const { extensions, ...rest } = decodeClientHello((item as MessageItem).body);
+      const list = extensions.list.filter(({ type }) => type !== ExtensionType.pskKeyExchangeModes);
+      const body = encodeClientHello({ ...rest, extensions: new ExtensionBlock(list) }).subarray(4);
+      return { ...(item as MessageItem), body };
+    });
+    const { error } = new Victim(scenario, 'server').feed(writeScript(script)).end;
+    expect(fault(error)).toBe('ERR_TLS_MISSING_EXTENSION missing_extension local');
   });
 
   it('no malformed ticket', () => {
