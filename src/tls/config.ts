@@ -70,7 +70,10 @@ export interface TlsConfigInit {
   readonly compression?: readonly CertificateCodec[];
   /** Servers only. */
   readonly clientCertificate?: ClientCertificatePolicy;
-  /** Clients: where tickets are kept; without it nothing resumes. */
+  /**
+   * Clients: where tickets are kept; without it nothing resumes. The verifier is asked again whenever a session goes on, but
+   * early data leaves before that: share a store only among contexts that believe the same servers.
+   */
   readonly tickets?: TicketStore;
   /** Servers: mints and redeems tickets; without it nothing resumes. */
   readonly resumption?: TicketIssuer;
