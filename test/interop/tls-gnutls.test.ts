@@ -39,8 +39,6 @@ function common(wish: Wish): string[] {
   ];
 }
 
-const compression = 'Debian builds GnuTLS without codecs';
-
 const ASKING = {
   none: ['--disable-client-cert'],
   request: ['--verify-client-cert'],
@@ -59,7 +57,6 @@ const gnutls: Peer = {
       'their key update': 'gnutls-serv has no command for it',
       'our half-close': 'gnutls-serv answers our end with its own',
       'their half-close': 'gnutls-serv has no command for it',
-      compression,
     },
     alerts: { untrusted: 'access_denied' },
     swallowsEarlyData: true,
@@ -84,7 +81,6 @@ const gnutls: Peer = {
       'our half-close': 'gnutls-cli ends with our half',
       'their half-close': 'gnutls-cli ends with its half',
       'cookie alone': 'GnuTLS 3.7 wants a group in every retry',
-      compression,
     },
     exported: /Key material: ([0-9a-f]+)/,
     resumed: /This is a resumed session/,

@@ -37,7 +37,6 @@ const lacks: Lacks = {
   'their key update': 'crypto/tls has no call for it',
   'early data': 'crypto/tls has none outside QUIC',
   'early data and a retry': 'crypto/tls has none outside QUIC',
-  compression: 'crypto/tls has none',
   'raw keys': 'crypto/tls has none',
   'record size': 'crypto/tls has none',
 };

@@ -21,7 +21,6 @@ const rest = {
     'their key update': 'node:tls has no call for it',
     'early data': 'node:tls has none',
     'early data and a retry': 'node:tls has none',
-    compression: 'node:tls has none',
     'raw keys': 'node:tls has none',
     'record size': 'node:tls has none',
   },

@@ -35,7 +35,6 @@ const ASKING = {
 };
 
 const lacks = {
-  compression: 'OpenSSL 3.0 has none',
   'raw keys': 'OpenSSL 3.0 has none',
   'record size': 'OpenSSL has none',
 } as const;

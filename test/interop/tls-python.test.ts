@@ -24,7 +24,6 @@ function role(name: 'client' | 'server'): Role {
       exporter: 'the ssl module has no call for it',
       'early data': 'the ssl module has none',
       'early data and a retry': 'the ssl module has none',
-      compression: 'the ssl module has none',
       'raw keys': 'the ssl module has none',
       'record size': 'the ssl module has none',
       staple: 'the ssl module has none',

@@ -23,7 +23,6 @@ const lacks: Lacks = {
   'their half-close': 'Twisted ends a TLS connection when either half does',
   'early data': 'pyOpenSSL has none',
   'early data and a retry': 'pyOpenSSL has none',
-  compression: 'pyOpenSSL has none',
   'raw keys': 'pyOpenSSL has none',
   'record size': 'OpenSSL has none',
   staple: 'Twisted has no face for it',

@@ -1,9 +1,11 @@
-/** What else certificates come with, and without: compression, raw keys, staples; and the size of records. `ours` is our role. */
+/**
+ * What else certificates come with, and without: raw keys, staples; and the size of records. `ours` is our role. Compressed
+ * certificates are for browsers alone (`tls-browsers.test.ts`): here no other stack is built with a codec.
+ */
 import { readFileSync } from 'node:fs';
 import { expect } from 'vitest';
 import { peerId, verifyRawKey } from '../../../src/identity/index.ts';
-import { zlibCodec } from '../../../src/tls/compression.node.ts';
-import type { CertificateCodec, PeerVerifier, TlsConfigInit } from '../../../src/tls/index.ts';
+import type { PeerVerifier, TlsConfigInit } from '../../../src/tls/index.ts';
 import { type Bench, type Conversation, credentialOf } from './bench.ts';
 import { converse, isOpen, subjectsOf } from './converse.ts';
 import type { Role, Wish } from './meeting.ts';
@@ -13,13 +15,6 @@ export function certificateSubjects(role: Role, bench: Bench, ours: 'client' | '
   const subject = subjectsOf(role);
   const open = (config: Partial<TlsConfigInit>, wish: Partial<Wish>): Promise<Conversation> =>
     ours === 'client' ? bench.asClient(role, { config, wish }) : bench.asServer(role, { config, wish });
-
-  subject('compression', 'compress certificates with zlib', async () => {
-    const codec = countingCodec(zlibCodec);
-    const conversation = await open({ compression: [codec] }, { compression: 'zlib' });
-    await converse(role, conversation);
-    expect(ours === 'client' ? codec.decompressed : codec.compressed).toBe(1);
-  });
 
   subject('raw keys', 'authenticate each other with raw public keys', async () => {
     const { server, client } = bench.pki();
@@ -77,25 +72,6 @@ export function certificateSubjects(role: Role, bench: Bench, ours: 'client' | '
       await conversation.far.until(role.stapled!);
     }
   });
-}
-
-function countingCodec(
-  codec: CertificateCodec,
-): CertificateCodec & { compressed: number; decompressed: number } {
-  return {
-    name: codec.name,
-    id: codec.id,
-    compressed: 0,
-    decompressed: 0,
-    compress(message) {
-      this.compressed++;
-      return codec.compress(message);
-    },
-    decompress(message, length) {
-      this.decompressed++;
-      return codec.decompress(message, length);
-    },
-  };
 }
 
 /** Believes one key. */

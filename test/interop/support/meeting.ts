@@ -22,8 +22,6 @@ export interface Wish {
   readonly sessions?: true;
   /** Early data: servers accept it; clients send the content of this file when they come `again`. */
   readonly earlyData?: string;
-  /** A codec for its certificate messages (RFC 8879), and for ours. */
-  readonly compression?: 'zlib';
   /** It shows `credential.key` as a raw public key (RFC 7250), and wants to see a raw key. */
   readonly rawKeys?: true;
   /** The largest plaintext it takes in one record (RFC 8449). */
@@ -99,7 +97,6 @@ export type Subject =
   | 'retried resumption'
   | 'early data'
   | 'early data and a retry'
-  | 'compression'
   | 'raw keys'
   | 'record size'
   | 'staple'
