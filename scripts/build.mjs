@@ -45,6 +45,7 @@ async function bundleCommandLine() {
     '--external:@noble/*',
     '--external:msgpackr',
     '--external:ws',
+    '--external:#mlkem', // loaded when asked for: its package may be missing
     '--banner:js=#!/usr/bin/env node\nimport { createRequire as __createRequire } from "node:module"; const require = __createRequire(import.meta.url);',
     `--define:Q2Q_VERSION="${version}"`,
     `--outfile=${outfile}`,

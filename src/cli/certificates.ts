@@ -1,7 +1,6 @@
 /** Certificates and keys from the person's files, each problem told with the file's name; and their JSON form. */
 import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
-import { rootCertificates } from 'node:tls';
 import { hex } from '../base/bytes.ts';
 import { isQ2qError } from '../base/errors.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
@@ -62,19 +61,6 @@ export async function readCredential(
     });
   }
   return { chain: chain.map((certificate) => certificate.der), signer };
-}
-
-/** The roots that Node ships (Mozilla's list). Old ones that our strict parser refuses are left out. */
-export function platformRoots(): readonly Certificate[] {
-  const roots: Certificate[] = [];
-  for (const pem of rootCertificates) {
-    try {
-      roots.push(parseCertificate(parsePem(pem)[0]!.der));
-    } catch (error) {
-      if (!isQ2qError(error)) throw error;
-    }
-  }
-  return roots;
 }
 
 /** A host as a certificate names it: an address or a DNS name. */

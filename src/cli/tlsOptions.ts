@@ -8,7 +8,7 @@ import type { Negotiated, TlsConfigInit } from '../tls/index.ts';
 import { parseDuration, parseList, parseNames } from './arguments.ts';
 import { peerRecord, readCredential } from './certificates.ts';
 import type { Context } from './context.ts';
-import { usage } from './errors.ts';
+import { CliError, usage } from './errors.ts';
 import { keyLogTo } from './keyLog.ts';
 
 export interface TlsOptions {
@@ -47,7 +47,7 @@ export async function tlsConfigOf(
   if ((cert === undefined) !== (key === undefined)) throw usage('--cert and --key go together');
   const alpn = options.alpn === undefined ? undefined : parseAlpn(options.alpn);
   const suites = options.suites && parseNames<SuiteName>(options.suites, '--suites', namesOf(SUITES));
-  const groups = options.groups && parseNames<GroupName>(options.groups, '--groups', namesOf(GROUPS));
+  const groups = options.groups && parseGroups(options.groups);
   const credentials =
     cert === undefined || key === undefined ? [] : [await readCredential(context, cert, key)];
   return {
@@ -58,6 +58,47 @@ export async function tlsConfigOf(
     ...(groups && { groups }),
     ...(options.keylog !== undefined && { keyLog: keyLogTo(options.keylog) }),
   };
+}
+
+/** Standard input and output that carry TLS can carry nothing else. */
+export function refuseStdio({ json, cert, key, ca }: TlsOptions): void {
+  if (json === true) throw usage('--json does not go with stdio:', 'standard output carries the TLS');
+  if ([cert, key, ca].includes('-')) {
+    throw usage('a file "-" does not go with stdio:', 'standard input carries the TLS');
+  }
+}
+
+const HYBRID: GroupName = 'X25519MLKEM768';
+
+/**
+ * The provider, with post-quantum key exchange if `--groups` asks for it: that part comes from a package which need not be
+ * installed.
+ */
+export async function tlsProvider(
+  { groups }: Pick<TlsOptions, 'groups'>,
+  provider: CryptoProvider,
+  load: () => Promise<Pick<typeof import('#mlkem'), 'withMlKem'>> = () => import('#mlkem'),
+): Promise<CryptoProvider> {
+  if (groups === undefined || !parseGroups(groups).includes(HYBRID)) return provider;
+  try {
+    return (await load()).withMlKem(provider);
+  } catch (cause) {
+    if ((cause as { code?: unknown }).code !== 'ERR_MODULE_NOT_FOUND') throw cause;
+    throw new CliError(
+      'ERR_CLI_CONFIG',
+      `${HYBRID} needs the package ${POST_QUANTUM}, which is not installed`,
+      {
+        hint: `npm install ${POST_QUANTUM}, beside q2q (with --global if q2q was)`,
+        cause,
+      },
+    );
+  }
+}
+
+const POST_QUANTUM = '@noble/post-quantum';
+
+function parseGroups(text: string): readonly GroupName[] {
+  return parseNames<GroupName>(text, '--groups', namesOf(GROUPS));
 }
 
 function namesOf<T extends string>(rows: readonly { readonly name: T }[]): readonly T[] {

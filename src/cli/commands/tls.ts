@@ -5,7 +5,9 @@ import { addTlsConnect } from './tlsConnect.ts';
 import { addTlsServe } from './tlsServe.ts';
 
 export function addTls(program: Command, run: Run): void {
-  const tls = program.command('tls').description('TLS 1.3 over TCP, as a server or a client of anything');
+  const tls = program
+    .command('tls')
+    .description('TLS 1.3 over TCP and other carriers, as a server or a client of anything');
   addTlsServe(tls, run);
   addTlsConnect(tls, run);
 }

@@ -4,11 +4,12 @@ import { type Certificate, verifyServer } from '../../identity/index.ts';
 import { secure } from '../../peer/secure.ts';
 import type { SecureLink } from '../../peer/secureLink.ts';
 import { ClientContext } from '../../tls/index.ts';
+import { platformTrust } from '../../tls/options/index.node.ts';
 import { processStdioLink } from '../../transport/stdio.node.ts';
-import { connectTcp } from '../../transport/tcp.node.ts';
-import { formatHostPort, parseHostPort } from '../arguments.ts';
-import { expectedServer, platformRoots, readCertificates } from '../certificates.ts';
+import { type Carrier, carrierHost, dialCarrier, parseCarrier, showCarrier } from '../carriers.ts';
+import { expectedServer, readCertificates } from '../certificates.ts';
 import type { Context, Run } from '../context.ts';
+import { usage } from '../errors.ts';
 import type { ExitCode } from '../exitCodes.ts';
 import { addExamples } from '../help.ts';
 import { splice } from '../splice.ts';
@@ -17,8 +18,10 @@ import {
   handshakeLines,
   handshakeRecord,
   handshakeTimeout,
+  refuseStdio,
   type TlsOptions,
   tlsConfigOf,
+  tlsProvider,
 } from '../tlsOptions.ts';
 
 /**
@@ -38,8 +41,14 @@ export function addTlsConnect(tls: Command, run: Run): void {
       'connect to a TLS 1.3 server: print its verified chain and what was negotiated, and pipe stdin and stdout ' +
         'unless stdin is a terminal or --json is given',
     )
-    .argument('<host:port>', 'where to connect to')
-    .option('--servername <name>', 'the name to ask for and to verify; default: the host');
+    .argument(
+      '<where>',
+      'host:port, tcp://host:port, unix:path, ws://…, wss://…, exec:command, or stdio: for our own stdin and stdout',
+    )
+    .option(
+      '--servername <name>',
+      'the name to ask for and to verify; default: the host, where there is one',
+    );
   addTlsOptions(connect).action((where: string, options: ConnectOptions, command: Command) =>
     run(command, (context) => tlsConnect(where, options, context)),
   );
@@ -47,6 +56,8 @@ export function addTlsConnect(tls: Command, run: Run): void {
     'q2q tls connect example.org:443',
     'q2q tls connect localhost:4433 --ca ca.crt --cert me.crt --key me.key --alpn q2q/1 --json',
     "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | q2q tls connect example.org:443 --alpn http/1.1",
+    'q2q tls connect unix:/run/service.sock --servername service.test --ca ca.crt',
+    "q2q tls connect 'exec:ssh host q2q tls serve stdio: --echo --cert s.crt --key s.key' --servername s.test --ca ca.crt",
   ]);
 }
 
@@ -55,30 +66,37 @@ async function tlsConnect(
   options: ConnectOptions,
   context: Context,
 ): Promise<ExitCode | undefined> {
-  const { out, provider, signal, stdin } = context;
-  const address = parseHostPort(where, 'address', undefined);
+  const { out, provider, signal, stdin, env } = context;
+  const carrier = parseCarrier(where, { what: 'address' });
+  if (carrier.kind === 'stdio') refuseStdio(options);
   const timeout = handshakeTimeout(options);
-  const name = options.servername ?? address.host;
-  const expected = expectedServer(name);
-  const roots = options.ca === undefined ? platformRoots() : await readCertificates(options.ca, stdin);
-  const config = {
-    ...(await tlsConfigOf(options, context)),
-    verifier: serverVerifier(expected, roots, context),
-  };
-  const link = await connectTcp({ ...address, signal, timeout });
+  const expected = expectedServer(options.servername ?? nameOf(carrier));
+  const config = await tlsConfigOf(options, context);
+  const roots =
+    options.ca === undefined ? platformTrust(env).certificates : await readCertificates(options.ca, stdin);
+  const tls = new ClientContext(
+    { ...config, verifier: serverVerifier(expected, roots, context) },
+    await tlsProvider(options, provider),
+  );
+  const link = await dialCarrier(carrier, { signal, timeout });
   const serverName = expected.dns;
-  const secureLink = await secure(link, new ClientContext(config, provider), {
+  const secureLink = await secure(link, tls, {
     ...(serverName === undefined ? {} : { serverName }),
     signal,
     timeout,
   });
   const stop = (): void => secureLink.reset();
   signal.addEventListener('abort', stop, { once: true });
+  if (carrier.kind === 'stdio') {
+    await lastWord(secureLink, signal);
+    for (const line of handshakeLines(secureLink.negotiated)) out.tell(line);
+    return undefined;
+  }
   if (options.json === true || stdin.isTTY === true) {
     await lastWord(secureLink, signal);
     if (options.json === true) {
       const handshake = handshakeRecord(secureLink.negotiated, provider);
-      out.json({ event: 'handshake', remote: formatHostPort(address), ...handshake });
+      out.json({ event: 'handshake', remote: showCarrier(carrier), ...handshake });
     } else for (const line of handshakeLines(secureLink.negotiated)) out.print(line);
     return undefined;
   }
@@ -86,6 +104,16 @@ async function tlsConnect(
   const end = await splice(processStdioLink(), secureLink);
   if (end.error !== undefined) throw end.error;
   return undefined;
+}
+
+/** Who is expected follows from where we connect to; a carrier that leads to no host says nothing of it. */
+function nameOf(carrier: Carrier): string {
+  const host = carrierHost(carrier);
+  if (host !== undefined) return host;
+  throw usage(
+    `${showCarrier(carrier)} names no host`,
+    'say whom you expect there: --servername NAME, a name in its certificate',
+  );
 }
 
 function serverVerifier(

@@ -11,8 +11,7 @@ import { type PeerVerifier, ServerContext, type TlsConfigInit } from '../../tls/
 import { TicketKeys } from '../../tls/resumption.ts';
 import type { Link } from '../../transport/link.ts';
 import { processStdioLink } from '../../transport/stdio.node.ts';
-import { listenTcp } from '../../transport/tcp.node.ts';
-import { formatHostPort, parseHostPort } from '../arguments.ts';
+import { type Carrier, isSingle, listenOnCarrier, parseCarrier, showCarrier } from '../carriers.ts';
 import { readCertificates } from '../certificates.ts';
 import type { Context, Run } from '../context.ts';
 import { usage } from '../errors.ts';
@@ -26,12 +25,14 @@ import {
   handshakeLines,
   handshakeRecord,
   handshakeTimeout,
+  refuseStdio,
   type TlsOptions,
   tlsConfigOf,
+  tlsProvider,
 } from '../tlsOptions.ts';
 
 interface ServeOptions extends TlsOptions {
-  readonly port: string;
+  readonly port?: string;
   readonly requireClient?: boolean;
   readonly http?: boolean;
   readonly echo?: boolean;
@@ -44,28 +45,39 @@ export function addTlsServe(tls: Command, run: Run): void {
   const serve = tls
     .command('serve')
     .description('serve TLS 1.3: pages, an echo, or stdin and stdout to the first connection')
-    .requiredOption(
-      '--port <[host:]port>',
-      'where to listen; port 0 takes a free one; default host 127.0.0.1',
-    );
+    .argument(
+      '[where]',
+      '[host:]port, tcp://host:port, unix:path, ws://host:port/path, exec:command, or stdio: for our own stdin and stdout; ' +
+        'port 0 takes a free one; default host 127.0.0.1',
+    )
+    .option('--port <[host:]port>', 'the same for TCP');
   addTlsOptions(serve)
     .option('--require-client', 'refuse clients without a certificate under --ca')
     .addOption(new Option('--http', 'answer HTTP requests with a small page').conflicts('echo'))
     .option('--echo', 'send back what comes')
-    .action((options: ServeOptions, command: Command) =>
-      run(command, (context) => tlsServe(options, context)),
+    .action((where: string | undefined, options: ServeOptions, command: Command) =>
+      run(command, (context) => tlsServe(where, options, context)),
     );
   addExamples(serve, [
-    'q2q tls serve --port 4433 --cert server.crt --key server.key --http',
-    'q2q tls serve --port 4433 --cert server.crt --key server.key --ca ca.crt --require-client --echo --alpn q2q/1',
+    'q2q tls serve 4433 --cert server.crt --key server.key --http',
+    'q2q tls serve unix:/run/service.sock --cert server.crt --key server.key --echo',
+    'q2q tls serve 4433 --cert server.crt --key server.key --ca ca.crt --require-client --echo --alpn q2q/1',
   ]);
 }
 
-async function tlsServe(options: ServeOptions, context: Context): Promise<ExitCode | undefined> {
+async function tlsServe(
+  where: string | undefined,
+  options: ServeOptions,
+  context: Context,
+): Promise<ExitCode | undefined> {
   const { out, signal } = context;
-  const address = parseHostPort(options.port, '--port', '127.0.0.1', 0);
-  const { service, once } = chooseService(options);
-  const tls = new ServerContext(await serverConfig(options, context), context.provider);
+  const carrier = servedCarrier(where, options);
+  const { service, isPipe } = chooseService(options, carrier);
+  const once = isPipe || isSingle(carrier);
+  const tls = new ServerContext(
+    await serverConfig(options, context),
+    await tlsProvider(options, context.provider),
+  );
   const timeout = handshakeTimeout(options);
   const live = new Set<Link>();
   const finished = deferred<void>();
@@ -84,14 +96,14 @@ async function tlsServe(options: ServeOptions, context: Context): Promise<ExitCo
       live.delete(link);
     }
   };
-  const listener = await listenTcp(address, (link) => {
+  const listener = await listenOnCarrier(carrier, (link) => {
     if (once) void listener.close();
     void serve(link);
   });
   signal.addEventListener('abort', () => finished.resolve(), { once: true });
-  const at = formatHostPort({ host: address.host, port: listener.port });
-  if (options.json === true) out.json({ event: 'ready', address: at, port: listener.port });
-  else out.say(`listening on ${at}`);
+  const { address, port } = listener;
+  if (options.json === true) out.json({ event: 'ready', address, port: port ?? null });
+  else out.say(isSingle(carrier) ? `serving ${address}` : `listening on ${address}`);
 
   try {
     await finished.promise;
@@ -102,11 +114,30 @@ async function tlsServe(options: ServeOptions, context: Context): Promise<ExitCo
   return signal.aborted ? exitAfterStop(signal) : undefined;
 }
 
-function chooseService(options: ServeOptions): { service: Service; once: boolean } {
-  if (options.http === true) return { service: httpService(), once: false };
-  if (options.echo === true) return { service: echoService, once: false };
+function servedCarrier(where: string | undefined, options: ServeOptions): Carrier {
+  if ((where === undefined) === (options.port === undefined)) {
+    throw usage('where to serve is not said, or said twice', 'q2q tls serve 4433 …, or --port 4433');
+  }
+  const rules = { what: where === undefined ? '--port' : 'address', defaultHost: '127.0.0.1', lowestPort: 0 };
+  const carrier = parseCarrier(where ?? options.port ?? '', rules);
+  if (where === undefined && carrier.kind !== 'tcp') {
+    throw usage(`--port is "${options.port}", wanted [HOST:]PORT`, 'other carriers are named without --port');
+  }
+  if (carrier.kind === 'websocket' && carrier.url.startsWith('wss:')) {
+    throw usage(`address is "${where}", wanted ws://`, 'TLS below the WebSocket is a front end’s');
+  }
+  if (carrier.kind === 'stdio') refuseStdio(options);
+  return carrier;
+}
+
+function chooseService(options: ServeOptions, carrier: Carrier): { service: Service; isPipe: boolean } {
+  if (options.http === true) return { service: httpService(), isPipe: false };
+  if (options.echo === true) return { service: echoService, isPipe: false };
+  if (carrier.kind === 'stdio') {
+    throw usage(`${showCarrier(carrier)} carries the TLS itself`, 'say what to answer: --echo or --http');
+  }
   if (options.json === true) throw usage('--json needs --http or --echo: without them stdout carries data');
-  return { service: pipeService, once: true };
+  return { service: pipeService, isPipe: true };
 }
 
 async function serverConfig(options: ServeOptions, context: Context): Promise<TlsConfigInit> {
