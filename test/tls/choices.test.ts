@@ -10,7 +10,7 @@ import { encodeMessage } from '../../src/tls/messages/handshake.ts';
 import { fault, openPair, type Pair, pump } from '../support/tls.ts';
 import { other, record, SCENARIOS, type Scenario, Victim } from '../support/tlsScenarios.ts';
 import { type Item, type MessageItem, readScript, writeScript } from '../support/tlsScript.ts';
-import { readTree, type Vector, writeTree } from '../support/tlsTree.ts';
+import { fieldsOf, readTree, type Tree, type Vector, writeTree } from '../support/tlsTree.ts';
 
 const named = (wanted: string): Scenario => SCENARIOS.find(({ name }) => name === wanted)!;
 
@@ -70,4 +70,26 @@ describe('a peer may send', () => {
     const { error } = new Victim(scenario, 'server').feed(writeScript(script)).end;
     expect(fault(error)).toBe('ERR_TLS_MISSING_EXTENSION missing_extension local');
   });
+
+  it('no certificate status but OCSP', () => {
+    const scenario = named('small padded records, every question asked');
+    for (const victim of ['client', 'server'] as const) {
+      const script = readScript(record(scenario).sent[other(victim)]).map((item) => {
+        if (item.kind !== 'message' || item.type !== 11) return item;
+        const tree = readTree(item.type, item.body);
+        const status = fieldsOf(tree).find(isStatus)!;
+        status.children[0] = { kind: 'int', size: 1, value: 2 };
+        return { ...item, body: writeTree(tree) };
+      });
+      const { error } = new Victim(scenario, victim).feed(writeScript(script)).end;
+      expect(fault(error)).toBe('ERR_TLS_DECODE decode_error local');
+    }
+  });
 });
+
+/** `status_type` and the response behind it. */
+function isStatus(field: Tree): field is Vector {
+  if (field.kind !== 'vector' || field.children.length !== 2) return false;
+  const [type, response] = field.children;
+  return type?.kind === 'int' && type.size === 1 && response?.kind === 'vector' && response.lengthSize === 3;
+}
