@@ -72,6 +72,7 @@ export const FLAGS: Readonly<Record<string, Flag>> = {
   'verify-peer': (o) => (o.verifyPeer = true),
   'require-any-client-certificate': (o) => (o.requireClientCertificate = true),
   'use-custom-verify-callback': (o) => (o.customVerify = true),
+  'trust-cert': text(() => {}), // the verifier believes any chain
   'verify-fail': (o) => (o.verifyFail = true),
   'max-cert-list': number((o, n) => (o.maxCertList = n)),
   'reverify-on-resume': (o) => (o.reverifyOnResume = true),
@@ -164,6 +165,7 @@ export const FLAGS: Readonly<Record<string, Flag>> = {
   'implicit-handshake': nothing,
   'partial-write': nothing,
   'enforce-rsa-key-usage': nothing,
+  'ignore-rsa-key-usage': nothing,
   'use-export-context': nothing,
 
   // Hooks of BoringSSL's that ours always have: choosers, an issuer of the shim's own, events looked at before they are taken.
