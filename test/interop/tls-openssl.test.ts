@@ -93,7 +93,10 @@ const openssl: Peer = {
       const early = wish.earlyData === undefined ? [] : ['-early_data', wish.earlyData];
       return dialling(
         (port) => client(wish, port, wish.sessions ? ['-sess_out', file] : []),
-        (_, port) => client(wish, port, ['-sess_in', file, ...early]),
+        async (first, port) => {
+          await first.exited; // the file is written
+          return client(wish, port, ['-sess_in', file, ...early]);
+        },
       );
     },
   },

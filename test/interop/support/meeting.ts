@@ -128,13 +128,14 @@ export async function dialled(far: Program, port: number): Promise<Meeting> {
 /** The far end dials a port of ours. `again` makes it dial once more; the program may be another one then. */
 export async function dialling(
   start: (port: number) => Program,
-  again: (far: Program, port: number) => Program = (far) => far,
+  again: (far: Program, port: number) => Program | Promise<Program> = (far) => far,
 ): Promise<Meeting> {
   const door = await Door.open();
   const meet = async (far: Program): Promise<Meeting> => {
     const carrier = await Promise.race([door.next(), far.exited.then(() => undefined)]);
     if (carrier === undefined) throw new Error(`ended without dialling:\n${far.output}`);
-    return { carrier, far, again: () => meet(again(far, door.port)), close: () => door.close() };
+    const once = async (): Promise<Meeting> => meet(await again(far, door.port));
+    return { carrier, far, again: once, close: () => door.close() };
   };
   return meet(start(door.port));
 }
