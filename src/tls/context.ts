@@ -51,7 +51,7 @@ export class ClientContext {
 
   /** A ticket of a suite that this context does not speak, or of a signature that it does not accept, is of no use. */
   #heldTicket(key: string): HeldTicket | undefined {
-    const held = this.config.tickets?.take(key);
+    const held = this.#take(key);
     const { suites, schemes } = this.#settings;
     const accepts = ({ suite, peerScheme }: SessionTicket): boolean =>
       suites.some(({ name }) => name === suite) &&
@@ -59,6 +59,15 @@ export class ClientContext {
     if (held === undefined || accepts(held.ticket)) return held;
     held.ticket.destroy();
     return undefined;
+  }
+
+  /** A store that fails costs the ticket only. */
+  #take(key: string): HeldTicket | undefined {
+    try {
+      return this.config.tickets?.take(key);
+    } catch {
+      return undefined;
+    }
   }
 }
 
