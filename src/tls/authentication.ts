@@ -1,6 +1,5 @@
 /** Showing and judging certificates: the same for both roles (RFC 9846 §4.5.1, §4.5.2). */
 import type { Bytes } from '../base/bytes.ts';
-import type { CryptoProvider } from '../crypto/provider.ts';
 import { parseSpki } from '../crypto/spki.ts';
 import { outlineCertificate } from '../identity/outline.ts';
 import type { CertificateCodec } from './compression.ts';
@@ -216,10 +215,21 @@ function readChain(chain: readonly Bytes[], seam: Seam | undefined): Presented {
 /** What else the verifier learns. */
 export type Circumstances = Pick<PresentedPeer, 'role' | 'serverName' | 'alpn' | 'resumed'>;
 
-export function describe(
-  { chain, rawKey, ocsp, scts }: Presented,
-  circumstances: Circumstances,
-): PresentedPeer {
+export function circumstancesOf(
+  role: Circumstances['role'],
+  serverName: string | undefined,
+  alpn: string | undefined,
+  resumed: boolean,
+): Circumstances {
+  return {
+    role,
+    ...(serverName !== undefined && { serverName }),
+    ...(alpn !== undefined && { alpn }),
+    resumed,
+  };
+}
+
+function describe({ chain, rawKey, ocsp, scts }: Presented, circumstances: Circumstances): PresentedPeer {
   return {
     ...circumstances,
     chain,
@@ -229,10 +239,21 @@ export function describe(
   };
 }
 
+/** Asks who is at the other end. */
+export function askVerifier(
+  { config }: Settings,
+  presented: Presented,
+  circumstances: Circumstances,
+  proceed: (answer: OpAnswer | Error, out: Output) => State,
+): Suspended {
+  const { verifier } = config;
+  const op = { kind: 'verifyPeer', verifier, presented: describe(presented, circumstances) } as const;
+  return new Suspended('AwaitIdentity', op, proceed);
+}
+
 /** What a CertificateVerify is judged by. */
 export interface Judgement {
   readonly settings: Settings;
-  readonly provider: CryptoProvider;
   readonly circumstances: Circumstances;
   readonly transcript: Transcript;
 }
@@ -241,24 +262,33 @@ export interface Judgement {
  * Checks the peer's CertificateVerify and then asks the verifier: somebody without the private key never gets as far as
  * a look-up in a trust store, or a question to a person.
  */
-export function judge(
-  message: HandshakeMessage,
-  presented: Presented,
-  { settings, provider, circumstances, transcript }: Judgement,
-  proceed: (peer: Authenticated) => State,
-): Suspended {
-  const content = signedContent(circumstances.role, transcript.current());
-  const signature = SignatureVerified.check(
-    provider,
-    settings.schemes,
-    presented,
-    content,
-    decodeCertificateVerify(message.body),
-  );
-  transcript.add(message.bytes);
-  const { verifier } = settings.config;
-  const op = { kind: 'verifyPeer', verifier, presented: describe(presented, circumstances) } as const;
-  return new Suspended('AwaitIdentity', op, (answer) =>
-    proceed(new Authenticated(IdentityVerified.check(answer, presented), signature)),
-  );
+export class ExpectCertificateVerify implements State {
+  readonly name = 'ExpectCertificateVerify';
+  readonly accepts: readonly HandshakeName[] = ['certificate_verify'];
+  readonly #presented: Presented;
+  readonly #judgement: Judgement;
+  readonly #proceed: (peer: Authenticated) => State;
+
+  constructor(presented: Presented, judgement: Judgement, proceed: (peer: Authenticated) => State) {
+    this.#presented = presented;
+    this.#judgement = judgement;
+    this.#proceed = proceed;
+  }
+
+  handle(message: HandshakeMessage): State {
+    const { settings, circumstances, transcript } = this.#judgement;
+    const presented = this.#presented;
+    const content = signedContent(circumstances.role, transcript.current());
+    const signature = SignatureVerified.check(
+      settings.provider,
+      settings.schemes,
+      presented,
+      content,
+      decodeCertificateVerify(message.body),
+    );
+    transcript.add(message.bytes);
+    return askVerifier(settings, presented, circumstances, (answer) =>
+      this.#proceed(new Authenticated(IdentityVerified.check(answer, presented), signature)),
+    );
+  }
 }

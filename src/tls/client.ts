@@ -32,6 +32,7 @@ import { decodeServerHello, isRetryRequest, oldVersion } from './messages/server
 import { RecordAligned } from './proofs.ts';
 import { EarlySchedule } from './schedule/schedule.ts';
 import { Transcript } from './schedule/transcript.ts';
+import { handshakeSecrets } from './secrets.ts';
 import { isDnsName } from './serverName.ts';
 import type { Output, State } from './state.ts';
 import type { Agreement } from './traffic.ts';
@@ -103,12 +104,7 @@ class ExpectServerHello implements State {
     const early = new EarlySchedule(settings.provider, suite, psk?.expose());
     const schedule = early.handshake(secret);
     this.#start.held?.ticket.destroy();
-    const hash = transcript.current();
-    const clientSecret = schedule.clientTraffic(hash);
-    const serverSecret = schedule.serverTraffic(hash);
-    out.own(schedule, clientSecret, serverSecret);
-    out.keyLog('CLIENT_HANDSHAKE_TRAFFIC_SECRET', random, clientSecret.dangerousExpose());
-    out.keyLog('SERVER_HANDSHAKE_TRAFFIC_SECRET', random, serverSecret.dangerousExpose());
+    const { clientSecret, serverSecret } = handshakeSecrets(schedule, transcript, random, out);
     out.readKeys(serverSecret.keys(), aligned);
     // Ours from here on too: an alert about what follows must not be readable on the way. Early data goes on under its
     // own keys until the server has said what it makes of it.

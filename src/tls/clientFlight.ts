@@ -3,15 +3,23 @@
  * (RFC 9846 §4.4, §4.5). The second half of the picture in `client.ts`.
  */
 import { schemeById } from '../crypto/suites.ts';
-import type { Presented } from './authentication.ts';
-import { certificateMessages, describe, judge, presentAgain, receive, show } from './authentication.ts';
+import type { Circumstances, Presented } from './authentication.ts';
+import {
+  askVerifier,
+  certificateMessages,
+  circumstancesOf,
+  ExpectCertificateVerify,
+  presentAgain,
+  receive,
+  show,
+} from './authentication.ts';
 import type { ClientStart, OfferedPsk } from './clientOffer.ts';
 import type { CertificateType, Credential } from './config.ts';
 import * as check from './configChecks.ts';
 import type { Choice } from './credentials.ts';
 import { CERTIFICATE_TYPES, certificateType, choiceOf, chooseCredential } from './credentials.ts';
 import { decodeError, illegalParameter, TlsError } from './errors.ts';
-import type { OpAnswer, PresentedPeer } from './events.ts';
+import type { OpAnswer } from './events.ts';
 import { MAX_RECORD_PLAINTEXT, MAX_SESSION_AGE, MAX_TICKET_LIFETIME } from './limits.ts';
 import type { CertificateWishes } from './messages/certificateRequest.ts';
 import { decodeCertificateRequest } from './messages/certificateRequest.ts';
@@ -28,6 +36,7 @@ import type { PeerProof } from './proofs.ts';
 import { FinishedVerified, factsOf, IdentityVerified, PskHeld, PskPeer, RecordAligned } from './proofs.ts';
 import type { ApplicationSchedule, HandshakeSchedule, TrafficSecret } from './schedule/schedule.ts';
 import type { Transcript } from './schedule/transcript.ts';
+import { applicationSecrets } from './secrets.ts';
 import type { Output, State } from './state.ts';
 import { Suspended } from './state.ts';
 import { SessionTicket } from './tickets/sessionTicket.ts';
@@ -162,24 +171,14 @@ function acceptPsk(shared: Shared, psk: OfferedPsk): State {
   const { from } = psk;
   const presented = presentAgain(from, shared.start.seam);
   if (presented === undefined) throw new TypeError('a session ticket without a server');
-  const { verifier } = shared.start.settings.config;
-  const op = { kind: 'verifyPeer', verifier, presented: describe(presented, circumstances(shared)) } as const;
-  return new Suspended('AwaitIdentity', op, (answer) => {
+  return askVerifier(shared.start.settings, presented, circumstances(shared), (answer) => {
     const proof = new PskPeer(held, IdentityVerified.check(answer, presented), from.peerScheme);
     return new ExpectFinished(shared, undefined, { proof, presented });
   });
 }
 
-function circumstances({
-  start,
-  agreement,
-}: Shared): Omit<PresentedPeer, 'chain'> & { readonly role: 'server' } {
-  return {
-    role: 'server',
-    ...(start.serverName !== undefined && { serverName: start.serverName }),
-    ...(agreement.alpn !== undefined && { alpn: agreement.alpn }),
-    resumed: agreement.resumed,
-  };
+function circumstances({ start, agreement }: Shared): Circumstances {
+  return circumstancesOf('server', start.serverName, agreement.alpn, agreement.resumed);
 }
 
 class ExpectCertificateOrRequest implements State {
@@ -229,10 +228,15 @@ function takeCertificate(
   wishes: CertificateWishes | undefined,
 ): State {
   const { settings, seam } = shared.start;
+  const { transcript } = shared;
   const asked = wishes && { wishes, type: types.client };
-  return receive(message, { settings, seam, type: types.server }, shared.transcript, (presented) => {
+  return receive(message, { settings, seam, type: types.server }, transcript, (presented) => {
     if (presented === undefined) throw decodeError('server shows no certificate');
-    return new ExpectCertificateVerify(shared, asked, presented);
+    return new ExpectCertificateVerify(
+      presented,
+      { settings, circumstances: circumstances(shared), transcript },
+      (proof) => new ExpectFinished(shared, asked, { proof, presented }),
+    );
   });
 }
 
@@ -240,38 +244,6 @@ function takeCertificate(
 interface Asked {
   readonly wishes: CertificateWishes;
   readonly type: CertificateType;
-}
-
-class ExpectCertificateVerify implements State {
-  readonly name = 'ExpectCertificateVerify';
-  readonly accepts: readonly HandshakeName[] = ['certificate_verify'];
-  readonly #shared: Shared;
-  readonly #asked: Asked | undefined;
-  readonly #presented: Presented;
-
-  constructor(shared: Shared, asked: Asked | undefined, presented: Presented) {
-    this.#shared = shared;
-    this.#asked = asked;
-    this.#presented = presented;
-  }
-
-  handle(message: HandshakeMessage): State {
-    const { start, transcript } = this.#shared;
-    const { settings } = start;
-    const judgement = {
-      settings,
-      provider: settings.provider,
-      circumstances: circumstances(this.#shared),
-      transcript,
-    };
-    const presented = this.#presented;
-    return judge(
-      message,
-      presented,
-      judgement,
-      (proof) => new ExpectFinished(this.#shared, this.#asked, { proof, presented }),
-    );
-  }
 }
 
 class ExpectFinished implements State {
@@ -292,18 +264,8 @@ class ExpectFinished implements State {
     const finished = FinishedVerified.check(serverSecret, transcript.current(), message.body);
     const aligned = RecordAligned.check(message);
     transcript.add(message.bytes);
-    const application = schedule.application();
-    const hash = transcript.current();
-    const secrets = {
-      read: application.serverTraffic(hash),
-      write: application.clientTraffic(hash),
-      exporter: application.exporter(hash),
-    };
+    const { application, secrets } = applicationSecrets('client', schedule, transcript, random, out);
     serverSecret.destroy();
-    out.own(application, secrets.read, secrets.write, secrets.exporter);
-    out.keyLog('CLIENT_TRAFFIC_SECRET_0', random, secrets.write.dangerousExpose());
-    out.keyLog('SERVER_TRAFFIC_SECRET_0', random, secrets.read.dangerousExpose());
-    out.keyLog('EXPORTER_SECRET', random, secrets.exporter.dangerousExpose());
     out.tolerateChangeCipherSpec(false);
     out.readKeys(secrets.read.keys(), aligned);
     if (this.#shared.sendsEarly) {

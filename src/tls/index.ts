@@ -5,7 +5,7 @@
  * Read in this order: `config`, `context` (what a side is willing to do); `connection` (the object users hold);
  * `state`, `client`, `clientOffer`, `clientFlight`, `negotiation`, `server`, `serverPsk`, `serverFlight`, `traffic` (the
  * machines); `authentication`, `credentials` (who shows what); `proofs` (what was checked, as values); `tickets/` (sessions
- * that go on); `messages/`, `schedule/`, `record/` (formats, keys, records); `errors`, `alert`, `limits`.
+ * that go on); `messages/`, `schedule/`, `secrets`, `record/` (formats, keys, records); `errors`, `alert`, `limits`.
  *
  * Entries of their own, which the engine does not need: `resumption` (q2q/tls/resumption: stores and issuers of tickets,
  * external keys), `buffer` (q2q/tls/buffer: the verbs of PEP 543), and `options/` with `policy` and `signingChains`

@@ -4,7 +4,13 @@
  */
 import { Secret } from '../base/secret.ts';
 import type { Presented } from './authentication.ts';
-import { certificateMessages, judge, receive, show } from './authentication.ts';
+import {
+  certificateMessages,
+  circumstancesOf,
+  ExpectCertificateVerify,
+  receive,
+  show,
+} from './authentication.ts';
 import type { CertificateType } from './config.ts';
 import { CERTIFICATE_TYPES, certificateType } from './credentials.ts';
 import { illegalParameter } from './errors.ts';
@@ -35,6 +41,7 @@ import type {
 } from './schedule/schedule.ts';
 import { EarlySchedule } from './schedule/schedule.ts';
 import type { Transcript } from './schedule/transcript.ts';
+import { applicationSecrets, handshakeSecrets } from './secrets.ts';
 import type { ServerStart } from './server.ts';
 import type { SelectedPsk } from './serverPsk.ts';
 import { earlyDataTaken } from './serverPsk.ts';
@@ -103,12 +110,7 @@ export function sendFlight(greeting: Greeting, psk: SelectedPsk | undefined, out
 
   const { random } = offer.hello;
   const schedule = (psk?.schedule ?? new EarlySchedule(provider, suite)).handshake(sharedSecret);
-  const hash = transcript.current();
-  const clientSecret = schedule.clientTraffic(hash);
-  const serverSecret = schedule.serverTraffic(hash);
-  out.own(schedule, clientSecret, serverSecret);
-  out.keyLog('CLIENT_HANDSHAKE_TRAFFIC_SECRET', random, clientSecret.dangerousExpose());
-  out.keyLog('SERVER_HANDSHAKE_TRAFFIC_SECRET', random, serverSecret.dangerousExpose());
+  const { clientSecret, serverSecret } = handshakeSecrets(schedule, transcript, random, out);
   out.writeKeys(serverSecret.keys());
   if (early === undefined) {
     if (offer.earlyData) out.skipEarlyData(settings.config.earlyData);
@@ -226,19 +228,9 @@ function sendFinished(
 ): Pick<Shared, 'application' | 'secrets'> {
   out.send('finished', encodeFinished(serverSecret.finished(transcript.current())), transcript);
   serverSecret.destroy();
-  const application = schedule.application();
-  const hash = transcript.current();
-  const secrets = {
-    read: application.clientTraffic(hash),
-    write: application.serverTraffic(hash),
-    exporter: application.exporter(hash),
-  };
-  out.own(application, secrets.read, secrets.write, secrets.exporter);
-  out.keyLog('CLIENT_TRAFFIC_SECRET_0', random, secrets.read.dangerousExpose());
-  out.keyLog('SERVER_TRAFFIC_SECRET_0', random, secrets.write.dangerousExpose());
-  out.keyLog('EXPORTER_SECRET', random, secrets.exporter.dangerousExpose());
-  out.writeKeys(secrets.write.keys());
-  return { application, secrets };
+  const made = applicationSecrets('server', schedule, transcript, random, out);
+  out.writeKeys(made.secrets.write.keys());
+  return made;
 }
 
 /** Early data under its own keys; its end is a message of the handshake (§4.6). */
@@ -277,43 +269,23 @@ class ExpectCertificate implements State {
   }
 
   handle(message: HandshakeMessage): State {
-    const { start, transcript } = this.#shared.greeting;
-    const { settings, seam } = start;
-    return receive(message, { settings, seam, type: this.#type }, transcript, (presented) =>
-      presented === undefined
-        ? new ExpectFinished(this.#shared, Anonymous.allowedBy(settings.config.clientCertificate), undefined)
-        : new ExpectCertificateVerify(this.#shared, presented),
-    );
-  }
-}
-
-class ExpectCertificateVerify implements State {
-  readonly name = 'ExpectCertificateVerify';
-  readonly accepts: readonly HandshakeName[] = ['certificate_verify'];
-  readonly #shared: Shared;
-  readonly #presented: Presented;
-
-  constructor(shared: Shared, presented: Presented) {
-    this.#shared = shared;
-    this.#presented = presented;
-  }
-
-  handle(message: HandshakeMessage): State {
     const { greeting, agreement } = this.#shared;
-    const { settings } = greeting.start;
-    const { serverName, alpn } = agreement;
-    const circumstances = {
-      role: 'client',
-      ...(serverName !== undefined && { serverName }),
-      ...(alpn !== undefined && { alpn }),
-      resumed: false,
-    } as const;
-    return judge(
-      message,
-      this.#presented,
-      { settings, provider: settings.provider, circumstances, transcript: greeting.transcript },
-      (peer) => new ExpectFinished(this.#shared, peer, this.#presented),
-    );
+    const { start, transcript } = greeting;
+    const { settings, seam } = start;
+    return receive(message, { settings, seam, type: this.#type }, transcript, (presented) => {
+      if (presented === undefined)
+        return new ExpectFinished(
+          this.#shared,
+          Anonymous.allowedBy(settings.config.clientCertificate),
+          undefined,
+        );
+      const circumstances = circumstancesOf('client', agreement.serverName, agreement.alpn, false);
+      return new ExpectCertificateVerify(
+        presented,
+        { settings, circumstances, transcript },
+        (peer) => new ExpectFinished(this.#shared, peer, presented),
+      );
+    });
   }
 }
 

@@ -6,7 +6,7 @@
 import type { Bytes } from '../base/bytes.ts';
 import { equalBytes } from '../base/bytes.ts';
 import type { Presented } from './authentication.ts';
-import { describe, presentAgain } from './authentication.ts';
+import { askVerifier, circumstancesOf, presentAgain } from './authentication.ts';
 import type { OpAnswer } from './events.ts';
 import { MAX_SESSION_AGE, MAX_TICKET_AGE_SKEW, MAX_TICKETS_TRIED } from './limits.ts';
 import * as ext from './messages/extensions.ts';
@@ -143,18 +143,8 @@ class Selection {
     });
     if (presented === undefined)
       return this.#proceed(peer(Anonymous.allowedBy(config.clientCertificate)), out);
-    const circumstances = {
-      role: 'client',
-      ...(offer.serverName !== undefined && { serverName: offer.serverName }),
-      ...(picked.alpn !== undefined && { alpn: picked.alpn }),
-      resumed: true,
-    } as const;
-    const op = {
-      kind: 'verifyPeer',
-      verifier: config.verifier,
-      presented: describe(presented, circumstances),
-    } as const;
-    return new Suspended('AwaitIdentity', op, (answer, later) => {
+    const circumstances = circumstancesOf('client', offer.serverName, picked.alpn, true);
+    return askVerifier(start.settings, presented, circumstances, (answer, later) => {
       if (!(answer instanceof Error))
         return this.#proceed(peer(IdentityVerified.check(answer, presented)), later);
       found.schedule.destroy();
