@@ -45,14 +45,14 @@ export interface OpenOptions {
 }
 
 export class Bench {
-  readonly #folder: string = mkdtempSync(join(tmpdir(), 'q2q-interop-'));
+  #folder: string | undefined;
   readonly #pkis = new Map<Kind, Pki>();
   #meetings: Meeting[] = [];
 
   pki(kind: Kind = 'p256'): Pki {
     let pki = this.#pkis.get(kind);
     if (pki === undefined) {
-      pki = makePki(join(this.#folder, kind), kind);
+      pki = makePki(this.file(kind), kind);
       this.#pkis.set(kind, pki);
     }
     return pki;
@@ -60,6 +60,7 @@ export class Bench {
 
   /** The path of a file that goes away with the tests. */
   file(name: string): string {
+    this.#folder ??= mkdtempSync(join(tmpdir(), 'q2q-interop-'));
     return join(this.#folder, name);
   }
 
@@ -132,7 +133,7 @@ export class Bench {
   }
 
   dispose(): void {
-    rmSync(this.#folder, { recursive: true, force: true });
+    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
   }
 
   async #open(role: Role, wish: Partial<Wish>, pki: Pki, context: Context): Promise<Conversation> {
