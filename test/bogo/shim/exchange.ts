@@ -63,8 +63,6 @@ export class Exchange {
     socket.on('error', () => {}); // 'close' follows
     socket.on('close', () => this.#fail(new Error('the runner closed the carrier')));
     this.#turn();
-    this.#writeEarly();
-    this.#flush();
   }
 
   #received(chunk: Uint8Array): void {
@@ -225,12 +223,7 @@ export class Exchange {
   /** The peer's close_notify: ours follows, and all is well. */
   #finish(): void {
     if (this.#isOver) return;
-    try {
-      checkTickets(this.#options, this.#watch);
-    } catch (error) {
-      this.#fail(error);
-      return;
-    }
+    checkTickets(this.#options, this.#watch);
     this.#connection.closeWrite();
     this.#flush();
     this.#isOver = true;

@@ -26,6 +26,7 @@ async function main(args: readonly string[]): Promise<void> {
 
 async function exchange(options: Options, { retry }: Plan, sessions: Sessions): Promise<void> {
   const watch = new Watch();
+  // BoringSSL verifies when it knows of the rejection; our verifier does not, and takes the word of the runner.
   const isRetried = !options.server && options.expect.earlyData === 'rejected';
   const verifier = verifierFor(isRetried ? retry : options, watch);
   const connection = connect({ options, watch, sessions, verifier });
