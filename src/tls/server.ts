@@ -138,21 +138,28 @@ function requestRetry(
   });
   out.send('server_hello', request, transcript);
   if (offer.hello.sessionId.length > 0) out.changeCipherSpec('now');
-  return new ExpectRetriedClientHello(start, offer, picked, cookie, transcript);
+  const first = { body: message.body, earlyData: offer.earlyData };
+  return new ExpectRetriedClientHello(start, first, picked, cookie, transcript);
+}
+
+/** Kept as it came: read, it may take many times the memory, and the client may take its time. */
+interface FirstHello {
+  readonly body: Uint8Array;
+  readonly earlyData: boolean;
 }
 
 class ExpectRetriedClientHello implements State {
   readonly name = 'ExpectRetriedClientHello';
   readonly accepts: readonly HandshakeName[] = ['client_hello'];
   readonly #start: ServerStart;
-  readonly #first: Offered;
+  readonly #first: FirstHello;
   readonly #picked: Picked;
   readonly #cookie: Bytes | undefined;
   readonly #transcript: Transcript;
 
   constructor(
     start: ServerStart,
-    first: Offered,
+    first: FirstHello,
     picked: Picked,
     cookie: Bytes | undefined,
     transcript: Transcript,
@@ -166,7 +173,7 @@ class ExpectRetriedClientHello implements State {
 
   handle(message: HandshakeMessage, out: Output): State {
     const offer = readOffer(decodeClientHello(message.body));
-    checkSecondHello(this.#first.hello, offer.hello);
+    checkSecondHello(decodeClientHello(this.#first.body), offer.hello);
     this.#checkCookie(offer);
     const share = this.#share(offer);
     const [start, picked, transcript] = [this.#start, this.#picked, this.#transcript];

@@ -68,7 +68,11 @@ export interface Greeting {
 
 /** What every state behind the server's flight knows. */
 interface Shared {
-  readonly greeting: Greeting;
+  readonly start: ServerStart;
+  readonly picked: Pick<Picked, 'suite'>;
+  readonly transcript: Transcript;
+  /** Not the hello: read, it may take many times its 64 KiB, and the client may take its time. */
+  readonly offer: Pick<Offered, 'recordSizeLimit' | 'allowsPsks' | 'ticketRequest'>;
   readonly clientSecret: TrafficSecret;
   readonly application: ApplicationSchedule;
   readonly secrets: TrafficSecrets;
@@ -140,7 +144,14 @@ export function sendFlight(greeting: Greeting, psk: SelectedPsk | undefined, out
     ...(psk?.resumed && { ticketAgeSkew: psk.resumed.ageSkew }),
   };
   const finish = (last: Output): Shared => ({
-    greeting,
+    start,
+    picked: { suite },
+    transcript,
+    offer: {
+      recordSizeLimit: offer.recordSizeLimit,
+      allowsPsks: offer.allowsPsks,
+      ticketRequest: offer.ticketRequest,
+    },
     clientSecret,
     agreement,
     since: psk?.resumed?.since ?? 0,
@@ -164,7 +175,11 @@ export function sendFlight(greeting: Greeting, psk: SelectedPsk | undefined, out
 }
 
 /** Both limits hold from the server's first protected record on (RFC 8449 §4); early data left before ours was known. */
-function limitRecords({ start, offer }: Greeting, readsEarly: boolean, out: Output): void {
+function limitRecords(
+  { start, offer }: Pick<Shared, 'start' | 'offer'>,
+  readsEarly: boolean,
+  out: Output,
+): void {
   const { recordSizeLimit: peers } = offer;
   if (peers === undefined) return;
   const ours = ownLimit(start.settings.config.recordSizeLimit);
@@ -210,7 +225,7 @@ function questions(settings: Settings): ExtensionBlock {
 /** As many as the client asked for and we give; a resumed session only replaces the ticket it spent. */
 function ticketCount(
   { config }: Settings,
-  { allowsPsks, ticketRequest }: Offered,
+  { allowsPsks, ticketRequest }: Shared['offer'],
   isResumed: boolean,
 ): number {
   if (config.resumption === undefined || !allowsPsks) return 0;
@@ -248,10 +263,10 @@ class ExpectEndOfEarlyData implements State {
   handle(message: HandshakeMessage, out: Output): State {
     decodeEndOfEarlyData(message.body);
     const aligned = RecordAligned.check(message);
-    this.#shared.greeting.transcript.add(message.bytes);
+    this.#shared.transcript.add(message.bytes);
     out.expectEarlyData(0);
     out.readKeys(this.#shared.clientSecret.keys(), aligned);
-    limitRecords(this.#shared.greeting, false, out);
+    limitRecords(this.#shared, false, out);
     return new ExpectFinished(this.#shared, this.#psk.peer, this.#psk.resumed?.presented);
   }
 }
@@ -265,12 +280,11 @@ class ExpectCertificate implements State {
   constructor(shared: Shared, type: CertificateType) {
     this.#shared = shared;
     this.#type = type;
-    this.accepts = certificateMessages(shared.greeting.start.settings);
+    this.accepts = certificateMessages(shared.start.settings);
   }
 
   handle(message: HandshakeMessage): State {
-    const { greeting, agreement } = this.#shared;
-    const { start, transcript } = greeting;
+    const { start, transcript, agreement } = this.#shared;
     const { settings, seam } = start;
     return receive(message, { settings, seam, type: this.#type }, transcript, (presented) => {
       if (presented === undefined)
@@ -304,8 +318,7 @@ class ExpectFinished implements State {
   }
 
   handle(message: HandshakeMessage, out: Output): State {
-    const { greeting, clientSecret, application, secrets, agreement } = this.#shared;
-    const { start, transcript } = greeting;
+    const { start, transcript, clientSecret, application, secrets, agreement } = this.#shared;
     const finished = FinishedVerified.check(clientSecret, transcript.current(), message.body);
     const aligned = RecordAligned.check(message);
     transcript.add(message.bytes);
@@ -323,13 +336,13 @@ class ExpectFinished implements State {
 
   /** Each with a secret of its own, so that none says anything about another (§4.7.1). */
   #issueTickets(master: ResumptionMaster, out: Output): void {
-    const { greeting, agreement } = this.#shared;
-    const { settings } = greeting.start;
+    const { start, offer, agreement } = this.#shared;
+    const { settings } = start;
     const { config, provider } = settings;
     const issuer = config.resumption;
     const isExternal = this.#peer instanceof PskPeer && !agreement.resumed;
     if (issuer === undefined || isExternal) return;
-    const count = ticketCount(settings, greeting.offer, agreement.resumed);
+    const count = ticketCount(settings, offer, agreement.resumed);
     for (let i = 0; i < count; i++) {
       const nonce = Uint8Array.of(i);
       const psk = master.ticketPsk(nonce);
@@ -346,11 +359,11 @@ class ExpectFinished implements State {
   }
 
   #session(): Omit<Session, 'psk' | 'ageAdd' | 'maxEarlyData'> {
-    const { greeting, agreement, since } = this.#shared;
+    const { start, picked, agreement, since } = this.#shared;
     return {
       since,
-      contextId: greeting.start.settings.contextId,
-      suite: greeting.picked.suite,
+      contextId: start.settings.contextId,
+      suite: picked.suite,
       serverName: agreement.serverName,
       alpn: agreement.alpn,
       localScheme: agreement.localScheme,
