@@ -2,7 +2,9 @@
  * RSA signature verification (RFC 8017 §8.1.2, §8.2.2) on BigInt, for certificates and handshakes of the wild. Public
  * values only, so nothing here needs constant time. A 2048-bit check with e = 65537 takes well under a millisecond.
  */
-import { type Bytes, concat, equalBytes, fromHex, hex } from '../base/bytes.ts';
+import { pow } from '@noble/curves/abstract/modular.js';
+import { bytesToNumberBE, numberToBytesBE } from '@noble/curves/utils.js';
+import { type Bytes, concat, equalBytes, fromHex } from '../base/bytes.ts';
 import { HASHES } from './hashes.ts';
 import type { RsaKey } from './spki.ts';
 import type { HashName } from './suites.ts';
@@ -65,25 +67,8 @@ function mgf1(hash: HashName, seed: Uint8Array, length: number): Bytes {
 function recover(key: RsaKey, signature: Uint8Array): Bytes | undefined {
   const size = key.modulus.length;
   if (signature.length !== size) return undefined;
-  const n = integer(key.modulus);
-  const s = integer(signature);
+  const n = bytesToNumberBE(key.modulus);
+  const s = bytesToNumberBE(signature);
   if (s >= n) return undefined;
-  return fromHex(
-    power(s, integer(key.exponent), n)
-      .toString(16)
-      .padStart(2 * size, '0'),
-  );
-}
-
-function power(base: bigint, exponent: bigint, modulus: bigint): bigint {
-  let result = 1n;
-  for (const bit of exponent.toString(2)) {
-    result = (result * result) % modulus;
-    if (bit === '1') result = (result * base) % modulus;
-  }
-  return result;
-}
-
-function integer(bytes: Uint8Array): bigint {
-  return BigInt(`0x${hex(bytes)}`);
+  return numberToBytesBE(pow(s, bytesToNumberBE(key.exponent), n), size) as Bytes;
 }
