@@ -25,7 +25,7 @@ import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 /** Tests of the whole slice that pass; raised when more do, never lowered. */
-const FLOOR = 929;
+const FLOOR = 939;
 
 const PACKAGE = 'android-platform-external-boringssl';
 const TOOLS = ['golang-go', 'golang-golang-x-crypto-dev', 'dpkg-dev'];
