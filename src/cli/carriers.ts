@@ -120,7 +120,7 @@ export async function listenOnCarrier(
 ): Promise<CarrierListener> {
   const link = single(carrier);
   if (link !== undefined) {
-    queueMicrotask(() => onLink(link));
+    setImmediate(onLink, link); // when the caller knows its listener
     return { address: showCarrier(carrier), port: undefined, close: () => Promise.resolve() };
   }
   const listener = await listenAny(carrierUrl(carrier), onLink);

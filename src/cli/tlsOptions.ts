@@ -32,7 +32,10 @@ export function addTlsOptions(command: Command): Command {
     .option('--alpn <names>', 'application protocols, preferred first: h2,http/1.1')
     .option('--require-alpn', 'refuse an other end that says nothing of application protocols')
     .option('--suites <names>', 'cipher suites, preferred first')
-    .option('--groups <names>', 'key exchange groups, preferred first')
+    .option(
+      '--groups <names>',
+      'key exchange groups, preferred first; X25519MLKEM768 needs @noble/post-quantum',
+    )
     .option('--keylog <file>', 'append NSS key log lines: whoever has them can decrypt')
     .addOption(new Option('--timeout <time>', 'longest time a handshake may take').default('20s'))
     .option('--json', 'report as JSON, one object a line, on stdout');

@@ -4,18 +4,19 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Workspace } from '../cli/support/q2q.ts';
-import { haveOpenssl, Openssl } from '../support/openssl.ts';
+import { haveOpenssl } from '../support/openssl.ts';
+import { Program } from '../support/program.ts';
 import { makePki, type Pki } from './support/pki.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'q2q-pki-'));
 const workspace = new Workspace();
-const started: Openssl[] = [];
+const started: Program[] = [];
 
 describe.skipIf(!haveOpenssl())('over a unix socket', () => {
   let pki: Pki;
-  const socket = join(folder, 'service.sock');
-  const openssl = (args: readonly string[]): Openssl => {
-    const program = new Openssl(args);
+  /** In the folder: s_server takes no path of more than 31 bytes. */
+  const openssl = (args: readonly string[]): Program => {
+    const program = new Program('openssl', args, { cwd: folder });
     started.push(program);
     return program;
   };
@@ -34,9 +35,17 @@ describe.skipIf(!haveOpenssl())('over a unix socket', () => {
   test('q2q tls connect verifies s_server and passes data both ways', async () => {
     const { server, ca } = pki;
     const pair = ['-cert', server.cert, '-key', server.key];
-    const s = openssl(['s_server', '-unix', socket, '-unlink', '-tls1_3', ...pair, '-rev']);
+    const s = openssl(['s_server', '-unix', 'service.sock', '-unlink', '-tls1_3', ...pair, '-rev']);
     await s.until(/ACCEPT/);
-    const args = ['tls', 'connect', `unix:${socket}`, '--servername', 'a.test', '--ca', ca];
+    const args = [
+      'tls',
+      'connect',
+      `unix:${join(folder, 'service.sock')}`,
+      '--servername',
+      'a.test',
+      '--ca',
+      ca,
+    ];
     const ran = await workspace.run(args, { stdin: 'hello\n' });
     expect(ran.stderr).toContain('a.test');
     expect(ran.stdout.toString()).toBe('olleh\n');

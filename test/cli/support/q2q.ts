@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly cwd: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly stdin?: string | Uint8Array;
+  /** Another file than `commandLine()`. */
+  readonly cli?: string;
   /** Milliseconds until the process is killed and the run fails. */
   readonly timeout?: number;
 }
@@ -35,7 +37,7 @@ export function environment(
 }
 
 export async function q2q(args: readonly string[], options: RunOptions): Promise<Ran> {
-  const child = spawn(process.execPath, [commandLine(), ...args], {
+  const child = spawn(process.execPath, [options.cli ?? commandLine(), ...args], {
     cwd: options.cwd,
     env: environment(options.cwd, options.env),
     stdio: ['pipe', 'pipe', 'pipe'],
