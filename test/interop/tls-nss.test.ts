@@ -102,6 +102,7 @@ const nss: Peer = {
     exported,
     stapled: /Received 1 Cert Status/,
     recordSize: 16_384,
+    endsWithInput: true,
     lacks: {
       'their key update': 'tstclnt has no command for it',
       protocol: 'tstclnt has no option for ALPN',

@@ -27,10 +27,11 @@ export class Driver {
       connection.feed(new Uint8Array(chunk));
       this.turn();
     });
-    stream.on('end', () => {
-      connection.endOfInput();
-      this.turn();
-    });
+    for (const over of ['end', 'close'])
+      stream.on(over, () => {
+        connection.endOfInput();
+        this.turn();
+      });
     stream.on('error', () => {});
     this.turn();
   }

@@ -59,6 +59,8 @@ export interface Role {
   readonly stapled?: RegExp;
   /** The record size it asks for, when that is not ours to choose. */
   readonly recordSize?: number;
+  /** It ends only when its input has ended, too. */
+  readonly endsWithInput?: true;
   /** It comes again by itself, having said nothing. */
   readonly resumesAtOnce?: true;
   /** Early data is not shown or echoed: only whether it was accepted is known. */

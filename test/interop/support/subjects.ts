@@ -153,8 +153,9 @@ function sharedSubjects(peer: Peer, role: Role, bench: Bench, open: Open): void 
     const conversation = await open();
     await converse(role, conversation);
     const { us, far } = conversation;
-    if (role.speaks === 'talk') far.endInput();
-    if (role.speaks === 'talk' && role.lacks['their close'] === undefined) await us.until(isEnded);
+    const theyBegin = role.speaks === 'talk' && role.lacks['their close'] === undefined;
+    if (theyBegin || role.endsWithInput) far.endInput();
+    if (theyBegin) await us.until(isEnded);
     us.closeWrite();
     await us.until(isEnded);
     expect(us.connection.phase).toBe('closed');
