@@ -87,20 +87,17 @@ async function tlsConnect(
   });
   const stop = (): void => secureLink.reset();
   signal.addEventListener('abort', stop, { once: true });
-  if (carrier.kind === 'stdio') {
-    await lastWord(secureLink, signal);
-    for (const line of handshakeLines(secureLink.negotiated)) out.tell(line);
-    return undefined;
+  const isPipe = carrier.kind !== 'stdio' && options.json !== true && stdin.isTTY !== true;
+  if (!isPipe) await lastWord(secureLink, signal);
+  const { negotiated } = secureLink;
+  if (options.json === true) {
+    const handshake = handshakeRecord(negotiated, provider);
+    out.json({ event: 'handshake', remote: showCarrier(carrier), ...handshake });
+  } else {
+    const stdoutCarries = isPipe || carrier.kind === 'stdio';
+    for (const line of handshakeLines(negotiated)) stdoutCarries ? out.tell(line) : out.print(line);
   }
-  if (options.json === true || stdin.isTTY === true) {
-    await lastWord(secureLink, signal);
-    if (options.json === true) {
-      const handshake = handshakeRecord(secureLink.negotiated, provider);
-      out.json({ event: 'handshake', remote: showCarrier(carrier), ...handshake });
-    } else for (const line of handshakeLines(secureLink.negotiated)) out.print(line);
-    return undefined;
-  }
-  for (const line of handshakeLines(secureLink.negotiated)) out.tell(line);
+  if (!isPipe) return undefined;
   const end = await splice(processStdioLink(), secureLink);
   if (end.error !== undefined) throw end.error;
   return undefined;
