@@ -1,12 +1,12 @@
 /** The portable provider: noble only, the same in browsers, workers, Node, Deno and Bun. */
 import { ed25519, x25519 } from '@noble/curves/ed25519.js';
+import { p256, p384 } from '@noble/curves/nist.js';
 import { hmac } from '@noble/hashes/hmac.js';
 import type { Bytes } from '../base/bytes.ts';
 import { CryptoError } from './errors.ts';
 import { HASHES } from './hashes.ts';
 import { hkdfOn } from './hkdf.ts';
 import { answerWith, lacksGroup } from './keyAgreement.ts';
-import { p256, p384 } from './nistCurve.ts';
 import { nobleAead } from './nobleAead.ts';
 import { type CurveArithmetic, curveKey, importCurveKey } from './privateKey.ts';
 import type { CryptoProvider, Hash, KeyExchange, PrivateKey } from './provider.ts';
@@ -107,7 +107,7 @@ class NobleKeyExchange implements KeyExchange {
     try {
       if (this.group === 'x25519') return x25519.getSharedSecret(this.#secret, peerShare) as Bytes;
       if (peerShare[0] !== 0x04) return undefined;
-      return NIST[this.group].sharedSecret(this.#secret, peerShare);
+      return NIST[this.group].getSharedSecret(this.#secret, peerShare, true).slice(1) as Bytes;
     } catch {
       return undefined;
     }
@@ -124,7 +124,7 @@ function publicShare(kind: NobleGroup | NobleKind, secret: Bytes): Bytes {
   try {
     if (kind === 'x25519') return x25519.getPublicKey(secret) as Bytes;
     if (kind === 'ed25519') return ed25519.getPublicKey(secret) as Bytes;
-    return NIST[kind].publicKey(secret);
+    return NIST[kind].getPublicKey(secret, false) as Bytes;
   } catch (cause) {
     throw new RangeError(`private ${kind} key of ${secret.length} bytes is not valid`, { cause });
   }
@@ -134,7 +134,13 @@ function freshKey(
   kind: NobleGroup | NobleKind,
   random: (length: number) => Bytes,
 ): { secret: Bytes; publicKey: Bytes } {
-  const secret = kind === 'x25519' || kind === 'ed25519' ? random(32) : NIST[kind].freshSecret(random);
+  if (kind === 'x25519' || kind === 'ed25519') {
+    const secret = random(32);
+    return { secret, publicKey: publicShare(kind, secret) };
+  }
+  // FIPS 186-5 §A.2.1: 64 surplus bits make the reduction modulo the group's order unbiased.
+  const curve = NIST[kind];
+  const secret = curve.utils.randomSecretKey(random(curve.lengths.seed!)) as Bytes;
   return { secret, publicKey: publicShare(kind, secret) };
 }
 
@@ -150,7 +156,9 @@ function nobleArithmetic(random: (length: number) => Bytes): CurveArithmetic<Nob
     },
     signer(kind, secret) {
       if (kind === 'ed25519') return (message) => ed25519.sign(message, secret) as Bytes;
-      return (message) => derFromRaw(NIST[kind].sign(message, secret, random));
+      const curve = NIST[kind];
+      // Hedged RFC 6979 (§3.6): deterministic if the randomness fails, and no target for fault attacks if it does not.
+      return (message) => derFromRaw(curve.sign(message, secret, { lowS: false, extraEntropy: random(32) }));
     },
   };
 }
@@ -159,27 +167,22 @@ function verify(scheme: SchemeName, spki: Uint8Array, message: Uint8Array, signa
   const { key: kind, hash } = schemeByName(scheme);
   const key = parseSpki(spki);
   if (key === undefined || key.kind !== kind) return false;
-  if (!('modulus' in key)) return verifyCurve(key, hash, message, signature);
+  if (!('modulus' in key)) return verifyCurve(key, message, signature);
   if (key.onlyHash !== undefined && key.onlyHash !== hash) return false;
   return scheme.startsWith('rsa_pkcs1')
     ? verifyPkcs1(key, hash!, message, signature)
     : verifyPss(key, hash!, message, signature);
 }
 
-function verifyCurve(
-  key: CurveKey,
-  hash: HashName | undefined,
-  message: Uint8Array,
-  signature: Uint8Array,
-): boolean {
+function verifyCurve(key: CurveKey, message: Uint8Array, signature: Uint8Array): boolean {
   try {
     // Strict RFC 8032 §5.1.7 decoding; zip215 would admit encodings that OpenSSL refuses.
     if (key.kind === 'ed25519')
       return signature.length === 64 && ed25519.verify(signature, message, key.bytes, { zip215: false });
     if (key.kind === 'p521') return false;
     const curve = NIST[key.kind];
-    const raw = rawFromDer(signature, curve.size);
-    return raw !== undefined && curve.verify(raw, HASHES[hash!](message), key.bytes);
+    const raw = rawFromDer(signature, curve.lengths.secretKey!);
+    return raw !== undefined && curve.verify(raw, message, key.bytes, { lowS: false });
   } catch {
     return false; // a point off the curve
   }

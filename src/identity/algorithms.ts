@@ -1,7 +1,7 @@
 /** Signature algorithms of certificates and requests: reading the identifier, checking a signature. */
+import { p256, p384 } from '@noble/curves/nist.js';
 import { type Bytes, equalBytes } from '../base/bytes.ts';
 import { HASHES } from '../crypto/hashes.ts';
-import { p256, p384 } from '../crypto/nistCurve.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { encodePssParameters, pssHash } from '../crypto/pss.ts';
 import { rawFromDer } from '../crypto/signature.ts';
@@ -122,11 +122,10 @@ function verifyMixedEcdsa(
   message: Uint8Array,
   signature: Uint8Array,
 ): boolean {
-  const curve = CURVES[kind];
-  const raw = rawFromDer(signature, curve.size);
+  const raw = rawFromDer(signature, kind === 'p256' ? 32 : 48);
   if (raw === undefined) return false;
   try {
-    return curve.verify(raw, HASHES[hash](message), publicKey);
+    return CURVES[kind].verify(raw, HASHES[hash](message), publicKey, { prehash: false, lowS: false });
   } catch {
     return false; // a point that is not on the curve
   }
