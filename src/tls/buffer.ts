@@ -32,9 +32,23 @@ export interface Progress {
 
 export type ReadResult =
   | { readonly bytes: Uint8Array; readonly need?: undefined; readonly end?: undefined }
-  | { readonly need: Need; readonly bytes?: undefined; readonly end?: undefined }
+  | Unread;
+
+/** Why there is nothing to read. */
+type Unread =
+  | { readonly need: Need; readonly bytes?: undefined; readonly count?: undefined; readonly end?: undefined }
   /** `ragged`: without close_notify, so that data may be missing; only for callers that asked not to be thrown at. */
-  | { readonly end: 'clean' | 'ragged'; readonly bytes?: undefined; readonly need?: undefined };
+  | {
+      readonly end: 'clean' | 'ragged';
+      readonly bytes?: undefined;
+      readonly count?: undefined;
+      readonly need?: undefined;
+    };
+
+/** As a ReadResult, but for where the bytes are. */
+export type ReadIntoResult =
+  | { readonly count: number; readonly need?: undefined; readonly end?: undefined }
+  | Unread;
 
 export interface ReadOptions {
   /**
@@ -146,15 +160,22 @@ export class TlsBuffer {
   }
 
   /** At most `max` bytes of plaintext, a view. What came before an error is read before the error is thrown. */
-  read(max: number, { ragged = 'throw' }: ReadOptions = {}): ReadResult {
+  read(max: number, options?: ReadOptions): ReadResult {
     checkSize('read', max);
     if (this.#unread.length > 0) return { bytes: this.#unread.shiftUpTo(max) };
-    if (this.#readShut || this.#sawEnd) return { end: 'clean' };
-    if (ragged === 'end' && this.#isRagged()) return { end: 'ragged' };
-    this.#rethrow();
-    return {
-      need: this.connection.negotiated === undefined ? this.#need() : (this.#answerNeeded() ?? 'read'),
-    };
+    return this.#nothingToRead(options);
+  }
+
+  /** As `read`, into the caller's own memory: what is there, over several records, as far as it fits. */
+  readInto(target: Uint8Array, options?: ReadOptions): ReadIntoResult {
+    checkSize('readInto', target.length);
+    let count = 0;
+    while (count < target.length && this.#unread.length > 0) {
+      const part = this.#unread.shiftUpTo(target.length - count);
+      target.set(part, count);
+      count += part.length;
+    }
+    return count > 0 ? { count } : this.#nothingToRead(options);
   }
 
   /** Servers that allow it: data of the client from before the handshake, which somebody may be sending a second time. */
@@ -204,6 +225,15 @@ export class TlsBuffer {
   /** Memory of what waits to be read. */
   get #held(): number {
     return this.incomingBytes + ARRAY_COST * (this.#unread.chunks + this.#unreadEarly.chunks);
+  }
+
+  #nothingToRead({ ragged = 'throw' }: ReadOptions = {}): Unread {
+    if (this.#readShut || this.#sawEnd) return { end: 'clean' };
+    if (ragged === 'end' && this.#isRagged()) return { end: 'ragged' };
+    this.#rethrow();
+    return {
+      need: this.connection.negotiated === undefined ? this.#need() : (this.#answerNeeded() ?? 'read'),
+    };
   }
 
   /** Takes every event the engine has. */

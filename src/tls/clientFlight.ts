@@ -276,11 +276,11 @@ class ExpectFinished implements State {
     return this.#showCertificate(out, (choice, last) => {
       this.#finish(last);
       last.writeKeys(secrets.write.keys());
-      const localScheme = choice && { localScheme: choice.scheme.name };
+      const shown = choice && { localScheme: choice.scheme.name, localChain: choice.credential.chain };
       const resumable = this.#resumable(application);
       application.destroy();
       return new Traffic(
-        { ...this.#shared.agreement, ...localScheme },
+        { ...this.#shared.agreement, ...shown },
         this.#server.proof,
         finished,
         secrets,

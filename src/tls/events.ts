@@ -149,6 +149,8 @@ export interface Negotiated {
   readonly peerScheme?: SchemeName;
   /** The scheme of our own; absent when we showed no certificate. */
   readonly localScheme?: SchemeName;
+  /** The certificates that we showed in this handshake, DER, leaf first; empty for a raw public key. The peer's are `peer`'s. */
+  readonly localChain?: readonly Uint8Array[];
   readonly helloRetried: boolean;
   /** A session of an earlier handshake goes on: the peer's certificates are the ones it showed there. */
   readonly resumed: boolean;

@@ -138,6 +138,7 @@ export function sendFlight(greeting: Greeting, psk: SelectedPsk | undefined, out
     ...(picked.alpn !== undefined && { alpn: picked.alpn }),
     ...(offer.serverName !== undefined && { serverName: offer.serverName }),
     ...(localScheme && { localScheme }),
+    ...(credential && { localChain: credential.credential.chain }),
     helloRetried: greeting.helloRetried,
     resumed: psk?.resumed !== undefined,
     earlyData: takesEarly ? 'accepted' : offer.earlyData || greeting.refusedEarlyData ? 'rejected' : 'none',

@@ -143,7 +143,7 @@ describe('reading and writing', () => {
   it('carry the same bytes whatever the sizes (model: two queues)', () => {
     const size = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 1, max: 20_000 }));
     const step = fc.record({
-      verb: fc.constantFrom('write', 'send', 'read'),
+      verb: fc.constantFrom('write', 'send', 'read', 'readInto'),
       side: fc.constantFrom('client', 'server'),
       size,
     });
@@ -161,7 +161,13 @@ describe('reading and writing', () => {
             const data = new Uint8Array(size).map(() => next++);
             written[side].push(data.slice(0, buffer.write(data)));
           } else if (verb === 'send') carry(buffer, both[other[side]], size);
-          else {
+          else if (verb === 'readInto') {
+            const target = new Uint8Array(size);
+            const waiting = buffer.incomingBytes;
+            const { count = 0 } = buffer.readInto(target);
+            expect(count).toBe(Math.min(size, waiting));
+            read[side].push(target.subarray(0, count));
+          } else {
             const { bytes } = buffer.read(size);
             expect(bytes?.length ?? 0).toBeLessThanOrEqual(size);
             if (bytes) read[side].push(bytes.slice());
@@ -181,6 +187,22 @@ describe('reading and writing', () => {
       }),
       { numRuns: 30 },
     );
+  });
+
+  it('into the caller’s memory goes over records, and tells need and end as reading does', () => {
+    const { client, server } = open();
+    const target = new Uint8Array(8).fill(0x2e);
+    expect(server.readInto(target)).toEqual({ need: 'read' });
+    client.write(utf8('ab'));
+    client.write(utf8('cd'));
+    pump({ client, server });
+    expect(server.readInto(target.subarray(0, 3))).toEqual({ count: 3 });
+    expect(server.readInto(target.subarray(3))).toEqual({ count: 1 });
+    expect(target).toEqual(utf8('abcd....'));
+    client.shutdown('write');
+    pump({ client, server });
+    expect(server.readInto(target)).toEqual({ end: 'clean' });
+    expect(() => server.readInto(new Uint8Array(0))).toThrow(/wanted at least 1 byte/);
   });
 
   it('need input when there is nothing', () => {

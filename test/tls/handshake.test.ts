@@ -60,6 +60,15 @@ describe('a mutual handshake', () => {
     expect(client.connection.negotiated?.peer?.identity.domain ?? DOMAIN).toBe(DOMAIN);
     expect(server.connection.negotiated?.peer?.leaf?.names.email).toEqual([`alice@${DOMAIN}`]);
     expect(Object.isFrozen(client.connection.negotiated)).toBe(true);
+    for (const [one, other] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      const shown = one.connection.negotiated?.localChain;
+      const seen = other.connection.negotiated?.peer?.chain.map(({ der }) => der);
+      expect(shown?.[0]).toEqual(seen?.[0]);
+      expect(shown?.length).toBeGreaterThan(0);
+    }
   });
 
   it('works between key peers without any authority', () => {
