@@ -10,21 +10,24 @@ const DEPENDENCIES = ['@noble/ciphers', '@noble/curves', '@noble/hashes', 'msgpa
 const MAX_PACKAGES = 10;
 /**
  * What an entry weighs in a browser, in KB minified and gzipped: the goal, and the ceiling it must not pass. A ceiling
- * only ever comes down; docs/decisions/0008 says why the first is above its goal.
+ * comes down; docs/decisions/0008 says why the first is above its goal, and why three went up, once, when TLS was complete.
  */
+const TLS = "TlsConfig, TlsError, performOp } from 'q2q/tls'; export { provider } from '#provider'";
 const BUNDLES = [
   [
     'a page that dials and listens',
     "export { Peer, enroll, selfSignedIdentity, provider } from 'q2q'",
     75,
-    103,
+    115.5,
   ],
-  ['everything q2q exports', "export * from 'q2q'", 75, 111],
+  ['everything q2q exports', "export * from 'q2q'", 75, 124],
+  ['q2q/tls that dials, portable provider', `export { ClientContext, ${TLS}`, 60, 60],
+  ['q2q/tls that answers, portable provider', `export { ServerContext, ${TLS}`, 60, 60],
   [
-    'q2q/tls with the portable provider',
+    'q2q/tls, all of it, portable provider',
     "export * from 'q2q/tls'; export { provider } from '#provider'",
     60,
-    60,
+    64.5,
   ],
 ];
 
