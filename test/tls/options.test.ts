@@ -33,9 +33,12 @@ import {
   ConfigMap,
   clientOptions,
   fingerprint,
+  GROUPS,
   PrivateCertificate,
   platformTrust,
   protocolName,
+  SCHEMES,
+  SUITES,
   type TrustRoots,
   trustRoots,
 } from '../../src/tls/options/index.ts';
@@ -685,6 +688,28 @@ describe('a private certificate', () => {
       expect(verifier.verify({ role: 'client', chain, resumed: false })).toBeInstanceOf(Refusal);
     }
     expect(() => own.options('text')).toThrow(/^trust\[0\]: /);
+  });
+});
+
+describe('the numbers behind the names (E9)', () => {
+  it.runIf(hasOpenssl)('of suites are those that openssl says', () => {
+    const listed = [...openssl('ciphers', '-V', '-s', '-tls1_3').matchAll(/0x(..),0x(..) - (TLS_\w+)/g)];
+    expect(new Map(listed.map(([, high, low, name]) => [name, Number(`0x${high}${low}`)]))).toEqual(
+      new Map(SUITES.map(({ name, id }) => [name as string, id])),
+    );
+  });
+
+  it('are there for every name that a provider has, each once, and cannot be changed', () => {
+    const { groups, verifies } = node.supports;
+    for (const [table, names] of [
+      [SUITES, []],
+      [GROUPS, groups],
+      [SCHEMES, verifies],
+    ] as const) {
+      expect(table.map(({ name }) => name)).toEqual(expect.arrayContaining([...names]));
+      expect(new Set(table.map(({ id }) => id)).size).toBe(table.length);
+      expect([table, ...table].every((value) => Object.isFrozen(value))).toBe(true);
+    }
   });
 });
 

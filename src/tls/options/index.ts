@@ -1,7 +1,15 @@
 /**
  * `q2q/tls/options`: TLS configurations said in few words, and rules about them. Nothing here weakens the engine or adds to
- * it; everything ends in the contexts of `q2q/tls`.
+ * it; everything ends in the contexts of `q2q/tls`. `SUITES`, `GROUPS` and `SCHEMES` are the numbers behind the names.
  */
+export {
+  GROUPS,
+  type Group,
+  SCHEMES,
+  type Scheme,
+  SUITES,
+  type Suite,
+} from '../../crypto/suites.ts';
 export { Policy, type PolicyRules } from '../policy.ts';
 export {
   type ByNameOptions,
