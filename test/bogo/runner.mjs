@@ -30,13 +30,17 @@ const FLOOR = 939;
 const PACKAGE = 'android-platform-external-boringssl';
 const TOOLS = ['golang-go', 'golang-golang-x-crypto-dev', 'dpkg-dev'];
 const MODULE = 'boringssl.googlesource.com/boringssl';
+/** What the module is called since 2025. */
+const NEWER_MODULE = `${MODULE}.git`;
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 const root = join(here, '../..');
 const dir = process.env.BOGO_DIR ?? join(root, 'node_modules/.cache/q2q-bogo');
 const runner = join(dir, 'runner');
 const shim = join(dir, 'shim.cjs');
-const tests = join(dir, 'gopath/src', MODULE, 'ssl/test/runner');
+const shimConfig = join(dir, 'config.json');
+const testsOf = (module) => join(dir, 'gopath/src', module, 'ssl/test/runner');
+const tests = testsOf(MODULE);
 
 function sh(command, args, options = {}) {
   const result = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 2 ** 28, cwd: dir, ...options });
@@ -101,13 +105,17 @@ function buildRunner() {
   installTools();
   const unpacked = () => readdirSync(dir).find((name) => name.startsWith(`${PACKAGE}-`));
   if (source === PACKAGE && unpacked() === undefined) fetchSource();
-  const link = join(dir, 'gopath/src', MODULE);
-  mkdirSync(join(link, '..'), { recursive: true });
-  rmSync(link, { force: true });
-  symlinkSync(source === PACKAGE ? join(dir, unpacked(), 'src') : source, link);
+  const tree = source === PACKAGE ? join(dir, unpacked(), 'src') : source;
+  for (const link of [MODULE, NEWER_MODULE].map((module) => join(dir, 'gopath/src', module))) {
+    mkdirSync(join(link, '..'), { recursive: true });
+    rmSync(link, { force: true });
+    symlinkSync(tree, link);
+  }
   copyFileSync(join(here, 'slice_test.go'), join(tests, 'q2q_slice_test.go'));
   const env = { ...process.env, GO111MODULE: 'off', GOPATH: `${join(dir, 'gopath')}:/usr/share/gocode` };
-  must('go', ['test', '-c', '-vet=off', '-o', runner, '.'], { cwd: tests, env });
+  const isNewer = readFileSync(join(tree, 'go.mod'), 'utf8').startsWith(`module ${NEWER_MODULE}\n`);
+  const cwd = isNewer ? testsOf(NEWER_MODULE) : tests;
+  must('go', ['test', '-c', '-vet=off', '-o', runner, '.'], { cwd, env });
 }
 
 async function buildShim() {
@@ -124,6 +132,15 @@ async function buildShim() {
   chmodSync(shim, 0o755);
 }
 
+/** Newer runners take lists of our texts for one of theirs. */
+function writeConfig() {
+  const config = JSON.parse(readFileSync(join(here, 'config.json'), 'utf8'));
+  const isNewer = readFileSync(join(tests, 'runner.go'), 'utf8').includes('ErrorMap map[string][]string');
+  for (const [theirs, ours] of Object.entries(config.ErrorMap))
+    config.ErrorMap[theirs] = isNewer ? [ours] : ours;
+  writeFileSync(shimConfig, JSON.stringify(config));
+}
+
 function slice() {
   const lines = must(runner, ['-test.run', 'TestSlice', '-shim-path', shim], { cwd: tests }).split('\n');
   return lines.filter((line) => line.startsWith('slice\t')).map((line) => line.split('\t')[1]);
@@ -138,6 +155,7 @@ function matches(glob, name) {
 
 if (!existsSync(runner)) buildRunner();
 await buildShim();
+writeConfig();
 const patterns = process.argv.slice(2);
 const wanted = slice().filter(
   (name) => patterns.length === 0 || patterns.some((glob) => matches(glob, name)),
@@ -147,7 +165,7 @@ const { stdout, stderr } = sh(
   runner,
   [
     ...['-test.run', 'TestAll', '-pipe', '-allow-unimplemented'],
-    ...['-shim-path', shim, '-shim-config', join(here, 'config.json')],
+    ...['-shim-path', shim, '-shim-config', shimConfig],
     ...['-num-workers', process.env.BOGO_WORKERS ?? '2', '-test.timeout', '1h'],
     ...['-test', wanted.join(';')],
   ],
