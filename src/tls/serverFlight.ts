@@ -205,7 +205,7 @@ function answers(
   const { clientCertificateType, serverCertificateType } = ExtensionType;
   const count = psk && psk.resumed === undefined ? 0 : ticketCount(start.settings, offer, psk !== undefined);
   return [
-    ...(offer.serverName === undefined ? [] : [ext.serverNameAccepted]),
+    ...(offer.serverName === undefined || psk?.resumed ? [] : [ext.serverNameAccepted]), // RFC 6066 §3: not when resuming
     ...(picked.alpn === undefined ? [] : [ext.alpn([picked.alpn])]),
     ...(takesEarly ? [ext.earlyData] : []),
     ...(serverType !== undefined && asked(serverCertificateType)

@@ -69,6 +69,20 @@ describe.each(providers)('resumption on $name', (provider) => {
 });
 
 describe('a ticket', () => {
+  it('goes on without a word about the name that was dialled (RFC 6066 §3)', () => {
+    const world = new World();
+    const lengths: number[] = [];
+    const serverSeam = {
+      rewrite(name: string, message: Bytes): Bytes[] {
+        if (name === 'encrypted_extensions') lengths.push(message.length);
+        return [message];
+      },
+    };
+    world.open({ serverSeam });
+    expect(resumed(world.open({ serverSeam }))).toEqual(RESUMED);
+    expect(lengths[0]! - lengths[1]!).toBe(4);
+  });
+
   it('is used once: each connection spends one and brings one', () => {
     const world = new World();
     world.open();
