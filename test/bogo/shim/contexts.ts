@@ -79,6 +79,11 @@ function accept(setting: Setting): TlsConnection {
         throw new TlsError('ERR_TLS_OP', 'the runner asks for a refusal', { alert: 'handshake_failure' });
       if (options.ocspCallback && options.ocspCallbackFails)
         throw new Error('the runner asks for no OCSP staple');
+      if (credential !== undefined && !canSign(credential, hello))
+        throw new TlsError(
+          'ERR_TLS_HANDSHAKE_FAILURE',
+          'client accepts no signature scheme of our certificate',
+        );
       return new ServerContext({ ...config, ...answering(setting, credential) }, provider);
     },
   });
@@ -130,8 +135,8 @@ function common({ options, watch, verifier }: Setting): TlsConfigInit {
   };
 }
 
-/** Without it, the engine goes on with no certificate only where the chooser says so. */
-function canSign({ signer }: Credential, { schemes }: CertificateRequestInfo): boolean {
+/** A certificate whose key may sign nothing here is refused by the configuration already. */
+function canSign({ signer }: Credential, { schemes }: Pick<CertificateRequestInfo, 'schemes'>): boolean {
   return signer.schemes.some((name) => schemes.includes(name) && !schemeByName(name).certificateOnly);
 }
 
