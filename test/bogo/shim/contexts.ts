@@ -1,5 +1,7 @@
 /** From options to a connection. */
-import { provider } from '../../../src/crypto/node.node.ts';
+import { withMlKem } from '../../../src/crypto/mlkem.ts';
+import { provider as node } from '../../../src/crypto/node.node.ts';
+import type { CryptoProvider } from '../../../src/crypto/provider.ts';
 import type { SchemeName } from '../../../src/crypto/suites.ts';
 import { SCHEMES, schemeByName } from '../../../src/crypto/suites.ts';
 import type {
@@ -61,7 +63,7 @@ function dial(setting: Setting): TlsConnection {
         return credential;
       },
     },
-    provider,
+    providerFor(options),
   );
   return context.connectThrough(hostName === undefined ? {} : { serverName: hostName }, observer(watch));
 }
@@ -70,6 +72,7 @@ function accept(setting: Setting): TlsConnection {
   const { options, watch } = setting;
   const config = common(setting);
   const credential = readCredential(options);
+  const provider = providerFor(options);
   const front = new ServerContext(config, provider, {
     choose(hello) {
       watch.hello = hello;
@@ -120,6 +123,11 @@ function acceptedProtocols({ selectAlpn, selectEmptyAlpn, rejectAlpn }: Options)
   if (rejectAlpn) return ['none-that-a-client-offers'];
   if (selectEmptyAlpn) return [''];
   return selectAlpn ? [selectAlpn] : [];
+}
+
+/** The hybrid only where it is asked for: Debian's runner does not know it. */
+function providerFor({ curves }: Options): CryptoProvider {
+  return curves?.includes('X25519MLKEM768') ? withMlKem(node) : node;
 }
 
 function common({ options, watch, verifier }: Setting): TlsConfigInit {
