@@ -9,21 +9,28 @@ const limits: PackLimits = { depth: 4, values: 10_000, maps: true, wideIntegers:
 const reference = new Packr({ useRecords: false, variableMapSize: true });
 const referenceReader = new Unpackr({ useRecords: false, copyBuffers: true });
 
-const leaf = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 300 }),
-  fc.boolean(),
-  fc.constant(null),
-  fc.integer(),
-  fc.maxSafeInteger(),
-  fc.double(),
-  fc.uint8Array({ maxLength: 300 }).map((bytes) => Uint8Array.from(bytes)),
-);
 const key = fc.string({ maxLength: 40 }).filter((name) => name !== '__proto__');
-const { value } = fc.letrec((tie) => ({
-  value: fc.oneof({ maxDepth: 3 }, leaf, tie('list'), tie('map')),
-  list: fc.array(tie('value'), { maxLength: 20 }),
-  map: fc.dictionary(key, tie('value'), { maxKeys: 20, noNullPrototype: true }),
-}));
+
+function plainData(double: fc.Arbitrary<number>): fc.Arbitrary<unknown> {
+  const leaf = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 300 }),
+    fc.boolean(),
+    fc.constant(null),
+    fc.integer(),
+    fc.maxSafeInteger(),
+    double,
+    fc.uint8Array({ maxLength: 300 }).map((bytes) => Uint8Array.from(bytes)),
+  );
+  return fc.letrec((tie) => ({
+    value: fc.oneof({ maxDepth: 3 }, leaf, tie('list'), tie('map')),
+    list: fc.array(tie('value'), { maxLength: 20 }),
+    map: fc.dictionary(key, tie('value'), { maxKeys: 20, noNullPrototype: true }),
+  })).value;
+}
+
+const value = plainData(fc.double());
+/** msgpackr writes -0 as the integer 0; we keep its sign. */
+const withoutMinusZero = plainData(fc.double().map((number) => number + 0));
 
 describe('MessagePack', () => {
   test('comes back as it was', () => {
@@ -44,7 +51,7 @@ describe('MessagePack', () => {
 
   test('that msgpackr writes, we read', () => {
     fc.assert(
-      fc.property(value, (plain) => {
+      fc.property(withoutMinusZero, (plain) => {
         expect(unpack(new Uint8Array(reference.pack(plain)), limits)).toEqual(plain);
       }),
     );
