@@ -180,7 +180,12 @@ export function earlyData(value: number, issuer: TicketIssuer | undefined): numb
 export function externalPsks(list: readonly ExternalPsk[]): readonly ExternalPsk[] {
   if (list.length > MOST_PSKS)
     throw invalid('externalPsks', `has ${list.length} keys, wanted at most ${MOST_PSKS}`);
-  for (const psk of list) method('externalPsks', psk, 'importFor', 'an ExternalPsk is wanted');
+  list.forEach((psk, i) => {
+    method('externalPsks', psk, 'importFor', 'an ExternalPsk is wanted');
+    const isNamed = ({ identity, parties }: ExternalPsk): boolean =>
+      same(identity, psk.identity) && same(parties, psk.parties);
+    if (list.findIndex(isNamed) !== i) throw invalid('externalPsks', 'names a key twice');
+  });
   return Object.freeze([...list]);
 }
 

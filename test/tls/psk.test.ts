@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { type Bytes, concat, hex, utf8 } from '../../src/base/bytes.ts';
 import { provider as node } from '../../src/crypto/node.node.ts';
 import { SUITES } from '../../src/crypto/suites.ts';
+import { TlsConfig } from '../../src/tls/index.ts';
 import { ExternalPsk, type ExternalPskInit, type PskHash } from '../../src/tls/psk.ts';
 import { EarlySchedule } from '../../src/tls/schedule/schedule.ts';
 import { providers } from '../crypto/providers.ts';
@@ -167,6 +168,15 @@ describe('an external key', () => {
         message: expect.stringContaining(`externalPsks: ${problem}`),
       }),
     );
+  });
+
+  it('is refused twice in one configuration: a server could not tell which was meant', () => {
+    const verifier = { verify: () => new Error('nobody') };
+    const config = (...externalPsks: ExternalPsk[]): TlsConfig =>
+      new TlsConfig({ verifier, externalPsks } as never);
+    const others = { parties: { local: 'a', remote: 'b' } };
+    expect(() => config(psk({}), psk({ key: node.random(32) }))).toThrow('externalPsks: names a key twice');
+    expect(config(psk({}), psk(others)).externalPsks.length).toBe(2);
   });
 
   it('is copied, frozen, and cannot be printed', () => {
