@@ -140,7 +140,7 @@ interface Types {
   readonly client: CertificateType;
 }
 
-function certificateTypes({ start, offered }: Shared, extensions: ExtensionBlock): Types {
+function certificateTypes({ start }: Shared, extensions: ExtensionBlock): Types {
   const { config } = start.settings;
   const read = (type: number): CertificateType => {
     const data = extensions.get(type);
@@ -155,8 +155,11 @@ function certificateTypes({ start, offered }: Shared, extensions: ExtensionBlock
     throw new TlsError('ERR_TLS_CERTIFICATE', `server shows ${server}, wanted ${config.certificateTypes}`, {
       alert: 'unsupported_certificate',
     });
-  if (client === 'rawPublicKey' && !offered.has(ExtensionType.clientCertificateType))
-    throw illegalParameter('server wants a raw public key, never offered');
+  const isChosen = extensions.has(ExtensionType.clientCertificateType);
+  if (isChosen && !config.credentials.some((credential) => certificateType(credential) === client))
+    throw new TlsError('ERR_TLS_CERTIFICATE', `server wants ${client} of us, never offered`, {
+      alert: 'unsupported_certificate',
+    });
   return { server, client };
 }
 

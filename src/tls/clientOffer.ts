@@ -158,7 +158,7 @@ function helloExtensions(
     ext.supportedGroups([...(grease ? [grease.group] : []), ...groups.map(({ id }) => id)]),
     shares(keyExchanges, grease),
     ext.supportedVersionsOffer(grease?.version),
-    ...certificateQuestions(settings, 'client_hello'),
+    ...certificateQuestions(settings, 'client_hello', grease),
     ...(config.alpn.length > 0 ? [ext.alpn(config.alpn)] : []),
     ...certificateTypes(settings),
     ...(recordSizeLimit === undefined ? [] : [ext.recordSizeLimit(recordSizeLimit + 1)]),

@@ -14,6 +14,7 @@ export class ClientGrease {
   readonly suite: number;
   readonly group: number;
   readonly version: number;
+  readonly scheme: number;
   readonly first: number;
   readonly last: number;
 
@@ -23,6 +24,7 @@ export class ClientGrease {
     this.group = value(1);
     this.version = value(2);
     this.first = value(3);
+    this.scheme = value(5);
     this.last = value(4) === this.first ? this.first ^ 0x1010 : value(4);
   }
 }

@@ -142,10 +142,15 @@ export function pickCredential({ config }: Settings, { hello, wishes, serverType
 }
 
 /** What the client will show: the first type we accept that it has. Undefined: none, and we do not ask. */
-export function pickClientType({ config }: Settings, { clientTypes }: Offered): CertificateType | undefined {
+export function pickClientType(
+  { config }: Settings,
+  { hello, clientTypes }: Offered,
+): CertificateType | undefined {
   if (config.clientCertificate === 'none') return undefined;
   const type = config.certificateTypes.find((name) => clientTypes.includes(CERTIFICATE_TYPES[name]));
-  if (type === undefined && config.clientCertificate === 'require')
+  // RFC 7250 §4.2 wants this wherever the client says what it has.
+  const isSaid = hello.extensions.has(ExtensionType.clientCertificateType);
+  if (type === undefined && (isSaid || config.clientCertificate === 'require'))
     throw new TlsError('ERR_TLS_CERTIFICATE', 'client has no certificate of a type that we accept', {
       alert: 'unsupported_certificate',
     });

@@ -2,6 +2,7 @@
 
 import { EMPTY } from '../base/bytes.ts';
 import { schemeByName } from '../crypto/suites.ts';
+import type { ClientGrease } from './grease.ts';
 import { ExtensionType } from './messages/codePoints.ts';
 import type { Extension } from './messages/extensionBlock.ts';
 import * as ext from './messages/extensions.ts';
@@ -10,13 +11,14 @@ import type { Settings } from './settings.ts';
 export function certificateQuestions(
   { config, schemes }: Settings,
   home: 'client_hello' | 'certificate_request',
+  grease?: ClientGrease,
 ): Extension[] {
   const { certificateSchemes, certificateAuthorities, requestStatus, compression } = config;
   // A server's request for a staple is empty (§4.5.1.1).
   const status =
     home === 'client_hello' ? ext.statusRequest : { type: ExtensionType.statusRequest, data: EMPTY };
   return [
-    ext.signatureAlgorithms(schemes.map(({ id }) => id)),
+    ext.signatureAlgorithms([...(grease ? [grease.scheme] : []), ...schemes.map(({ id }) => id)]),
     ...(certificateSchemes
       ? [ext.signatureAlgorithmsCert(certificateSchemes.map((name) => schemeByName(name).id))]
       : []),

@@ -47,6 +47,7 @@ describe('a peer may send', () => {
     ['server', 20, 3, 'ERR_TLS_ILLEGAL_PARAMETER illegal_parameter local'],
     ['client', 19, 3, 'ERR_TLS_ILLEGAL_PARAMETER illegal_parameter local'],
     ['server', 20, 0, 'ERR_TLS_CERTIFICATE unsupported_certificate local'],
+    ['client', 19, 0, 'ERR_TLS_CERTIFICATE unsupported_certificate local'],
   ])('no %s_certificate_type %i of %i where raw keys were agreed on', (_whose, type, value, refusal) => {
     const scenario = named('raw public keys');
     const script = readScript(record(scenario).sent.server).map((item) => {

@@ -592,6 +592,18 @@ describe('a server refuses a ClientHello', () => {
       'HANDSHAKE_FAILURE',
       'handshake_failure',
     ],
+    [
+      'that says of its own certificates that they are X.509, which goes without saying (RFC 7250 §4.1)',
+      put(ext.certificateTypesOffer(ExtensionType.clientCertificateType, [0])),
+      'ILLEGAL_PARAMETER',
+      'illegal_parameter',
+    ],
+    [
+      'that has no certificates of a type we accept',
+      put(ext.certificateTypesOffer(ExtensionType.clientCertificateType, [2, 5])),
+      'CERTIFICATE',
+      'unsupported_certificate',
+    ],
     ['with a session id too long', () => ({ sessionId: new Uint8Array(33) }), 'DECODE', 'decode_error'],
     [
       'with two host names',

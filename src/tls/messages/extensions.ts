@@ -383,6 +383,8 @@ export function readCompressCertificate(data: Uint8Array): number[] {
 
 // client_certificate_type, server_certificate_type (RFC 7250 §3)
 
+const X509_TYPE = 0;
+
 type TypeExtension = typeof ExtensionType.clientCertificateType | typeof ExtensionType.serverCertificateType;
 
 export const certificateTypesOffer = (type: TypeExtension, types: readonly number[]): Extension =>
@@ -391,8 +393,12 @@ export const certificateTypesOffer = (type: TypeExtension, types: readonly numbe
 export const certificateTypeChosen = (type: TypeExtension, chosen: number): Extension =>
   extension(type, (w) => w.u8(chosen));
 
+/** Whoever has certificates only says nothing: the extension MUST be left out then (RFC 7250 §4.1). */
 export function readCertificateTypes(data: Uint8Array): readonly number[] {
-  return whole(data, (reader) => [...reader.vector(1, 1)]);
+  const types = whole(data, (reader) => [...reader.vector(1, 1)]);
+  if (types.every((type) => type === X509_TYPE))
+    throw illegalParameter('certificate types that name X.509 only');
+  return types;
 }
 
 export function readCertificateType(data: Uint8Array): number {
