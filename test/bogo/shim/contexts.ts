@@ -13,7 +13,7 @@ import type {
 } from '../../../src/tls/index.ts';
 import { ClientContext, ServerContext, TlsError } from '../../../src/tls/index.ts';
 import { codecsOf } from './codecs.ts';
-import { readCredential } from './credentials.ts';
+import { ofTypes, readCredentials, readPsks } from './credentials.ts';
 import { checkCertificateRequest, checkHello } from './expectations.ts';
 import type { Options } from './options.ts';
 import type { Sessions } from './sessions.ts';
@@ -39,7 +39,19 @@ export function connect(setting: Setting): TlsConnection {
 function dial(setting: Setting): TlsConnection {
   const { options, watch, sessions } = setting;
   const { hostName, expect } = options;
-  const credential = readCredential(options);
+  const credentials = ofTypes(readCredentials(options, watch), options);
+  const [credential] = credentials;
+  const chooseCredential = (request: CertificateRequestInfo): Credential | undefined => {
+    watch.request = request;
+    checkCertificateRequest(expect, request);
+    if (options.certCallbackFails) throw new Error('the runner asks for a failing choice');
+    if (credential !== undefined && !canSign(credential, request))
+      throw new TlsError(
+        'ERR_TLS_HANDSHAKE_FAILURE',
+        'server accepts no signature scheme of our certificate',
+      );
+    return credential;
+  };
   const context = new ClientContext(
     {
       ...common(setting),
@@ -51,17 +63,8 @@ function dial(setting: Setting): TlsConnection {
         put: (key, ticket) => sessions.tickets.put(key, ticket),
         take: (key) => (watch.held = sessions.tickets.take(key)),
       },
-      chooseCredential(request) {
-        watch.request = request;
-        checkCertificateRequest(expect, request);
-        if (options.certCallbackFails) throw new Error('the runner asks for a failing choice');
-        if (credential !== undefined && !canSign(credential, request))
-          throw new TlsError(
-            'ERR_TLS_HANDSHAKE_FAILURE',
-            'server accepts no signature scheme of our certificate',
-          );
-        return credential;
-      },
+      // Who names credentials one by one leaves the choice to the engine.
+      ...(options.credentials.length > 0 ? { credentials } : { chooseCredential }),
     },
     providerFor(options),
   );
@@ -71,7 +74,7 @@ function dial(setting: Setting): TlsConnection {
 function accept(setting: Setting): TlsConnection {
   const { options, watch } = setting;
   const config = common(setting);
-  const credential = readCredential(options);
+  const credentials = readCredentials(options, watch);
   const provider = providerFor(options);
   const front = new ServerContext(config, provider, {
     choose(hello) {
@@ -82,12 +85,12 @@ function accept(setting: Setting): TlsConnection {
         throw new TlsError('ERR_TLS_OP', 'the runner asks for a refusal', { alert: 'handshake_failure' });
       if (options.ocspCallback && options.ocspCallbackFails)
         throw new Error('the runner asks for no OCSP staple');
-      if (credential !== undefined && !canSign(credential, hello))
+      if (credentials.length > 0 && !credentials.some((credential) => canSign(credential, hello)))
         throw new TlsError(
           'ERR_TLS_HANDSHAKE_FAILURE',
           'client accepts no signature scheme of our certificate',
         );
-      return new ServerContext({ ...config, ...answering(setting, credential) }, provider);
+      return new ServerContext({ ...config, ...answering(setting, credentials) }, provider);
     },
   });
   return front.acceptThrough(observer(watch));
@@ -96,12 +99,12 @@ function accept(setting: Setting): TlsConnection {
 /** What a server learns to want when the hello is there. */
 function answering(
   { options, watch, sessions }: Setting,
-  credential: Credential | undefined,
+  credentials: readonly Credential[],
 ): Partial<TlsConfigInit> {
   const { verifyPeer, requireClientCertificate, noTicket, enableEarlyData } = options;
   const { issuer } = sessions;
   return {
-    credentials: credential === undefined ? [] : [credential],
+    credentials,
     alpn: acceptedProtocols(options),
     clientCertificate: requireClientCertificate ? 'require' : verifyPeer ? 'request' : 'none',
     certificateAuthorities: options.authorities,
@@ -131,10 +134,12 @@ function providerFor({ curves }: Options): CryptoProvider {
 }
 
 function common({ options, watch, verifier }: Setting): TlsConfigInit {
-  const { curves, verifyPrefs, maxSendFragment } = options;
+  const { acceptedTypes, curves, verifyPrefs, maxSendFragment } = options;
   return {
     verifier,
     requireAlpn: false,
+    externalPsks: readPsks(options),
+    ...(acceptedTypes && { certificateTypes: acceptedTypes }),
     schemes: verifyPrefs?.length ? verifyPrefs : DEFAULT_SCHEMES, // SHA-1 alone cannot be had
     compression: codecsOf(options.codecs),
     keyLog: (line: string) => watch.keyLog.push(line),

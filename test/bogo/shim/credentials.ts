@@ -5,23 +5,51 @@ import { isQ2qError } from '../../../src/base/errors.ts';
 import { provider } from '../../../src/crypto/node.node.ts';
 import type { Signer } from '../../../src/crypto/provider.ts';
 import { parsePemAs } from '../../../src/identity/index.ts';
-import type { Credential } from '../../../src/tls/index.ts';
+import type { CertificateType, Credential } from '../../../src/tls/index.ts';
+import { ExternalPsk } from '../../../src/tls/psk.ts';
+import type { CredentialOptions } from './credentialOptions.ts';
 import type { Options } from './options.ts';
-import { Unimplemented } from './unimplemented.ts';
+import { needs, Unimplemented } from './unimplemented.ts';
+import type { Watch } from './watch.ts';
 
 export function readChain(file: string): Uint8Array[] {
   return parsePemAs('CERTIFICATE', readFileSync(file, 'utf8'));
 }
 
-export function readCredential(options: Options): Credential | undefined {
-  const { certFile, keyFile, ocspResponse, ocspCallbackDeclines, scts } = options;
-  if (certFile === undefined || keyFile === undefined) return undefined;
-  return {
-    chain: readChain(certFile),
-    signer: preferring(readSigner(keyFile), options),
-    ...(ocspResponse && !ocspCallbackDeclines && { ocsp: ocspResponse }),
-    ...(scts && { scts }),
-  };
+/** In order of preference; `watch` learns which one signs. */
+export function readCredentials(options: Options, watch: Watch): Credential[] {
+  const { credentials, defaultCredential, ocspCallbackDeclines } = options;
+  return [...credentials, defaultCredential].flatMap((credential, i) => {
+    const { kind, certFile, keyFile, ocspResponse, scts } = credential;
+    if (keyFile === undefined || (kind === 'x509' && certFile === undefined)) return [];
+    const noting = (): void => {
+      watch.selected = i === credentials.length ? -1 : i;
+    };
+    return {
+      chain: kind === 'x509' ? readChain(certFile!) : [],
+      signer: shimSigner(readSigner(keyFile), credential, noting),
+      ...(ocspResponse && !ocspCallbackDeclines && { ocsp: ocspResponse }),
+      ...(scts && { scts }),
+    };
+  });
+}
+
+/** A client offers the types of its credentials, in their order. */
+export function ofTypes(credentials: readonly Credential[], { availableTypes }: Options): Credential[] {
+  if (availableTypes === undefined) return [...credentials];
+  const typeOf = ({ chain }: Credential): CertificateType => (chain.length === 0 ? 'rawPublicKey' : 'x509');
+  return availableTypes.flatMap((type) => {
+    const some = credentials.filter((credential) => typeOf(credential) === type);
+    needs(some.length > 0, `an offer of ${type} without one`);
+    return some;
+  });
+}
+
+export function readPsks({ credentials, server }: Options): ExternalPsk[] {
+  const role = server ? 'server' : 'client';
+  return credentials.flatMap(({ kind, psk: { context, ...key } }) =>
+    kind === 'psk' ? new ExternalPsk({ ...key, parties: { role, context } }) : [],
+  );
 }
 
 function readSigner(file: string): Signer {
@@ -35,9 +63,14 @@ function readSigner(file: string): Signer {
 }
 
 /** In the runner's order of preference, which a signer of ours gives by its list. */
-function preferring(signer: Signer, { signingPrefs }: Options): Signer {
-  if (signingPrefs === undefined) return signer;
+function shimSigner(signer: Signer, { signingPrefs }: CredentialOptions, noting: () => void): Signer {
   const { kind, spki } = signer;
-  const schemes = signingPrefs.filter((name) => signer.schemes.includes(name));
-  return { kind, spki, schemes, sign: (scheme, message) => signer.sign(scheme, message) };
+  const schemes = signingPrefs?.filter((name) => signer.schemes.includes(name)) ?? signer.schemes;
+  return {
+    ...{ kind, spki, schemes },
+    sign(scheme, message) {
+      noting();
+      return signer.sign(scheme, message);
+    },
+  };
 }

@@ -1,5 +1,6 @@
 /** What the runner wants to hold: a difference is an error of ours. */
 import { equalBytes } from '../../../src/base/bytes.ts';
+import { provider } from '../../../src/crypto/node.node.ts';
 import { suiteById } from '../../../src/crypto/suites.ts';
 import type { CertificateRequestInfo, ClientHelloInfo, Negotiated } from '../../../src/tls/index.ts';
 import { readChain } from './credentials.ts';
@@ -26,7 +27,12 @@ export function checkHandshake(
   for (const id of expect.suites) same('suite', got.suite, suiteById(id)?.name);
   sameBytes('ocsp response', watch.presented?.ocsp, expect.ocspResponse);
   sameBytes('timestamps', watch.presented?.scts, expect.scts);
-  checkPeer(expect, got);
+  checkPeer(expect, got, watch);
+  const { psk } = got;
+  const byPsk = options.credentials.findIndex(
+    (each) => psk !== undefined && equalBytes(each.psk.identity, psk.identity),
+  );
+  same('credential', psk === undefined ? watch.selected : byPsk, expect.selectedCredential);
   same('resumption', got.resumed, before !== undefined && !expect.sessionMiss);
   if (got.resumed) same('ticket age skew', Math.round((got.ticketAgeSkew ?? 0) / 1000), expect.ticketAgeSkew);
   same('reason', earlyDataReason(options, got, watch, before), expect.earlyDataReason);
@@ -60,7 +66,15 @@ export function checkCertificateRequest(expect: Expectations, request: Certifica
   });
 }
 
-function checkPeer({ peerCertFile }: Expectations, got: Negotiated): void {
+function checkPeer(
+  { peerCertFile, peerType, peerRawKeyHash, noPeerCertificate }: Expectations,
+  got: Negotiated,
+  { presented }: Watch,
+): void {
+  const rawKey = presented?.rawKey;
+  if (noPeerCertificate) same('peer', presented, undefined);
+  same('type of the peer', rawKey ? 'rawPublicKey' : 'x509', peerType);
+  sameBytes('raw key of the peer', rawKey && provider.hash('sha256').update(rawKey).digest(), peerRawKeyHash);
   if (peerCertFile === undefined) return;
   sameBytes('certificate of the peer', got.peer?.leaf?.der, readChain(peerCertFile)[0]);
 }

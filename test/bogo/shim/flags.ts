@@ -1,7 +1,10 @@
 /** The runner's flags (BoringSSL's `ssl/test/PORTING.md`, `test_config.cc`) and what each sets. */
 import type { GroupName, SchemeName } from '../../../src/crypto/suites.ts';
 import { groupById, schemeById } from '../../../src/crypto/suites.ts';
+import type { CertificateType } from '../../../src/tls/index.ts';
 import { ALL_CODECS } from './codecs.ts';
+import type { CredentialOptions } from './credentialOptions.ts';
+import { newCredential } from './credentialOptions.ts';
 import type { Options } from './options.ts';
 import { needs, Unimplemented } from './unimplemented.ts';
 
@@ -28,6 +31,16 @@ function group(id: number): GroupName {
   const found = groupById(id);
   if (found === undefined) throw new Unimplemented(`group ${id}`);
   return found.name;
+}
+
+function certificateType(id: number): CertificateType {
+  if (id !== 0 && id !== 2) throw new Unimplemented(`certificate type ${id}`);
+  return id === 0 ? 'x509' : 'rawPublicKey';
+}
+
+/** What the flags of credentials are about. */
+function newest({ credentials, defaultCredential }: Options): CredentialOptions {
+  return credentials.at(-1) ?? defaultCredential;
 }
 
 /** Preferences may name what we do not have. */
@@ -60,10 +73,20 @@ export const FLAGS: Readonly<Record<string, Flag>> = {
   server: (o) => (o.server = true),
   async: (o) => (o.async = true),
 
-  'key-file': text((o, s) => (o.keyFile = s)),
-  'cert-file': text((o, s) => (o.certFile = s)),
-  'ocsp-response': base64((o, b) => (o.ocspResponse = b)),
-  'signed-cert-timestamps': base64((o, b) => (o.scts = b)),
+  'new-x509-credential': (o) => o.credentials.push(newCredential('x509')),
+  'new-rpk-credential': (o) => o.credentials.push(newCredential('rawPublicKey')),
+  'new-psk-credential': (o) => o.credentials.push(newCredential('psk')),
+  'key-file': text((o, s) => (newest(o).keyFile = s)),
+  'cert-file': text((o, s) => (newest(o).certFile = s)),
+  'ocsp-response': base64((o, b) => (newest(o).ocspResponse = b)),
+  'signed-cert-timestamps': base64((o, b) => (newest(o).scts = b)),
+  'psk-importer-key': base64((o, b) => (newest(o).psk.key = b)),
+  'psk-importer-identity': base64((o, b) => (newest(o).psk.identity = b)),
+  'psk-importer-context': base64((o, b) => (newest(o).psk.context = b)),
+  'psk-importer-sha256': (o) => (newest(o).psk.hash = 'sha256'),
+  'psk-importer-sha384': (o) => (newest(o).psk.hash = 'sha384'),
+  'accepted-peer-cert-types': number((o, n) => (o.acceptedTypes ??= []).push(certificateType(n))),
+  'available-client-cert-types': number((o, n) => (o.availableTypes ??= []).push(certificateType(n))),
   'use-ocsp-callback': (o) => (o.ocspCallback = true),
   'set-ocsp-in-callback': nothing, // our credential is chosen there, and the response is part of it
   'fail-ocsp-callback': (o) => (o.ocspCallbackFails = true),
@@ -79,7 +102,7 @@ export const FLAGS: Readonly<Record<string, Flag>> = {
   'enable-ocsp-stapling': (o) => (o.requestStatus = true),
   'enable-signed-cert-timestamps': (o) => (o.requestStatus = true),
   'use-client-ca-list': text((o, s) => (o.authorities = authorities(s))),
-  'signing-prefs': number((o, n) => (o.signingPrefs ??= []).push(...known(scheme, n))),
+  'signing-prefs': number((o, n) => (newest(o).signingPrefs ??= []).push(...known(scheme, n))),
   'verify-prefs': number((o, n) => (o.verifyPrefs ??= []).push(...known(scheme, n))),
   curves: number((o, n) => (o.curves ??= []).push(...known(group, n))),
   'install-cert-compression-algs': (o) => o.codecs.push(...ALL_CODECS),
@@ -128,6 +151,10 @@ export const FLAGS: Readonly<Record<string, Flag>> = {
   'expect-hrr': (o) => (o.expect.helloRetried = true),
   'expect-no-hrr': (o) => (o.expect.helloRetried = false),
   'expect-peer-cert-file': text((o, s) => (o.expect.peerCertFile = s)),
+  'expect-peer-certificate-type': number((o, n) => (o.expect.peerType = certificateType(n))),
+  'expect-peer-rpk-sha256': base64((o, b) => (o.expect.peerRawKeyHash = b)),
+  'expect-no-peer-cert': (o) => (o.expect.noPeerCertificate = true),
+  'expect-selected-credential': number((o, n) => (o.expect.selectedCredential = n)),
   'expect-ocsp-response': base64((o, b) => (o.expect.ocspResponse = b)),
   'expect-signed-cert-timestamps': base64((o, b) => (o.expect.scts = b)),
   'expect-session-miss': (o) => (o.expect.sessionMiss = true),

@@ -3,6 +3,9 @@
  * value asks for something the engine does not have, is `Unimplemented`: the shim then exits with 89.
  */
 import type { GroupName, SchemeName } from '../../../src/crypto/suites.ts';
+import type { CertificateType } from '../../../src/tls/index.ts';
+import type { CredentialOptions } from './credentialOptions.ts';
+import { newCredential } from './credentialOptions.ts';
 import { FLAGS } from './flags.ts';
 import { needs, Unimplemented } from './unimplemented.ts';
 
@@ -15,10 +18,9 @@ export interface Options {
   server: boolean;
   async: boolean;
 
-  keyFile: string | undefined;
-  certFile: string | undefined;
-  ocspResponse: Uint8Array | undefined;
-  scts: Uint8Array | undefined;
+  /** Of `-new-…-credential`, preferred first; what the flags in front of the first of them say comes last. */
+  credentials: CredentialOptions[];
+  defaultCredential: CredentialOptions;
   /** A server's OCSP callback, which decides when the client's hello is there. */
   ocspCallback: boolean;
   ocspCallbackFails: boolean;
@@ -33,7 +35,9 @@ export interface Options {
   reverifyOnResume: boolean;
   requestStatus: boolean;
   authorities: Uint8Array[];
-  signingPrefs: SchemeName[] | undefined;
+  acceptedTypes: CertificateType[] | undefined;
+  /** Types of our certificates that a client offers. */
+  availableTypes: CertificateType[] | undefined;
   verifyPrefs: SchemeName[] | undefined;
   curves: GroupName[] | undefined;
   /** Of the runner's toy algorithms for certificate compression. */
@@ -84,6 +88,12 @@ export interface Expectations {
   suites: number[];
   helloRetried?: boolean;
   peerCertFile?: string;
+  peerType?: CertificateType;
+  /** SHA-256 of the peer's raw public key. */
+  peerRawKeyHash?: Uint8Array;
+  noPeerCertificate?: boolean;
+  /** Its place in `credentials`; -1: the default or none. */
+  selectedCredential?: number;
   ocspResponse?: Uint8Array;
   scts?: Uint8Array;
   sessionMiss?: boolean;
@@ -128,10 +138,8 @@ function defaults(): Options {
     shimId: undefined,
     server: false,
     async: false,
-    keyFile: undefined,
-    certFile: undefined,
-    ocspResponse: undefined,
-    scts: undefined,
+    credentials: [],
+    defaultCredential: newCredential('x509'),
     ocspCallback: false,
     ocspCallbackFails: false,
     ocspCallbackDeclines: false,
@@ -144,7 +152,8 @@ function defaults(): Options {
     reverifyOnResume: false,
     requestStatus: false,
     authorities: [],
-    signingPrefs: undefined,
+    acceptedTypes: undefined,
+    availableTypes: undefined,
     verifyPrefs: undefined,
     curves: undefined,
     codecs: [],

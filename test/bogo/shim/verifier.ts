@@ -1,5 +1,5 @@
 /** For tests only: it believes whoever the runner says to believe. */
-import { parseCertificate, peerId, Refusal } from '../../../src/identity/index.ts';
+import { parseCertificate, peerId, Refusal, verifyRawKey } from '../../../src/identity/index.ts';
 import { provePeer } from '../../../src/identity/proofs.ts';
 import type { AlertName, PeerVerifier } from '../../../src/tls/index.ts';
 import type { Options } from './options.ts';
@@ -29,6 +29,8 @@ export function verifierFor(options: Options, watch: Watch): PeerVerifier {
         return new AskedRefusal('the peer', customVerify ? 'certificate_unknown' : 'handshake_failure');
       if (!server && ocspCallback && ocspCallbackFails)
         return new AskedRefusal('its OCSP staple', 'bad_certificate_status_response');
+      const { rawKey } = presented;
+      if (rawKey !== undefined) return verifyRawKey(rawKey, { kind: 'key', id: peerId(rawKey) });
       const leaf = parseCertificate(presented.chain[0]!);
       const identity = { keyId: peerId(leaf.spki), assurance: 'key', expiresAt: leaf.notAfter } as const;
       return provePeer(identity, [leaf]);

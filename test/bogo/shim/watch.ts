@@ -8,6 +8,8 @@ import type {
 } from '../../../src/tls/index.ts';
 
 export class Watch {
+  /** The credential that signed, by its place among the new ones. */
+  selected = -1;
   readonly keyLog: string[] = [];
   hello: ClientHelloInfo | undefined;
   request: CertificateRequestInfo | undefined;
