@@ -85,7 +85,8 @@ function accept(setting: Setting): TlsConnection {
         throw new TlsError('ERR_TLS_OP', 'the runner asks for a refusal', { alert: 'handshake_failure' });
       if (options.ocspCallback && options.ocspCallbackFails)
         throw new Error('the runner asks for no OCSP staple');
-      if (credentials.length > 0 && !credentials.some((credential) => canSign(credential, hello)))
+      const [only] = options.credentials.length === 0 ? credentials : [];
+      if (only !== undefined && !canSign(only, hello))
         throw new TlsError(
           'ERR_TLS_HANDSHAKE_FAILURE',
           'client accepts no signature scheme of our certificate',

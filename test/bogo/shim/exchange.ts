@@ -223,7 +223,7 @@ export class Exchange {
   /** The peer's close_notify: ours follows, and all is well. */
   #finish(): void {
     if (this.#isOver) return;
-    checkTickets(this.#options, this.#watch);
+    checkTickets(this.#options, this.#watch, this.#connection.negotiated);
     this.#connection.closeWrite();
     this.#flush();
     this.#isOver = true;

@@ -126,6 +126,11 @@ export function parseOptions(args: readonly string[]): Plan {
       else flag.value(options, value);
     }
   }
+  const { resumeCount, credentials } = plan.initial;
+  needs(
+    resumeCount === 0 || credentials.every(({ kind }) => kind !== 'psk'),
+    'tickets behind an external key',
+  );
   for (const { curves } of Object.values(plan)) needs(curves?.length !== 0, 'none of the groups');
   return plan;
 }

@@ -17,8 +17,8 @@ class AskedRefusal extends Refusal {
 
 export function verifierFor(options: Options, watch: Watch): PeerVerifier {
   const { verifyFail, verifyPeer, customVerify, requireClientCertificate, reverifyOnResume } = options;
-  const { server, ocspCallback, ocspCallbackFails, maxCertList } = options;
-  const mayRefuse = verifyPeer || requireClientCertificate; // else the runner wants the failure noted and ignored
+  const { acceptedTypes, server, ocspCallback, ocspCallbackFails, maxCertList } = options;
+  const mayRefuse = verifyPeer || requireClientCertificate || acceptedTypes !== undefined; // else the runner wants the failure noted and ignored
   return {
     verify(presented) {
       watch.presented = presented;
