@@ -2,7 +2,7 @@
 import { equalBytes } from '../base/bytes.ts';
 import type { Group, Scheme, Suite } from '../crypto/suites.ts';
 import { groupById, SUITES, schemeById, suiteById } from '../crypto/suites.ts';
-import type { CertificateType } from './config.ts';
+import type { CertificateType, TlsConfig } from './config.ts';
 import type { Choice } from './credentials.ts';
 import { CERTIFICATE_TYPES, certificateType, chooseCredential } from './credentials.ts';
 import { illegalParameter, missingExtension, TlsError } from './errors.ts';
@@ -122,23 +122,49 @@ export function pick(settings: Settings, offer: Offered): Picked {
   return { suite, ...pickGroup(settings.groups, offer), alpn: pickAlpn(settings, offer.alpn) };
 }
 
+/** What we would show: said of sessions that go on, too, so that their clients need not take it for X.509. */
+export function pickServerType({ config }: Settings, offer: Offered): CertificateType | undefined {
+  const choice = firstChoice(config, offer);
+  return choice && certificateType(choice.credential);
+}
+
 /** The first of our credentials that the client can take, in our order of types. */
-export function pickCredential({ config }: Settings, { hello, wishes, serverTypes }: Offered): Choice {
+export function pickCredential({ config }: Settings, offer: Offered): Choice {
+  const { hello, wishes } = offer;
   if (wishes.schemes.length === 0) throw missingExtension('ClientHello without signature_algorithms');
-  const ours = [...new Set(config.credentials.map(certificateType))];
-  const types = ours.filter((name) => serverTypes.includes(CERTIFICATE_TYPES[name]));
-  if (ours.length > 0 && types.length === 0 && hello.extensions.has(ExtensionType.serverCertificateType))
+  const { ours, types } = serverTypes(config, offer);
+  if (ours.length === 0)
+    throw new TlsError(
+      'ERR_TLS_HANDSHAKE_FAILURE',
+      'no pre-shared key in common with the client, and no certificate to show it',
+    );
+  if (types.length === 0 && hello.extensions.has(ExtensionType.serverCertificateType))
     throw new TlsError('ERR_TLS_CERTIFICATE', `client takes no ${ours.join(' and no ')}`, {
       alert: 'unsupported_certificate', // RFC 7250 §4.2
     });
-  for (const type of types) {
-    const choice = chooseCredential(config.credentials, wishes, type);
-    if (choice !== undefined) return choice;
-  }
+  const choice = firstChoice(config, offer);
+  if (choice !== undefined) return choice;
   throw new TlsError(
     'ERR_TLS_HANDSHAKE_FAILURE',
     'client accepts no signature scheme or no type of our certificates',
   );
+}
+
+function firstChoice(config: TlsConfig, offer: Offered): Choice | undefined {
+  for (const type of serverTypes(config, offer).types) {
+    const choice = chooseCredential(config.credentials, offer.wishes, type);
+    if (choice !== undefined) return choice;
+  }
+  return undefined;
+}
+
+/** Types that we have, and those of them that the client takes. */
+function serverTypes(
+  { credentials }: TlsConfig,
+  offer: Offered,
+): Readonly<Record<'ours' | 'types', readonly CertificateType[]>> {
+  const ours = [...new Set(credentials.map(certificateType))];
+  return { ours, types: ours.filter((name) => offer.serverTypes.includes(CERTIFICATE_TYPES[name])) };
 }
 
 /** What the client will show: the first type we accept that it has. Undefined: none, and we do not ask. */

@@ -12,7 +12,7 @@ import {
   show,
 } from './authentication.ts';
 import type { CertificateType } from './config.ts';
-import { CERTIFICATE_TYPES, certificateType } from './credentials.ts';
+import { CERTIFICATE_TYPES } from './credentials.ts';
 import { illegalParameter } from './errors.ts';
 import { greaseValue } from './grease.ts';
 import { MAX_RECORD_PLAINTEXT } from './limits.ts';
@@ -29,7 +29,7 @@ import type { HandshakeMessage } from './messages/handshake.ts';
 import { encodeNewSessionTicket } from './messages/newSessionTicket.ts';
 import { encodeServerHello } from './messages/serverHello.ts';
 import type { Offered, Picked } from './negotiation.ts';
-import { pickClientType, pickCredential } from './negotiation.ts';
+import { pickClientType, pickCredential, pickServerType } from './negotiation.ts';
 import type { PeerProof } from './proofs.ts';
 import { Anonymous, FinishedVerified, factsOf, PskPeer, RecordAligned } from './proofs.ts';
 import { certificateQuestions } from './questions.ts';
@@ -127,8 +127,7 @@ export function sendFlight(greeting: Greeting, psk: SelectedPsk | undefined, out
   }
   limitRecords(greeting, takesEarly, out);
 
-  const choice = credential && certificateType(credential.credential);
-  const extensions = answers(greeting, psk, takesEarly, choice, clientType);
+  const extensions = answers(greeting, psk, takesEarly, clientType);
   out.send('encrypted_extensions', encodeEncryptedExtensions(new ExtensionBlock(extensions)), transcript);
   const localScheme = credential?.scheme.name ?? psk?.resumed?.session.localScheme;
   const agreement: Agreement = {
@@ -197,18 +196,20 @@ function answers(
   { start, offer, picked }: Greeting,
   psk: SelectedPsk | undefined,
   takesEarly: boolean,
-  serverType: CertificateType | undefined,
   clientType: CertificateType | undefined,
 ): Extension[] {
   const { config } = start.settings;
   const asked = (type: number): boolean => offer.hello.extensions.has(type);
   const { clientCertificateType, serverCertificateType } = ExtensionType;
-  const count = psk && psk.resumed === undefined ? 0 : ticketCount(start.settings, offer, psk !== undefined);
+  const isExternal = psk !== undefined && psk.resumed === undefined;
+  const serverType =
+    asked(serverCertificateType) && !isExternal ? pickServerType(start.settings, offer) : undefined;
+  const count = isExternal ? 0 : ticketCount(start.settings, offer, psk !== undefined);
   return [
     ...(offer.serverName === undefined || psk?.resumed ? [] : [ext.serverNameAccepted]), // RFC 6066 §3: not when resuming
     ...(picked.alpn === undefined ? [] : [ext.alpn([picked.alpn])]),
     ...(takesEarly ? [ext.earlyData] : []),
-    ...(serverType !== undefined && asked(serverCertificateType)
+    ...(serverType !== undefined
       ? [ext.certificateTypeChosen(serverCertificateType, CERTIFICATE_TYPES[serverType])]
       : []),
     ...(clientType !== undefined && asked(clientCertificateType)

@@ -16,9 +16,11 @@ import {
 } from '../../src/tls/index.ts';
 import { decodeClientHello } from '../../src/tls/messages/clientHello.ts';
 import { ExtensionType } from '../../src/tls/messages/codePoints.ts';
+import { decodeEncryptedExtensions } from '../../src/tls/messages/encryptedExtensions.ts';
 import { ExtensionBlock } from '../../src/tls/messages/extensionBlock.ts';
 import * as ext from '../../src/tls/messages/extensions.ts';
 import { ExternalPsk } from '../../src/tls/resumption.ts';
+import type { Seam } from '../../src/tls/seam.ts';
 import { SessionCache } from '../../src/tls/tickets/sessionCache.ts';
 import { TicketCache } from '../../src/tls/tickets/ticketCache.ts';
 import { DOMAIN, NOW, Pki } from '../support/pki.ts';
@@ -125,6 +127,25 @@ describe.each(providers)('raw public keys on $name (RFC 7250)', (provider) => {
     expect(server.connection.negotiated?.resumed).toBe(true);
     expect(verifier.seen.map(({ resumed }) => resumed)).toEqual([false, true]);
     expect(server.connection.negotiated?.peer?.identity.keyId).toBe(peerId(clientKey.spki));
+  });
+
+  it('are spoken of when resuming, too: no client takes the session for one with a certificate', () => {
+    const [tickets, resumption] = [new TicketCache(), new SessionCache(provider)];
+    const options = both({ client: { tickets }, server: { resumption } });
+    const said: number[] = [];
+    const serverSeam: Seam = {
+      rewrite(name, message) {
+        if (name === 'encrypted_extensions')
+          said.push(
+            ...(decodeEncryptedExtensions(message.subarray(4)).get(ExtensionType.serverCertificateType) ??
+              []),
+          );
+        return [message];
+      },
+    };
+    keep(openPair({ ...options, serverSeam }));
+    expect(openPair({ ...options, serverSeam }).client.connection.negotiated?.resumed).toBe(true);
+    expect(said).toEqual([2, 2]);
   });
 });
 
@@ -496,6 +517,7 @@ describe('GREASE (RFC 8701)', () => {
       expect(isGrease(ext.readOfferedVersions(extensions.get(ExtensionType.supportedVersions)!)[0]!)).toBe(
         true,
       );
+      expect(isGrease(ext.readU16List(extensions.get(ExtensionType.signatureAlgorithms)!)[0]!)).toBe(true);
       expect(extensions.list.filter(({ type }) => isGrease(type))).toHaveLength(2);
     }
     expect(new Set(hellos.map(({ cipherSuites }) => cipherSuites[0])).size).toBeGreaterThan(1);
