@@ -80,6 +80,7 @@ export const FLAGS: Readonly<Record<string, Flag>> = {
   'cert-file': text((o, s) => (newest(o).certFile = s)),
   'ocsp-response': base64((o, b) => (newest(o).ocspResponse = b)),
   'signed-cert-timestamps': base64((o, b) => (newest(o).scts = b)),
+  'must-match-issuer': nothing, // whoever is of a wished authority goes first in any case
   'psk-importer-key': base64((o, b) => (newest(o).psk.key = b)),
   'psk-importer-identity': base64((o, b) => (newest(o).psk.identity = b)),
   'psk-importer-context': base64((o, b) => (newest(o).psk.context = b)),
