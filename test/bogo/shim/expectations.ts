@@ -28,11 +28,7 @@ export function checkHandshake(
   sameBytes('ocsp response', watch.presented?.ocsp, expect.ocspResponse);
   sameBytes('timestamps', watch.presented?.scts, expect.scts);
   checkPeer(expect, got, watch);
-  const { psk } = got;
-  const byPsk = options.credentials.findIndex(
-    (each) => psk !== undefined && equalBytes(each.psk.identity, psk.identity),
-  );
-  same('credential', psk === undefined ? watch.selected : byPsk, expect.selectedCredential);
+  same('credential', placeOfKey(options, got) ?? watch.selected, expect.selectedCredential);
   same('resumption', got.resumed, before !== undefined && !expect.sessionMiss);
   if (got.resumed) same('ticket age skew', Math.round((got.ticketAgeSkew ?? 0) / 1000), expect.ticketAgeSkew);
   same('reason', earlyDataReason(options, got, watch, before), expect.earlyDataReason);
@@ -71,13 +67,17 @@ export function checkCertificateRequest(expect: Expectations, request: Certifica
   });
 }
 
+function placeOfKey({ credentials }: Options, { psk: used }: Negotiated): number | undefined {
+  return used && credentials.findIndex(({ psk }) => equalBytes(psk.identity, used.identity));
+}
+
 function checkPeer(
   { peerCertFile, peerType, peerRawKeyHash, noPeerCertificate }: Expectations,
   got: Negotiated,
   { presented }: Watch,
 ): void {
   const rawKey = presented?.rawKey;
-  if (noPeerCertificate) same('peer', presented, undefined);
+  if (noPeerCertificate) same('certificate of the peer', presented !== undefined, false);
   same('type of the peer', rawKey ? 'rawPublicKey' : 'x509', peerType);
   sameBytes('raw key of the peer', rawKey && provider.hash('sha256').update(rawKey).digest(), peerRawKeyHash);
   if (peerCertFile === undefined) return;

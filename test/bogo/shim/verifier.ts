@@ -18,7 +18,8 @@ class AskedRefusal extends Refusal {
 export function verifierFor(options: Options, watch: Watch): PeerVerifier {
   const { verifyFail, verifyPeer, customVerify, requireClientCertificate, reverifyOnResume } = options;
   const { acceptedTypes, server, ocspCallback, ocspCallbackFails, maxCertList } = options;
-  const mayRefuse = verifyPeer || requireClientCertificate || acceptedTypes !== undefined; // else the runner wants the failure noted and ignored
+  // Else the runner wants the failure noted and ignored.
+  const mayRefuse = verifyPeer || requireClientCertificate || acceptedTypes !== undefined;
   return {
     verify(presented) {
       watch.presented = presented;
