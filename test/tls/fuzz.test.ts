@@ -193,7 +193,7 @@ describe('byte by byte', () => {
           if (connection.error !== undefined) throw connection.error;
         };
       };
-      expect(growth(size === 1 ? 500 : 16_000, prepare)).toBeLessThan(LINEAR);
+      expect(growth(size === 1 ? 500 : 64_000, prepare)).toBeLessThan(LINEAR);
     },
     30_000,
   );
