@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { type TestAPI, test } from 'vitest';
+import { CHROMIUM_ARGUMENTS } from '../support/chromiumArguments.ts';
 
 const named = process.env['Q2Q_CHROMIUM'];
 const candidates =
@@ -9,17 +10,6 @@ const candidates =
     ? ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
     : [named];
 const executable = candidates.find((path) => existsSync(path));
-
-/** Nothing but the page's own traffic: no updates, no sync, no QUIC guesses. The sandbox cannot run as root. */
-const ARGUMENTS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 
 /** `test`, or in a place without Chromium a test that is skipped; in CI that place is broken, and the test fails. */
 export const browserTest: TestAPI = executable !== undefined || isCi() ? test : skipping();
@@ -46,7 +36,7 @@ export function launch(...hosts: readonly string[]): Promise<Browser> | undefine
   const rules = hosts.map((host) => `MAP ${host} 127.0.0.1`).join(', ');
   return chromium.launch({
     executablePath: executable,
-    args: hosts.length === 0 ? ARGUMENTS : [...ARGUMENTS, `--host-resolver-rules=${rules}`],
+    args: [...CHROMIUM_ARGUMENTS, ...(hosts.length === 0 ? [] : [`--host-resolver-rules=${rules}`])],
   });
 }
 

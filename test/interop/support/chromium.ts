@@ -4,20 +4,10 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Browser, type BrowserContext, chromium } from 'playwright-core';
+import { CHROMIUM_ARGUMENTS } from '../../support/chromiumArguments.ts';
 import { have } from '../../support/counterpart.ts';
 
 const EXECUTABLE = '/usr/bin/chromium';
-
-/** Nothing but the page's own traffic. The sandbox cannot run as root. */
-const ARGUMENTS = [
-  '--no-sandbox',
-  '--disable-gpu',
-  '--disable-quic',
-  '--no-first-run',
-  '--disable-background-networking',
-  '--disable-component-update',
-  '--disable-sync',
-];
 
 export function haveChromium(): boolean {
   return have(EXECUTABLE) && have('certutil');
@@ -42,7 +32,7 @@ export class Chromium {
     execFileSync('certutil', ['-N', '-d', `sql:${database}`, '--empty-password']);
     execFileSync('certutil', ['-A', '-d', `sql:${database}`, '-n', 'ca', '-t', 'C,,', '-i', ca]);
     const env = { ...process.env, HOME: home };
-    const browser = await chromium.launch({ executablePath: EXECUTABLE, args: ARGUMENTS, env });
+    const browser = await chromium.launch({ executablePath: EXECUTABLE, args: [...CHROMIUM_ARGUMENTS], env });
     return new Chromium(home, browser, await browser.newContext());
   }
 
