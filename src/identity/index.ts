@@ -54,7 +54,7 @@ export type { PinnedKeys } from './rawKey.ts';
 export { verifyRawKey } from './rawKey.ts';
 export type { IdentityStore } from './store.ts';
 export { MemoryIdentityStore } from './store.ts';
-export type { DomainAnchors } from './trust.ts';
+export type { AnchorSource, DeniedCertificate, DomainAnchors } from './trust.ts';
 export { Trust } from './trust.ts';
 export type { Expected } from './verify.ts';
 export { verifyPeer, verifyPinnedDomain } from './verify.ts';

@@ -16,7 +16,7 @@ import type { IdentityErrorCode } from './errors.ts';
 import { PATH_LIMITS, type PathLimits } from './limits.ts';
 import { rememberedSignature } from './memo.ts';
 import { constraintViolation } from './names.ts';
-import { anchorFault, caFault, isSelfIssued, leafFault, type Rules } from './rules.ts';
+import { anchorFault, caFault, isSelfIssued, leafFault, type RuleFault, type Rules } from './rules.ts';
 
 export interface PathQuestion {
   readonly leaf: Certificate;
@@ -26,6 +26,8 @@ export interface PathQuestion {
   readonly rules: Rules;
   readonly provider: CryptoProvider;
   readonly limits?: Partial<PathLimits>;
+  /** Why a certificate of the path is withdrawn, or undefined. Asked once its signature by `issuer` holds; of an anchor without one. */
+  readonly withdrawn?: (certificate: Certificate, issuer: Certificate | undefined) => RuleFault | undefined;
 }
 
 /** A rule that a certificate breaks. */
@@ -72,7 +74,10 @@ class Search {
     const fault = leafFault(leaf, rules, pinned);
     if (fault !== undefined) return { fault: { ...fault, certificate: leaf } };
     // The very certificate we were told to trust needs no issuer.
-    if (pinned) return { path: [leaf] };
+    if (pinned) {
+      const withdrawn = this.#withdrawnFault(leaf, undefined);
+      return withdrawn === undefined ? { path: [leaf] } : { fault: withdrawn };
+    }
     try {
       const path = this.#extend([leaf]);
       if (path !== undefined) return { path };
@@ -120,8 +125,15 @@ class Search {
       this.#ownFault(issuer, isAnchor) ??
       pathLengthFault(path, issuer, isAnchor ? this.#limits.intermediates : undefined) ??
       this.#constraintFault(path, issuer) ??
-      this.#signatureFault(path.at(-1)!, issuer)
+      this.#signatureFault(path.at(-1)!, issuer) ??
+      this.#withdrawnFault(path.at(-1)!, issuer) ??
+      (isAnchor ? this.#withdrawnFault(issuer, undefined) : undefined)
     );
+  }
+
+  #withdrawnFault(certificate: Certificate, issuer: Certificate | undefined): Fault | undefined {
+    const found = this.#question.withdrawn?.(certificate, issuer);
+    return found === undefined ? undefined : { ...found, certificate };
   }
 
   #ownFault(issuer: Certificate, isAnchor: boolean): Fault | undefined {

@@ -10,9 +10,25 @@ export interface DomainAnchors {
   readonly domain: string;
   /** Roots in any order; two while a domain changes its root. None at all revokes the whole domain. */
   readonly roots: readonly Certificate[];
-  /** Key ids the domain has withdrawn: of leaves, and of CAs below its roots. */
+  /** Key ids the domain has withdrawn: of leaves, and of CAs, whose whole issue goes with them. */
   readonly deniedKeys?: readonly string[];
+  /** Single certificates the domain has withdrawn, by who issued them. */
+  readonly deniedCertificates?: readonly DeniedCertificate[];
+  /** Of the bundle this came from (`bundle.ts`); it only rises. 0 or absent: from no bundle yet. */
+  readonly sequence?: number;
+  /** How we came by the roots; `pinned` unless said. */
+  readonly source?: AnchorSource;
 }
+
+export interface DeniedCertificate {
+  /** Key id of the issuer. */
+  readonly issuer: string;
+  /** Serial number, lower-case hex of the INTEGER's content octets. */
+  readonly serial: string;
+}
+
+/** `pinned`: from an invite, a file or a person; `web`: from the domain's own https or wss; `tofu`: believed at first sight. */
+export type AnchorSource = 'pinned' | 'web' | 'tofu';
 
 export class Trust {
   readonly #byDomain: ReadonlyMap<string, DomainAnchors>;
@@ -55,6 +71,9 @@ function normalised(anchors: DomainAnchors): [string, DomainAnchors] {
     domain,
     roots: Object.freeze([...anchors.roots]),
     ...(anchors.deniedKeys === undefined ? {} : { deniedKeys: Object.freeze([...anchors.deniedKeys]) }),
+    ...(anchors.deniedCertificates === undefined
+      ? {}
+      : { deniedCertificates: Object.freeze([...anchors.deniedCertificates]) }),
   });
   return [domain, frozen];
 }

@@ -7,7 +7,7 @@
  * names hosts and no mailbox; a key peer's leaf signs itself and its names mean nothing.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
-import { equalBytes } from '../base/bytes.ts';
+import { equalBytes, hex } from '../base/bytes.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { parseDomain, parseName } from './address.ts';
 import { verifySignature } from './algorithms.ts';
@@ -19,7 +19,7 @@ import { findPath } from './path.ts';
 import { parsePeerId, peerId } from './peerId.ts';
 import { deviceOf, isNameless } from './profile.ts';
 import { type PeerIdentity, provePeer, VerifiedPeer } from './proofs.ts';
-import { isSelfIssued, leafFault, type Rules } from './rules.ts';
+import { isSelfIssued, leafFault, type RuleFault, type Rules } from './rules.ts';
 import type { DomainAnchors, Trust } from './trust.ts';
 
 /** Whom we want at the other end. */
@@ -157,31 +157,38 @@ function verifyPath(
           ? 'enrol there, or add its root to the trust store'
           : 'the domain has withdrawn all its roots',
     });
-  const denied = deniedFault(presented.leaf, anchors, 0);
-  if (denied !== undefined) return denied;
   const { leaf, others } = presented;
-  const answer = findPath({ leaf, intermediates: others, anchors: anchors.roots, rules, provider });
+  const answer = findPath({
+    ...{ leaf, intermediates: others, anchors: anchors.roots, rules, provider },
+    withdrawn: (certificate, issuer) => deniedFault(certificate, issuer, anchors),
+  });
+  // A withdrawn key is told as that, whatever else is wrong with what was shown beside it.
+  const denied = deniedFault(leaf, undefined, anchors);
+  if (denied !== undefined) return new Refusal(denied.code, denied.message, 0);
   if ('fault' in answer) return refusalOf(answer.fault, presented);
-  for (const ca of answer.path.slice(1)) {
-    const withdrawn = deniedFault(ca, anchors, presented.indexOf.get(ca));
-    if (withdrawn !== undefined) return withdrawn;
-  }
   return provePeer(identityOf(answer.path), answer.path);
 }
 
+/** Whether the domain has withdrawn the certificate: by its key, or by who issued it under which number. */
 function deniedFault(
   certificate: Certificate,
-  anchors: DomainAnchors,
-  index: number | undefined,
-): Refusal | undefined {
-  if (anchors.deniedKeys === undefined || anchors.deniedKeys.length === 0) return undefined;
-  const id = peerId(certificate.spki);
-  if (!anchors.deniedKeys.includes(id)) return undefined;
-  return new Refusal(
-    'ERR_IDENTITY_DENIED',
-    `the domain "${anchors.domain}" has withdrawn the key ${id}`,
-    index,
-  );
+  issuer: Certificate | undefined,
+  { domain, deniedKeys = [], deniedCertificates = [] }: DomainAnchors,
+): RuleFault | undefined {
+  if (deniedKeys.length > 0) {
+    const id = peerId(certificate.spki);
+    if (deniedKeys.includes(id))
+      return { code: 'ERR_IDENTITY_DENIED', message: `the domain "${domain}" has withdrawn the key ${id}` };
+  }
+  if (issuer === undefined || deniedCertificates.length === 0) return undefined;
+  const serial = hex(certificate.serial);
+  const by = peerId(issuer.spki);
+  if (!deniedCertificates.some((denied) => denied.serial === serial && denied.issuer === by))
+    return undefined;
+  return {
+    code: 'ERR_IDENTITY_DENIED',
+    message: `the domain "${domain}" has withdrawn the certificate ${serial}`,
+  };
 }
 
 /**
