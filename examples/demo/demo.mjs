@@ -95,7 +95,7 @@ async function startRelay() {
 }
 
 async function enroll(who, name) {
-  const invite = await run('invite', ['invite', who, '--data', at('relay')]);
+  const invite = await run('invite', ['domain', 'invite', who, '--data', at('relay')]);
   await run('enroll', ['enroll'], { home: at(name), input: invite });
   const [identity] = (await run('id', ['id', '--json'], { home: at(name) }))
     .trim()

@@ -44,6 +44,12 @@ export function parseList(text: string, what: string): readonly string[] {
   return parts;
 }
 
+/** Where a relay is reached. */
+export function parseRelayUrl(text: string, what: string): string {
+  if (/^(wss?|tcp):\/\/./.test(text) && URL.canParse(text)) return text;
+  throw usage(`${what} is "${text}", wanted ws://, wss:// or tcp://`);
+}
+
 /** A whole number from 1 on. */
 export function parseCount(text: string, what: string): number {
   if (!/^[1-9]\d{0,8}$/.test(text)) throw usage(`${what} is "${text}", wanted a whole number from 1 on`);

@@ -5,8 +5,9 @@ import { type Identity, identityLabel, parseAddress } from '../identity/index.ts
 import type { DirectoryIdentityStore } from '../identity/store.node.ts';
 import { Peer } from '../peer/endpoint.ts';
 import { connectAny } from '../transport/connectAny.node.ts';
+import { parseRelayUrl } from './arguments.ts';
 import type { Context } from './context.ts';
-import { CliError, usage } from './errors.ts';
+import { CliError } from './errors.ts';
 import { checkAppendable } from './files.ts';
 import { chosenIdentity, existingStore } from './identities.ts';
 import { keyLogTo } from './keyLog.ts';
@@ -75,7 +76,7 @@ async function chooseRelay(
   const domain = own?.kind === 'name' ? own.domain : undefined;
   const named = flag ?? context.settings().relay;
   if (named !== undefined) {
-    if (!/^(wss?|tcp):\/\//.test(named)) throw usage(`--relay is "${named}", wanted ws://, wss:// or tcp://`);
+    parseRelayUrl(named, '--relay');
     const of = domain ?? known.find(([, url]) => url === named)?.[0];
     return { url: named, ...(of !== undefined && { domain: of }) };
   }

@@ -1,7 +1,7 @@
 /** The person's identities: which one speaks, and that commands which only look never make a folder. */
 import { access, constants, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type Identity, parseAddress } from '../identity/index.ts';
+import { type Identity, identityLabel, parseAddress } from '../identity/index.ts';
 import { DirectoryIdentityStore } from '../identity/store.node.ts';
 import type { Context } from './context.ts';
 import { CliError, usage } from './errors.ts';
@@ -58,4 +58,22 @@ export function labelOf(text: string): string {
   const address = parseAddress(text);
   if (address.protocol !== undefined) throw usage(`identity "${text}" has a protocol behind it`);
   return address.kind === 'key' ? `key:${address.id}` : `${address.user}@${address.domain}`;
+}
+
+/** The first line about an identity. */
+export function identityTitle(identity: Identity, usual: boolean): string {
+  return `${identityLabel(identity)}${usual ? '  (speaks when none is named)' : ''}`;
+}
+
+/** For `--json` (docs/cli.md). */
+export function identityRecord(identity: Identity, usual: boolean): object {
+  const { name, keyId, device, notAfter } = identity;
+  return {
+    name: name ?? null,
+    address: identityLabel(identity),
+    keyId,
+    device: device ?? null,
+    expiresAt: new Date(notAfter).toISOString(),
+    default: usual,
+  };
 }

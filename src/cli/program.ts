@@ -2,10 +2,10 @@
 import { Command, Option } from 'commander';
 import { addCert } from './commands/cert.ts';
 import { addDial } from './commands/dial.ts';
+import { addDomain } from './commands/domain.ts';
 import { addEnroll } from './commands/enroll.ts';
 import { addForward } from './commands/forward.ts';
 import { addId } from './commands/id.ts';
-import { addInvite } from './commands/invite.ts';
 import { addListen } from './commands/listen.ts';
 import { addRelay } from './commands/relay.ts';
 import { addTls } from './commands/tls.ts';
@@ -21,7 +21,7 @@ const version: string = typeof Q2Q_VERSION === 'string' ? Q2Q_VERSION : '0.0.0-s
 /** The main job: a domain, two people, a service of one reached by the other. */
 const OVERVIEW: readonly string[] = [
   'q2q relay --domain example.org --data ./relay &',
-  'q2q invite alice@example.org --data ./relay > alice.invite',
+  'q2q domain invite alice@example.org --data ./relay > alice.invite',
   'alice$ q2q enroll < alice.invite',
   'bob$   q2q listen http/1 --allow alice@example.org --tcp 127.0.0.1:80',
   'alice$ q2q forward 8080 bob@example.org/http/1',
@@ -47,9 +47,8 @@ export function buildProgram(run: Run, output: GrammarOutput): Command {
     .configureOutput({ ...output, outputError: () => {} }) // main prints the grammar's errors in our own voice
     .showSuggestionAfterError(true)
     .exitOverride();
-  for (const add of [addRelay, addInvite, addEnroll, addId, addListen, addDial, addForward])
+  for (const add of [addRelay, addDomain, addEnroll, addId, addTrust, addListen, addDial, addForward])
     add(program, run);
-  addTrust(program, run);
   addCert(program, run);
   addTls(program, run);
   addExamples(program, OVERVIEW);

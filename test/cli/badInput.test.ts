@@ -50,7 +50,14 @@ async function fails(args: readonly string[], as: string, wanted: Failure, stdin
 }
 
 async function inviteOf(from: Overlay, args: readonly string[] = []): Promise<string> {
-  const ran = await from.workspace.run(['invite', 'dave@example.org', '--data', from.path('relay'), ...args]);
+  const ran = await from.workspace.run([
+    'domain',
+    'invite',
+    'dave@example.org',
+    '--data',
+    from.path('relay'),
+    ...args,
+  ]);
   return ran.stdout.toString();
 }
 
@@ -258,8 +265,11 @@ describe('listening', () => {
 
   test('of a relay without a domain, or with another one than its folder holds, is refused', async () => {
     const data = overlay.path('relay');
-    await fails(['invite', 'a@example.com', '--data', data], 'bob', { exit: 3, message: /example\.com/ });
-    await fails(['invite', 'a@example.org', '--data', overlay.path('none')], 'bob', {
+    await fails(['domain', 'invite', 'a@example.com', '--data', data], 'bob', {
+      exit: 3,
+      message: /example\.com/,
+    });
+    await fails(['domain', 'invite', 'a@example.org', '--data', overlay.path('none')], 'bob', {
       exit: 3,
       message: /holds no domain/,
     });

@@ -119,6 +119,7 @@ describe('kill -9', () => {
     async (round) => {
       const name = `late${round}`;
       const invite = await overlay.workspace.run([
+        'domain',
         'invite',
         `${name}@example.org`,
         '--data',

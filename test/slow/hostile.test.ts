@@ -57,7 +57,7 @@ afterAll(async () => {
 });
 
 async function enrolled(name: string) {
-  const args = ['invite', `${name}@example.org`, '--data', overlay.path('relay')];
+  const args = ['domain', 'invite', `${name}@example.org`, '--data', overlay.path('relay')];
   const invite = (await overlay.workspace.run(args)).stdout.toString();
   const { identity, anchors, relay } = await enroll(invite, { key: provider.generateKey('ed25519') });
   return { identity, trust: Trust.of([anchors]), relays: [relay] };

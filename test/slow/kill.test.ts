@@ -267,7 +267,7 @@ async function somewhereInEnrolment(round: number): Promise<void> {
 }
 
 async function inviteOf(name: string): Promise<string> {
-  const ran = await overlay.workspace.run(['invite', `${name}@example.org`, '--data', relayData]);
+  const ran = await overlay.workspace.run(['domain', 'invite', `${name}@example.org`, '--data', relayData]);
   expect(ran.code, ran.stderr).toBe(EXIT.ok);
   return ran.stdout.toString();
 }

@@ -1,26 +1,29 @@
-/** `q2q id`: who we are, and new key identities. */
+/** `q2q id`: who we are; the verbs below it make, move and show identities. */
 import type { Command } from 'commander';
-import { groupPeerId, type Identity, identityLabel, selfSignedIdentity } from '../../identity/index.ts';
+import { groupPeerId, type Identity } from '../../identity/index.ts';
 import type { Context, Run } from '../context.ts';
 import { addExamples } from '../help.ts';
-import { existingStore, labelOf, openStore } from '../identities.ts';
+import { existingStore, identityRecord, identityTitle, labelOf, openStore } from '../identities.ts';
+import { addIdNew } from './idNew.ts';
+import { addIdShow } from './idShow.ts';
 
 export function addId(program: Command, run: Run): void {
-  const id = program
-    .command('id')
+  const id = program.command('id').description('our identities: show them, make them, move them');
+  for (const add of [addIdList, addIdNew, addIdShow, addIdUse]) add(id, run);
+  addExamples(id, ['q2q id', 'q2q id new', 'q2q id show --qr', 'q2q id use alice@example.org']);
+}
+
+/** What `q2q id` alone does. */
+function addIdList(id: Command, run: Run): void {
+  id.command('list', { isDefault: true })
     .description('show our identities, their key ids and when they end')
     .option('--json', 'one JSON object an identity')
     .action((options: { json?: boolean }, command: Command) =>
       run(command, (context) => list(options, context)),
     );
-  addExamples(id, ['q2q id', 'q2q id new', 'q2q id use alice@example.org']);
+}
 
-  id.command('new')
-    .description(
-      'make an identity that is a key alone: no domain, no name, its address is the hash of the key',
-    )
-    .action((_options: object, command: Command) => run(command, create));
-
+function addIdUse(id: Command, run: Run): void {
   id.command('use')
     .description('make an identity the one that speaks when none is named')
     .argument('<identity>', 'user@domain or key:…')
@@ -49,33 +52,12 @@ async function list(options: { json?: boolean }, context: Context): Promise<unde
   return undefined;
 }
 
-async function create(context: Context): Promise<undefined> {
-  const key = context.provider.generateKey('ed25519');
-  const identity = selfSignedIdentity(key, Date.now());
-  await (await openStore(context)).put(identity, key);
-  context.out.say('made a key identity; its address is');
-  context.out.print(identityLabel(identity));
-  return undefined;
-}
-
-function identityLines(identity: Identity, usual: boolean): string[] {
-  const { name, keyId, device, notAfter } = identity;
+function identityLines(identity: Identity, usual: boolean): readonly string[] {
+  const { keyId, device, notAfter } = identity;
   return [
-    `${name ?? `key:${keyId}`}${usual ? '  (speaks when none is named)' : ''}`,
+    identityTitle(identity, usual),
     ...(device === undefined ? [] : [`  device     ${device}`]),
     `  key id     ${groupPeerId(keyId)}`,
     `  valid to   ${new Date(notAfter).toISOString()}${notAfter < Date.now() ? '  EXPIRED' : ''}`,
   ];
-}
-
-function identityRecord(identity: Identity, usual: boolean): object {
-  const { name, keyId, device, notAfter } = identity;
-  return {
-    name: name ?? null,
-    address: identityLabel(identity),
-    keyId,
-    device: device ?? null,
-    expiresAt: new Date(notAfter).toISOString(),
-    default: usual,
-  };
 }

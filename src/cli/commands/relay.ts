@@ -17,9 +17,10 @@ import {
   parseDuration,
   parseHostPort,
   parseList,
+  parseRelayUrl,
 } from '../arguments.ts';
 import type { Context, Run } from '../context.ts';
-import { CliError, usage } from '../errors.ts';
+import { CliError } from '../errors.ts';
 import type { ExitCode } from '../exitCodes.ts';
 import { addExamples } from '../help.ts';
 import { describe, type Output, oneLine } from '../output.ts';
@@ -126,10 +127,7 @@ function tellReady(
 }
 
 function parseUrls(text: string): readonly string[] {
-  return parseList(text, '--url').map((url) => {
-    if (/^(wss?|tcp):\/\/./.test(url)) return url;
-    throw usage(`--url has "${url}", wanted ws://, wss:// or tcp://`);
-  });
+  return parseList(text, '--url').map((url) => parseRelayUrl(url, '--url'));
 }
 
 /** The page that the build puts beside the command line. */

@@ -1,9 +1,10 @@
 /** `q2q trust`: whom we believe about which domain. Enrolling does this by itself; key peers do it by hand. */
 import type { Command } from 'commander';
 import { groupPeerId, parseDomain, peerId } from '../../identity/index.ts';
+import { parseRelayUrl } from '../arguments.ts';
 import { readCertificates } from '../certificates.ts';
 import type { Context, Run } from '../context.ts';
-import { CliError, usage } from '../errors.ts';
+import { CliError } from '../errors.ts';
 import { addExamples } from '../help.ts';
 import { existingStore, openStore } from '../identities.ts';
 import { allRelays, rememberRelay } from '../relays.ts';
@@ -46,9 +47,7 @@ export function addTrust(program: Command, run: Run): void {
 
 async function addAnchors(text: string, options: AddOptions, context: Context): Promise<undefined> {
   const domain = parseDomain(text);
-  if (options.relay !== undefined && !/^(wss?|tcp):\/\/./.test(options.relay)) {
-    throw usage(`--relay is "${options.relay}", wanted ws://, wss:// or tcp://`);
-  }
+  if (options.relay !== undefined) parseRelayUrl(options.relay, '--relay');
   const roots = await readCertificates(options.root, context.stdin);
   const notCa = roots.find((root) => !root.isCa);
   if (notCa !== undefined)

@@ -48,6 +48,7 @@ export class Overlay {
 
   async enroll(name: string): Promise<void> {
     const invite = await this.workspace.run([
+      'domain',
       'invite',
       `${name}@${this.domain}`,
       '--data',
