@@ -39,6 +39,7 @@ const MEANS: Readonly<Record<IdentityErrorCode, string>> = {
   ERR_IDENTITY_CRITICAL_EXTENSION: 'a critical extension is not understood',
   ERR_IDENTITY_NAME_CONSTRAINTS: 'a name lies outside what its CA may sign',
   ERR_IDENTITY_PROFILE: 'the certificate does not fit the profile of its kind',
+  ERR_IDENTITY_USER_CA: "a CA below the domain's root could speak for more than its one user",
   ERR_IDENTITY_NAME: 'the peer proved another name than the one wanted',
   ERR_IDENTITY_KEY_MISMATCH: 'the peer holds another key than the one wanted',
   ERR_IDENTITY_PIN: 'the chain holds no root with the pinned key',

@@ -57,6 +57,7 @@ const TABLE = {
   ERR_IDENTITY_CRITICAL_EXTENSION: ['remote', 'unsupported_certificate'],
   ERR_IDENTITY_NAME_CONSTRAINTS: ['remote', 'bad_certificate'],
   ERR_IDENTITY_PROFILE: ['remote', 'bad_certificate'],
+  ERR_IDENTITY_USER_CA: ['remote', 'bad_certificate'],
   ERR_IDENTITY_NAME: ['remote', 'bad_certificate'],
   ERR_IDENTITY_KEY_MISMATCH: ['remote', 'bad_certificate'],
   ERR_IDENTITY_PIN: ['remote', 'unknown_ca'],

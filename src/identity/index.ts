@@ -4,8 +4,8 @@
  *
  * Read in this order: `der`, `oid`, `pem` (formats); `certificate`, `x509` (what a certificate says);
  * `peerId`, `address` (what people call each other); `names` (what a name matches); `rules`, `path` (RFC 5280
- * §6); `proofs`, `trust`, `verify` (who may speak for whom); `issue`, `csr`, `authority` (making
- * certificates); `store` (keeping them).
+ * §6); `proofs`, `trust`, `profile`, `verify` (who may speak for whom); `issue`, `csr`, `authority`,
+ * `userAuthority` (making certificates); `store` (keeping them).
  *
  * Three kinds of peer: a user device `alice@example.org` (rfc822Name, signed by its domain's root), a
  * domain's server or relay (dNSName, same root), and a key peer (self-signed, named by the hash of its key).
@@ -21,7 +21,13 @@ export {
   parseName,
   parseProtocol,
 } from './address.ts';
-export type { ServerRequest, UserRequest } from './authority.ts';
+export type {
+  ServerRequest,
+  StoredAuthority,
+  StoredRoot,
+  UserCaRequest,
+  UserRequest,
+} from './authority.ts';
 export { DomainAuthority } from './authority.ts';
 export type {
   AuthorityKeyId,
@@ -56,6 +62,8 @@ export type { IdentityStore } from './store.ts';
 export { MemoryIdentityStore } from './store.ts';
 export type { AnchorSource, DeniedCertificate, DomainAnchors } from './trust.ts';
 export { Trust } from './trust.ts';
+export type { DeviceRequest } from './userAuthority.ts';
+export { UserAuthority } from './userAuthority.ts';
 export type { Expected } from './verify.ts';
 export { verifyPeer, verifyPinnedDomain } from './verify.ts';
 export type { WebOptions } from './webVerify.ts';

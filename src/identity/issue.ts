@@ -1,8 +1,9 @@
-/** Making certificates (RFC 5280 §4): one writer for all, and the four kinds q2q makes. */
+/** Making certificates (RFC 5280 §4): one writer for all, and the six kinds q2q makes. */
 import { sha1 } from '@noble/hashes/legacy.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { type Bytes, concat, equalBytes, utf8 } from '../base/bytes.ts';
 import type { CryptoProvider, PrivateKey, Signer } from '../crypto/provider.ts';
+import { parseSpki } from '../crypto/spki.ts';
 import { signatureIdentifier } from './algorithms.ts';
 import type { Certificate, KeyUsage } from './certificate.ts';
 import {
@@ -36,6 +37,9 @@ export const BACKDATE: number = MINUTE;
 export const ROOT_LIFETIME: number = 10 * 365 * DAY;
 export const MAX_USER_LIFETIME: number = 7 * DAY;
 export const MAX_SERVER_LIFETIME: number = 90 * DAY;
+export const MAX_USER_CA_LIFETIME: number = 365 * DAY;
+/** Below a user CA: nobody is there to renew a device but another device. */
+export const MAX_DEVICE_LIFETIME: number = 90 * DAY;
 /**
  * A key peer's certificate says nothing but its key, so a wrong clock should not lock it out: it reaches a
  * day back.
@@ -43,25 +47,67 @@ export const MAX_SERVER_LIFETIME: number = 90 * DAY;
 const SELF_BACKDATE = DAY;
 const SELF_LIFETIME = 365 * DAY;
 
-/* ---- The four kinds ---- */
+/* ---- The six kinds ---- */
 
 /** A domain's root: signs users and servers of the domain, and nothing a constraint can exclude. */
 export function issueRoot(provider: CryptoProvider, key: PrivateKey, domain: string, now: number): Bytes {
+  const { spki } = key;
+  const dates = { notBefore: now - BACKDATE, notAfter: now + ROOT_LIFETIME };
+  return issueDomainCa(provider, key, keyIdentifier(spki), domain, { spki, ...dates });
+}
+
+/**
+ * The key of a domain's new root, certified by the old one: who holds only the old root believes what the new one signs
+ * (RFC 4210 §4.4 calls it newWithOld). Never valid beyond either.
+ */
+export function issueHandover(old: Issuer, next: Certificate, domain: string, now: number): Bytes {
+  const { certificate, key, provider } = old;
+  const notAfter = Math.min(certificate.notAfter, next.notAfter);
+  const request = { spki: next.spki, notBefore: now - BACKDATE, notAfter };
+  return issueDomainCa(provider, key, certificate.ski!, domain, request);
+}
+
+function issueDomainCa(
+  provider: CryptoProvider,
+  key: PrivateKey,
+  issuerKeyId: Bytes,
+  domain: string,
+  request: LeafRequest,
+): Bytes {
   const name = nameOf(domain);
-  const keyId = keyIdentifier(key.spki);
   return issue(key, {
+    ...request,
     serial: randomSerial(provider),
     issuer: name,
     subject: name,
-    notBefore: now - BACKDATE,
-    notAfter: now + ROOT_LIFETIME,
-    spki: key.spki,
     extensions: [
       basicConstraints(1),
       keyUsage(['keyCertSign', 'cRLSign']),
       domainConstraints(domain),
-      subjectKeyId(keyId),
-      authorityKeyId(keyId),
+      subjectKeyId(keyIdentifier(request.spki)),
+      authorityKeyId(issuerKeyId),
+    ],
+  });
+}
+
+/** A user's own CA: signs that user's devices and nothing else, whatever else it may try. */
+export function issueUserCa(
+  issuer: Issuer,
+  request: LeafRequest & { readonly user: string; readonly domain: string },
+): Bytes {
+  const { certificate, key, provider } = issuer;
+  const mailbox = `${request.user}@${request.domain}`;
+  return issue(key, {
+    ...request,
+    serial: randomSerial(provider),
+    issuer: certificate.subject,
+    subject: nameOf(mailbox),
+    extensions: [
+      basicConstraints(0),
+      keyUsage(['keyCertSign']),
+      mailboxConstraints(mailbox, request.domain),
+      subjectKeyId(keyIdentifier(request.spki)),
+      authorityKeyId(certificate.ski!),
     ],
   });
 }
@@ -78,16 +124,41 @@ export interface Issuer {
   readonly provider: CryptoProvider;
 }
 
+/**
+ * What may be issued on a wish: a usable key that is not the issuer's own, backdated by a minute, never past the issuer's
+ * end. Throws `ERR_IDENTITY_ISSUE`.
+ */
+export function grantable(
+  issuer: Certificate,
+  wish: { readonly spki: Uint8Array; readonly now: number; readonly lifetime?: number },
+  longest: number,
+): LeafRequest {
+  const { now, lifetime = longest } = wish;
+  if (!(lifetime > 0 && lifetime <= longest))
+    throw notIssued(`lifetime of ${lifetime} ms, at most ${longest} ms are allowed`);
+  const spki = new Uint8Array(wish.spki);
+  if (parseSpki(spki) === undefined) throw notIssued('the key is too weak or of an unknown kind');
+  if (equalBytes(spki, issuer.spki)) throw notIssued("the key is the issuer's own");
+  const notAfter = Math.min(wholeSecond(now + lifetime), issuer.notAfter);
+  if (now < issuer.notBefore || notAfter <= now)
+    throw notIssued(
+      'the issuing certificate is not valid now',
+      'look at the clock, or renew it (a root: roll it)',
+    );
+  return { spki, notBefore: now - BACKDATE, notAfter };
+}
+
+export function notIssued(message: string, hint?: string): IdentityError {
+  return new IdentityError('ERR_IDENTITY_ISSUE', message, { hint });
+}
+
 export function issueUserLeaf(
   issuer: Issuer,
   request: LeafRequest & { readonly user: string; readonly domain: string; readonly device?: string },
 ): Bytes {
   const { user, domain, device } = request;
   if (device !== undefined && !DEVICE.test(device))
-    throw new IdentityError(
-      'ERR_IDENTITY_ISSUE',
-      'device label is not made of 1 to 64 of A-Z, a-z, 0-9 and "._-"',
-    );
+    throw notIssued('device label is not made of 1 to 64 of A-Z, a-z, 0-9 and "._-"');
   const names = [der(NAME_TAG.email, utf8(`${user}@${domain}`))];
   if (device !== undefined) names.push(der(NAME_TAG.uri, utf8(deviceUri(user, domain, device))));
   return issueLeaf(issuer, request, names);
@@ -241,12 +312,21 @@ function authorityKeyId(keyId: Bytes): Bytes {
  * URI bases name the one host, for addresses have no sub-hosts; the DNS base covers hosts below, for relays.
  */
 function domainConstraints(domain: string): Bytes {
-  const text = utf8(domain);
-  const permitted = [NAME_TAG.email, NAME_TAG.dns, NAME_TAG.uri].map((tag) => sequence(der(tag, text)));
-  const excluded = [8, 32].map((length) => sequence(der(NAME_TAG.ip, new Uint8Array(length))));
-  return extension(
-    OID.nameConstraints,
-    true,
-    sequence(der(context(0, true), ...permitted), der(context(1, true), ...excluded)),
-  );
+  const permitted = [NAME_TAG.email, NAME_TAG.dns, NAME_TAG.uri].map((tag) => der(tag, utf8(domain)));
+  return nameConstraints(permitted, ALL_IP);
+}
+
+/** One mailbox (RFC 5280 §4.2.1.10 allows that), the URIs of its domain, and no host or address at all. */
+function mailboxConstraints(mailbox: string, domain: string): Bytes {
+  const permitted = [der(NAME_TAG.email, utf8(mailbox)), der(NAME_TAG.uri, utf8(domain))];
+  return nameConstraints(permitted, [der(NAME_TAG.dns), ...ALL_IP]);
+}
+
+/** IPv4 and IPv6, each under a mask of no bits. */
+const ALL_IP: readonly Bytes[] = [8, 32].map((length) => der(NAME_TAG.ip, new Uint8Array(length)));
+
+function nameConstraints(permitted: readonly Bytes[], excluded: readonly Bytes[]): Bytes {
+  const subtrees = (tag: number, names: readonly Bytes[]): Bytes =>
+    der(context(tag, true), ...names.map((name) => sequence(name)));
+  return extension(OID.nameConstraints, true, sequence(subtrees(0, permitted), subtrees(1, excluded)));
 }

@@ -24,6 +24,8 @@ export interface PeerIdentity {
   readonly device?: string;
   /** 56 characters; always there, and the only name of a key peer. */
   readonly keyId: string;
+  /** Key id of the user's own CA, where one signed the leaf. */
+  readonly userCa?: string;
   readonly assurance: Assurance;
   /** When this proof ends: the earliest notAfter on the path; `NEVER` for a raw key. */
   readonly expiresAt: number;

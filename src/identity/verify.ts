@@ -4,7 +4,8 @@
  * §4.5.3).
  *
  * The profile: a user's leaf names one mailbox and at most one `q2q:` URI that repeats it; a server's leaf
- * names hosts and no mailbox; a key peer's leaf signs itself and its names mean nothing.
+ * names hosts and no mailbox; a key peer's leaf signs itself and its names mean nothing. Between a leaf and the
+ * domain's root stand at most the user's own CA and roots that certify each other (`subordinateFault`).
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { equalBytes, hex } from '../base/bytes.ts';
@@ -17,7 +18,7 @@ import { IdentityError, type IdentityRule, Refusal } from './errors.ts';
 import { PEER_CHAIN } from './limits.ts';
 import { findPath } from './path.ts';
 import { parsePeerId, peerId } from './peerId.ts';
-import { deviceOf, isNameless } from './profile.ts';
+import { deviceOf, isNameless, subordinateFault, userCaOf } from './profile.ts';
 import { type PeerIdentity, provePeer, VerifiedPeer } from './proofs.ts';
 import { isSelfIssued, leafFault, type RuleFault, type Rules } from './rules.ts';
 import type { DomainAnchors, Trust } from './trust.ts';
@@ -54,7 +55,8 @@ export function verifyPeer(
       return verifyUser(situation, expected.name, trust);
     case 'domain': {
       const domain = parseDomain(expected.domain);
-      return verifyDomain(situation, domain, trust.anchorsFor(domain), 'domain');
+      const anchors = trust.anchorsFor(domain);
+      return verifyDomain(situation, domain, anchors, vouched(anchors));
     }
     case 'key':
       return verifyKey(situation, parsePeerId(expected.id), trust);
@@ -78,17 +80,19 @@ export function verifyPinnedDomain(
   if (presented instanceof Refusal) return presented;
   if (presented.broken !== undefined) return presented.broken;
   const name = parseDomain(domain);
-  const root = presented.others.find((certificate) => equalBytes(sha256(certificate.spki), rootPin));
-  if (root === undefined)
+  const pinned = presented.others.filter((certificate) => equalBytes(sha256(certificate.spki), rootPin));
+  if (pinned.length === 0)
     return new Refusal('ERR_IDENTITY_PIN', 'the chain holds no root with the pinned key', undefined, {
       hint: 'the invite is for another domain, or someone is in between',
     });
-  // The pin covers the key only; what else the root says, its key must have signed.
-  if (!isSelfIssued(root) || !isSelfSigned(root, provider))
+  // The pin covers the key only; what else the root says, its key must have signed. (An older root may have certified the
+  // same key, too.)
+  const root = pinned.find((certificate) => isSelfIssued(certificate) && isSelfSigned(certificate, provider));
+  if (root === undefined)
     return new Refusal(
       'ERR_IDENTITY_SIGNATURE',
       'the pinned root is not signed by its own key',
-      presented.indexOf.get(root),
+      presented.indexOf.get(pinned[0]!),
     );
   const anchors: DomainAnchors = Object.freeze({ domain: name, roots: Object.freeze([root]) });
   const situation: Situation = { presented, rules: { strict: true, role: 'server', now }, provider };
@@ -115,9 +119,20 @@ function verifyUser(situation: Situation, wanted: string, trust: Trust): Verifie
     domain,
     ...(device === undefined ? {} : { device }),
     keyId: peerId(leaf.spki),
-    assurance: 'domain',
+    ...userCaField(path),
+    assurance: vouched(trust.anchorsFor(domain)),
     expiresAt: earliestEnd(path),
   }));
+}
+
+function userCaField(path: readonly Certificate[]): { readonly userCa?: string } {
+  const ca = userCaOf(path);
+  return ca === undefined ? {} : { userCa: peerId(ca.spki) };
+}
+
+/** Vouched for by the domain, and that is worth what its root is. */
+function vouched(anchors: DomainAnchors | undefined): 'domain' | 'tofu' {
+  return anchors?.source === 'tofu' ? 'tofu' : 'domain';
 }
 
 /** A domain's own server or relay. */
@@ -125,7 +140,7 @@ function verifyDomain(
   situation: Situation,
   domain: string,
   anchors: DomainAnchors | undefined,
-  assurance: 'domain' | 'pinned',
+  assurance: 'domain' | 'tofu' | 'pinned',
 ): VerifiedPeer | Refusal {
   const { leaf } = situation.presented;
   const { names } = leaf;
@@ -158,15 +173,32 @@ function verifyPath(
           : 'the domain has withdrawn all its roots',
     });
   const { leaf, others } = presented;
+  const [mailbox] = leaf.names.email;
   const answer = findPath({
     ...{ leaf, intermediates: others, anchors: anchors.roots, rules, provider },
-    withdrawn: (certificate, issuer) => deniedFault(certificate, issuer, anchors),
+    withdrawn: (certificate, issuer) =>
+      deniedFault(certificate, issuer, anchors) ??
+      // The anchor is believed as it is; the leaf has its own profile.
+      (issuer === undefined || certificate === leaf
+        ? undefined
+        : standingFault(certificate, anchors.roots, mailbox)),
   });
   // A withdrawn key is told as that, whatever else is wrong with what was shown beside it.
   const denied = deniedFault(leaf, undefined, anchors);
   if (denied !== undefined) return new Refusal(denied.code, denied.message, 0);
   if ('fault' in answer) return refusalOf(answer.fault, presented);
   return provePeer(identityOf(answer.path), answer.path);
+}
+
+/** Old and new root of a domain have one name; where anchors differ in name, a CA must fit one of them. */
+function standingFault(
+  ca: Certificate,
+  roots: readonly Certificate[],
+  mailbox: string | undefined,
+): RuleFault | undefined {
+  const faults = roots.map(({ subject }) => subordinateFault(ca, subject, mailbox));
+  if (faults.includes(undefined)) return undefined;
+  return { code: 'ERR_IDENTITY_USER_CA', message: faults[0]! };
 }
 
 /** Whether the domain has withdrawn the certificate: by its key, or by who issued it under which number. */

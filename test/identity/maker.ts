@@ -165,3 +165,25 @@ export function server(issuer: Made, dns: string, recipe: Recipe = {}): Made {
     ...recipe,
   });
 }
+
+/** Everything there is: what a user CA excludes. */
+export const ALL_HOSTS: Named = { dns: [''], ip: [new Uint8Array(8), new Uint8Array(32)] };
+
+/** The CA of one mailbox, as the profile wants it; `limits` in place of its constraints makes another. */
+export function userCa(
+  mailbox: string,
+  issuer: Made,
+  limits?: Bytes,
+  pathLength: number | undefined = 0,
+): Made {
+  const domain = mailbox.slice(mailbox.indexOf('@') + 1);
+  return intermediate(mailbox, issuer, {
+    extensions: [
+      ca(pathLength),
+      usage('keyCertSign'),
+      ski(mailbox),
+      aki(issuer.label),
+      limits ?? constraints({ email: [mailbox], uri: [domain] }, ALL_HOSTS),
+    ],
+  });
+}

@@ -18,10 +18,14 @@ import {
   Refusal,
   readPrivateKey,
   selfSignedIdentity,
+  Trust,
+  UserAuthority,
   verifyClient,
+  verifyPeer,
   verifyServer,
   writePrivateKey,
 } from '../../src/identity/index.ts';
+import { issueServerLeaf, issueUserLeaf } from '../../src/identity/issue.ts';
 import { have } from '../support/counterpart.ts';
 
 const found = have('openssl');
@@ -81,6 +85,70 @@ describe.runIf(found)('openssl', () => {
     const stranger = write('stranger.pem', formatPem('CERTIFICATE', leaf!));
     expect(() => openssl('verify', '-CAfile', root, stranger)).toThrow('unable to get local issuer');
   });
+
+  test("verifies a user CA's devices, and refuses what that CA may not sign", () => {
+    const authority = DomainAuthority.create(node, 'example.org', now);
+    const root = write('user-root.pem', formatPem('CERTIFICATE', authority.root.der));
+    const key = node.generateKey('p256');
+    const devices = UserAuthority.load(node, {
+      chain: authority.issueUserCa({ spki: key.spki, user: 'alice', now }),
+      key,
+    });
+    const ca = write('user-ca.pem', formatPem('CERTIFICATE', devices.certificate.der));
+    const text = openssl('x509', '-in', ca, '-noout', '-text');
+    expect(text).toContain('email:alice@example.org');
+    expect(text).toContain('CA:TRUE, pathlen:0');
+    const { spki } = node.generateKey('ed25519');
+    const verify = ['verify', '-x509_strict', '-CAfile', root, '-untrusted', ca];
+    const judge = (name: string, leaf: Uint8Array): string =>
+      openssl(...verify, write(name, formatPem('CERTIFICATE', leaf)));
+    const [phone] = devices.issueDevice({ spki, device: 'phone', now });
+    expect(judge('phone.pem', phone!)).toContain('OK');
+    // What the CA's key signs behind our back.
+    const issuer = { certificate: devices.certificate, key, provider: node };
+    const request = { spki, notBefore: now - 60_000, notAfter: now + 86_400_000, domain: 'example.org' };
+    const bob = issueUserLeaf(issuer, { ...request, user: 'bob' });
+    const host = issueServerLeaf(issuer, request);
+    for (const [name, leaf] of [
+      ['bob.pem', bob],
+      ['host.pem', host],
+    ] as const)
+      expect(() => judge(name, leaf)).toThrow(/permitted subtree violation|excluded subtree violation/);
+    const held = Trust.of([{ domain: 'example.org', roots: [authority.root] }]);
+    for (const [leaf, expected] of [
+      [bob, { kind: 'name', name: 'bob@example.org' }],
+      [host, { kind: 'domain', domain: 'example.org' }],
+    ] as const)
+      expect(verifyPeer([leaf, devices.certificate.der], expected, held, 'server', now, node)).toMatchObject({
+        code: 'ERR_IDENTITY_NAME_CONSTRAINTS',
+      });
+  });
+
+  test.each(['ed25519', 'p256'] as const)(
+    'with the old root alone verifies what a new %s root signs',
+    (kind) => {
+      const old = DomainAuthority.create(node, 'example.org', now);
+      const rolled = old.roll(now, kind);
+      const root = write('old-root.pem', formatPem('CERTIFICATE', old.root.der));
+      const { spki } = node.generateKey('ed25519');
+      const chains = [
+        rolled.issueUser({ spki, user: 'alice', device: 'laptop', now }),
+        rolled.issueServer({ spki, now }),
+      ];
+      const key = node.generateKey('ed25519');
+      const ca = rolled.issueUserCa({ spki: key.spki, user: 'alice', now });
+      chains.push(UserAuthority.load(node, { chain: ca, key }).issueDevice({ spki, device: 'phone', now }));
+      for (const [i, [leaf, ...others]] of chains.entries()) {
+        const file = write(`rolled-${i}.pem`, formatPem('CERTIFICATE', leaf!));
+        const untrusted = others.map((der) => formatPem('CERTIFICATE', der)).join('');
+        const verify = ['verify', '-x509_strict', '-CAfile', root];
+        expect(openssl(...verify, '-untrusted', write('others.pem', untrusted), file)).toContain('OK');
+        expect(() => openssl(...verify, file)).toThrow(/unable to get|signature failure/);
+        const newRoot = write('new-root.pem', formatPem('CERTIFICATE', rolled.root.der));
+        if (i < 2) expect(openssl('verify', '-x509_strict', '-CAfile', newRoot, file)).toContain('OK');
+      }
+    },
+  );
 
   test('reads the certificate of a key peer', () => {
     const me = selfSignedIdentity(node.generateKey('ed25519'), now);

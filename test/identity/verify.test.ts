@@ -22,7 +22,6 @@ import {
   constraints,
   DAY,
   eku,
-  intermediate,
   type Made,
   make,
   type Named,
@@ -32,6 +31,7 @@ import {
   san,
   ski,
   usage,
+  userCa,
 } from './maker.ts';
 
 const org = DomainAuthority.create(node, 'example.org', NOW);
@@ -174,15 +174,7 @@ describe('who may speak for whom', () => {
     expect(judge(alice, ALICE, { trust })).toBe('DENIED');
     expect(judge(alice, { kind: 'key', id }, { trust })).toBe('DENIED');
     const top = rootOf('example.org');
-    const own = intermediate('alice', top, {
-      extensions: [
-        ca(0),
-        usage('keyCertSign'),
-        ski('alice'),
-        aki('example.org'),
-        constraints({ email: ['alice@example.org'] }),
-      ],
-    });
+    const own = userCa('alice@example.org', top);
     const leaf = user(own, { email: ['alice@example.org'] });
     expect(judge([leaf.der, own.der], ALICE, { trust: trusting('example.org', top) })).toBe('domain');
     const denied = trusting('example.org', top, [peerId(own.key.spki)]);
@@ -191,15 +183,7 @@ describe('who may speak for whom', () => {
 
   test("a user's own CA signs her devices and nobody else's", () => {
     const top = rootOf('example.org');
-    const own = intermediate('alice', top, {
-      extensions: [
-        ca(0),
-        usage('keyCertSign'),
-        ski('alice'),
-        aki('example.org'),
-        constraints({ email: ['alice@example.org'] }),
-      ],
-    });
+    const own = userCa('alice@example.org', top);
     const trust = trusting('example.org', top);
     const phone = user(own, { email: ['alice@example.org'], uri: ['q2q://example.org/alice/phone'] });
     expect(judge([phone.der, own.der], ALICE, { trust })).toBe('domain');
@@ -383,7 +367,7 @@ describe('properties', () => {
 
   test('a flipped bit in an intermediate is refused', () => {
     const anchor = rootOf('example.org');
-    const middle = intermediate('M', anchor);
+    const middle = userCa('alice@example.org', anchor);
     const made = user(middle, { email: ['alice@example.org'] });
     const held = trusting('example.org', anchor);
     expect(judge([made.der, middle.der], ALICE, { trust: held })).toBe('domain');
