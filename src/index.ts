@@ -24,7 +24,7 @@ export { type Clock, systemClock } from './base/clock.ts';
 export { type Fault, isQ2qError, Q2qError } from './base/errors.ts';
 export type { Logger, LogLevel } from './base/log.ts';
 export type { CryptoProvider, PrivateKey, Signer } from './crypto/provider.ts';
-export * from './identity/index.ts';
+export * from './identity/page.ts';
 export { MuxError, type MuxErrorCode, type MuxLimits } from './mux/index.ts';
 export { Channel, type ChannelPath } from './peer/channel.ts';
 export { CLOSE_CODES, type CloseCodeName, closeCodeName, resetCodeOf } from './peer/codes.ts';

@@ -1,4 +1,4 @@
-/** `q2q/node`: everything of `q2q`, and what Node adds: TCP and unix sockets, processes, files. */
+/** `q2q/node`: everything of `q2q` and `q2q/identity`, and what Node adds: TCP and unix sockets, processes, files. */
 import { provider } from '#provider';
 import { Peer as PeerOver } from './peer/endpoint.ts';
 import { type Enrolled, type EnrolOptions, enrolOver } from './peer/enrol.ts';
@@ -24,6 +24,7 @@ function holdProcess(): () => void {
 
 export { nobleProvider } from './crypto/noble.ts';
 export { nodeProvider } from './crypto/node.node.ts';
+export * from './identity/index.ts';
 export { DirectoryIdentityStore } from './identity/store.node.ts';
 export * from './index.ts';
 export { toDuplex } from './peer/duplex.node.ts';

@@ -2,7 +2,7 @@
  * The tab's own key. It lives as long as the tab does, reloads included, in sessionStorage: other tabs have other keys,
  * other origins cannot read it, and scripts of this page can, of which the policy lets in one file only.
  */
-import { type PrivateKey, provider, readPrivateKey, writePrivateKey } from '../../src/index.ts';
+import { type PrivateKey, provider, readPlainPrivateKey, writePrivateKey } from '../../src/index.ts';
 
 const SLOT = 'q2q.key';
 
@@ -12,7 +12,7 @@ export function tabKey(): PrivateKey {
   const stored = sessionStorage.getItem(SLOT);
   if (stored === null) return newTabKey('p256');
   try {
-    return readPrivateKey(provider, stored);
+    return readPlainPrivateKey(provider, stored);
   } catch {
     return newTabKey('p256'); // written by something else
   }

@@ -49,8 +49,14 @@ export { IdentityError, Refusal } from './errors.ts';
 export type { Identity } from './identity.ts';
 export { identityLabel } from './identity.ts';
 export { identityFromChain, selfSignedIdentity } from './issue.ts';
-export { readPrivateKey, writePrivateKey } from './keys.ts';
+export {
+  readPlainPrivateKey,
+  readPrivateKey,
+  writeEncryptedPrivateKey,
+  writePrivateKey,
+} from './keys.ts';
 export { formatIp, matchesHost, parseIp } from './names.ts';
+export type { Passphrase } from './pbes2.ts';
 export { groupPeerId, parsePeerId, peerId } from './peerId.ts';
 export type { PemBlock } from './pem.ts';
 export { formatPem, parsePem, parsePemAs } from './pem.ts';

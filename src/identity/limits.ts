@@ -48,3 +48,19 @@ export const MEMO_CERTIFICATES = 32;
 export const MEMO_SIGNATURES = 64;
 /** Larger certificates are not remembered, so that strangers cannot make us hold more than half a megabyte. */
 export const MEMO_BYTES = 4096;
+
+/** An encrypted private key: the largest key in the clear, and what says how it is encrypted. */
+export const MAX_ENCRYPTED_KEY = 9216;
+/** OpenSSL reads at most so many bytes of a passphrase. */
+export const MAX_PASSPHRASE = 1024;
+/** Salts have 8 to 32 bytes. */
+export const MAX_SALT = 128;
+/**
+ * Steps that deriving the keys of one file may take, one step an iteration of PBKDF2: OWASP asks for 1,300,000 of SHA-1.
+ * With SHA-512 in JavaScript that is some ten seconds, the most a hostile file can cost.
+ */
+export const MAX_KEY_DERIVATION = 1_400_000;
+/** Blocks of 128 bytes that scrypt mixes while PBKDF2 does one iteration with SHA-256, measured. */
+export const SCRYPT_STEPS = 4;
+/** N = 2^17 and r = 8, the most that OWASP asks for, take 128 MiB and a little. */
+export const MAX_SCRYPT_MEMORY: number = 129 * 2 ** 20;

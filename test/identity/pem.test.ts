@@ -117,7 +117,7 @@ describe('private keys', () => {
     [
       'an encrypted key',
       GOOD.replaceAll('CERTIFICATE', 'ENCRYPTED PRIVATE KEY'),
-      'ERR_IDENTITY_PEM_LABEL',
+      'ERR_IDENTITY_PASSPHRASE_NEEDED',
       'decrypt',
     ],
     ['an old EC key', GOOD.replaceAll('CERTIFICATE', 'EC PRIVATE KEY'), 'ERR_IDENTITY_PEM_LABEL', 'topk8'],
