@@ -23,7 +23,11 @@ const MEANS: Readonly<Record<IdentityErrorCode, string>> = {
   ERR_IDENTITY_ISSUE: 'the authority does not issue such a certificate',
   ERR_IDENTITY_MISMATCH: 'certificate and key do not belong together',
   ERR_IDENTITY_STORE: 'the identity store cannot be read or written',
-  ERR_IDENTITY_STORE_MODE: 'a file with a private key is open to other users',
+  ERR_IDENTITY_STORE_MODE: 'a file with a private key, or the store itself, is open to other users',
+  ERR_IDENTITY_STORE_OWNER: 'a file or folder of the store belongs to another user',
+  ERR_IDENTITY_STORE_BUSY: 'another process holds the identity store and does not let go',
+  ERR_IDENTITY_STORE_OLDER: 'what is stored is newer than what was to replace it',
+  ERR_IDENTITY_STORE_SIGNER: 'the store cannot keep this key, or cannot find it again where it lives',
   // Refusals: what a presented chain did not prove
   ERR_IDENTITY_NO_CERTIFICATE: 'the peer presented no certificate',
   ERR_IDENTITY_CHAIN_TOO_BIG: 'the chain has too many certificates or bytes',

@@ -42,6 +42,10 @@ const TABLE = {
   ERR_IDENTITY_MISMATCH: ['config'],
   ERR_IDENTITY_STORE: ['local'],
   ERR_IDENTITY_STORE_MODE: ['config'],
+  ERR_IDENTITY_STORE_OWNER: ['config'],
+  ERR_IDENTITY_STORE_BUSY: ['local'],
+  ERR_IDENTITY_STORE_OLDER: ['config'],
+  ERR_IDENTITY_STORE_SIGNER: ['config'],
   // Refusals: what a presented chain did not prove
   ERR_IDENTITY_NO_CERTIFICATE: ['remote', 'certificate_required'],
   ERR_IDENTITY_CHAIN_TOO_BIG: ['remote', 'bad_certificate'],

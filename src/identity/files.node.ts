@@ -1,8 +1,8 @@
 /** Files that survive: written whole or not at all, readable by their owner alone. */
 import { randomBytes } from 'node:crypto';
-import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { constants, type Stats } from 'node:fs';
+import { chmod, type FileHandle, mkdir, open, readdir, rename, stat, unlink } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { IdentityError } from './errors.ts';
 
 /** Windows has no such bits; its home folders are private by their own rules. */
@@ -11,9 +11,52 @@ const TEMPORARY = /^\.tmp-[0-9a-f]{24}$/;
 /** A write takes milliseconds: a temporary file older than this was left by a process that died. */
 const STALE = 60_000;
 
-/** Makes the folder with mode 0700 if it is missing; its parents too. */
+/** Makes the folder with mode 0700, whatever the umask, if it is missing; its parents too. */
 export async function makePrivateFolder(path: string): Promise<void> {
-  await guard(`make the folder "${path}"`, () => mkdir(path, { recursive: true, mode: 0o700 }));
+  await guard(`make the folder "${path}"`, () => makeFolder(resolve(path)));
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, 0o700);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT' && dirname(path) !== path) {
+      await makeFolder(dirname(path));
+      return makeFolder(path);
+    }
+    if ((await stat(path).catch(() => undefined))?.isDirectory() === true) return;
+    throw error;
+  }
+  if (HAS_MODES) await chmod(path, 0o700); // the umask took bits away that we need
+  await syncFolder(dirname(path)).catch(() => {}); // a parent that we may not read is not ours to write down
+}
+
+/** Refuses a folder whose entries others may replace. Reading its listing tells them nothing. */
+export async function checkPrivateFolder(path: string): Promise<void> {
+  await guard(`use the folder "${path}"`, async () => requirePrivate(await stat(path), path, 0o022, '0700'));
+}
+
+/** What is ours belongs to us, or to root, who could read it anyway. */
+function requirePrivate({ mode, uid }: Stats, path: string, forbidden: number, wanted: string): void {
+  if (!HAS_MODES) return;
+  const us = process.geteuid!();
+  if (uid !== us && uid !== 0)
+    throw new IdentityError(
+      'ERR_IDENTITY_STORE_OWNER',
+      `"${path}" belongs to user ${uid}, we are user ${us}`,
+      {
+        hint: 'run as its owner, or use a folder of your own',
+      },
+    );
+  if ((mode & forbidden) !== 0)
+    throw new IdentityError(
+      'ERR_IDENTITY_STORE_MODE',
+      `private "${path}" has mode ${(mode & 0o777).toString(8).padStart(4, '0')}, wanted ${wanted}`,
+      {
+        hint: `chmod ${wanted.slice(1)} "${path}", and make new keys if others could have read or replaced them`,
+      },
+    );
 }
 
 /**
@@ -27,6 +70,7 @@ export async function writeFileAtomic(path: string, content: string | Uint8Array
     try {
       const file = await open(temporary, 'wx', 0o600);
       try {
+        if (HAS_MODES) await file.chmod(0o600); // the umask may have taken our own right to read it
         await file.writeFile(content);
         await file.sync();
       } finally {
@@ -44,9 +88,11 @@ export async function writeFileAtomic(path: string, content: string | Uint8Array
 /** Removes the file; it may be gone already. */
 export async function removeFile(path: string): Promise<void> {
   await guard(`remove "${path}"`, async () => {
-    await unlink(path).catch((error: NodeJS.ErrnoException) => {
-      if (error.code !== 'ENOENT') throw error;
-    });
+    try {
+      await unlink(path);
+    } catch (error) {
+      return unlessMissing(error as NodeJS.ErrnoException);
+    }
     await syncFolder(dirname(path));
   });
 }
@@ -67,17 +113,9 @@ export async function readTextFile(path: string, limit: number): Promise<string 
   return readThrough(path, limit, async () => {});
 }
 
-/** Like `readTextFile`, for keys: refuses a file that other users may read or change. */
+/** Like `readTextFile`, for keys: refuses a file that other users may read or change, or that is another's. */
 export async function readPrivateFile(path: string, limit: number): Promise<string | undefined> {
-  return readThrough(path, limit, async (file) => {
-    const { mode } = await file.stat();
-    if (HAS_MODES && (mode & 0o077) !== 0)
-      throw new IdentityError(
-        'ERR_IDENTITY_STORE_MODE',
-        `private file "${path}" has mode ${(mode & 0o777).toString(8).padStart(4, '0')}, wanted 0600`,
-        { hint: `chmod 600 "${path}", and make a new key if others could have read it` },
-      );
-  });
+  return readThrough(path, limit, async (file) => requirePrivate(await file.stat(), path, 0o077, '0600'));
 }
 
 /** Checks and reads one open file, so that nothing can be swapped in between. */
@@ -87,13 +125,8 @@ async function readThrough(
   check: (file: FileHandle) => Promise<void>,
 ): Promise<string | undefined> {
   return guard(`read "${path}"`, async () => {
-    let file: FileHandle;
-    try {
-      file = await open(path, 'r');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-      throw error;
-    }
+    const file = await open(path, 'r').catch(unlessMissing);
+    if (file === undefined) return undefined;
     try {
       await check(file);
       const { size } = await file.stat();
@@ -112,7 +145,7 @@ async function readThrough(
 /** Names of finished files in the folder, sorted; leftovers of writers that died are removed. */
 export async function listFiles(folder: string, now: number = Date.now()): Promise<readonly string[]> {
   return guard(`list "${folder}"`, async () => {
-    const names = (await readdir(folder)).sort();
+    const names = (await readdir(folder).catch(unlessMissing)) ?? [];
     for (const name of names) {
       if (!TEMPORARY.test(name)) continue;
       const path = join(folder, name);
@@ -120,8 +153,17 @@ export async function listFiles(folder: string, now: number = Date.now()): Promi
       const found = await stat(path).catch(() => undefined);
       if (found !== undefined && now - found.mtimeMs > STALE) await unlink(path).catch(() => {});
     }
-    return names.filter((name) => !TEMPORARY.test(name));
+    return names.filter((name) => !TEMPORARY.test(name)).sort();
   });
+}
+
+/** Removes what writers that died left in the folder. Only for who knows that no writer is at work. */
+export async function removeLeftovers(folder: string): Promise<void> {
+  await listFiles(folder, Number.POSITIVE_INFINITY);
+}
+
+function unlessMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -133,9 +175,15 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTDIR: 'a part of the path is no folder',
   EISDIR: 'it is a folder',
   EEXIST: 'a file is in the way',
+  EDQUOT: 'the disk quota is used up',
+  EIO: 'the disk fails',
+  EMFILE: 'too many files are open',
+  ENAMETOOLONG: 'the path is too long',
+  ELOOP: 'symbolic links go in circles',
 };
 
-async function guard<T>(doing: string, work: () => Promise<T>): Promise<T> {
+/** What the system says, as an error of ours. */
+export async function guard<T>(doing: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (cause) {

@@ -14,6 +14,9 @@ export interface Identity {
   readonly notAfter: number;
 }
 
+/** An identity without the key: what a store tells without asking for a passphrase. */
+export type PublicIdentity = Omit<Identity, 'signer'>;
+
 /** How an identity is called in stores and on command lines: its name, else `key:<id>`. */
 export function identityLabel(identity: Pick<Identity, 'name' | 'keyId'>): string {
   return identity.name ?? `key:${identity.keyId}`;

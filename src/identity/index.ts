@@ -46,15 +46,16 @@ export { describeCertificate } from './describe.ts';
 export { IDENTITY_ERRORS } from './errorMeanings.ts';
 export type { CertificateAlert, IdentityErrorCode } from './errors.ts';
 export { IdentityError, Refusal } from './errors.ts';
-export type { Identity } from './identity.ts';
+export type { Identity, PublicIdentity } from './identity.ts';
 export { identityLabel } from './identity.ts';
-export { identityFromChain, selfSignedIdentity } from './issue.ts';
+export { identityFromChain, publicIdentity, selfSignedIdentity } from './issue.ts';
 export {
   readPlainPrivateKey,
   readPrivateKey,
   writeEncryptedPrivateKey,
   writePrivateKey,
 } from './keys.ts';
+export { MemoryIdentityStore } from './memoryStore.ts';
 export { formatIp, matchesHost, parseIp } from './names.ts';
 export type { Passphrase } from './pbes2.ts';
 export { groupPeerId, parsePeerId, peerId } from './peerId.ts';
@@ -64,8 +65,8 @@ export type { Assurance, PeerIdentity } from './proofs.ts';
 export { VerifiedPeer } from './proofs.ts';
 export type { PinnedKeys } from './rawKey.ts';
 export { verifyRawKey } from './rawKey.ts';
-export type { IdentityStore } from './store.ts';
-export { MemoryIdentityStore } from './store.ts';
+export type { IdentityStore, PutAnchorsOptions, StoredUserAuthority } from './store.ts';
+export type { Pin } from './storeRecords.ts';
 export type { AnchorSource, DeniedCertificate, DomainAnchors } from './trust.ts';
 export { Trust } from './trust.ts';
 export type { DeviceRequest } from './userAuthority.ts';

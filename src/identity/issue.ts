@@ -23,7 +23,7 @@ import { EMPTY_NAME, nameOf } from './distinguishedName.ts';
 import { IdentityError } from './errors.ts';
 import { KEY_USAGES } from './extensions.ts';
 import { NAME_TAG } from './generalNames.ts';
-import type { Identity } from './identity.ts';
+import type { Identity, PublicIdentity } from './identity.ts';
 import { OID } from './oid.ts';
 import { peerId } from './peerId.ts';
 import { DEVICE, deviceOf, deviceUri } from './profile.ts';
@@ -212,26 +212,36 @@ export function selfSignedIdentity(key: PrivateKey, now: number): Identity {
  * another.
  */
 export function identityFromChain(chain: readonly Uint8Array[], signer: Signer): Identity {
-  const [first] = chain;
-  if (first === undefined)
-    throw new IdentityError('ERR_IDENTITY_MISMATCH', 'the chain is empty, wanted a leaf first');
-  const leaf = parseCertificate(first);
+  const { identity, leaf } = readChain(chain);
   if (!equalBytes(leaf.spki, signer.spki))
     throw new IdentityError('ERR_IDENTITY_MISMATCH', 'certificate and private key do not belong together', {
       hint: 'the first certificate of the chain must be the one made for this key',
     });
+  return Object.freeze({ ...identity, signer });
+}
+
+/** What the chain alone says of an identity: nobody has shown yet that the key is ours. */
+export function publicIdentity(chain: readonly Uint8Array[]): PublicIdentity {
+  return Object.freeze(readChain(chain).identity);
+}
+
+function readChain(chain: readonly Uint8Array[]): { identity: PublicIdentity; leaf: Certificate } {
+  const [first] = chain;
+  if (first === undefined)
+    throw new IdentityError('ERR_IDENTITY_MISMATCH', 'the chain is empty, wanted a leaf first');
+  const leaf = parseCertificate(first);
   const [name] = leaf.names.email;
   const [user, domain] = name?.split('@') ?? [];
   const device =
     user === undefined || domain === undefined ? undefined : deviceOf(leaf.names.uri, user, domain);
-  return Object.freeze({
+  const identity = {
     ...(name === undefined ? {} : { name }),
     ...(device === undefined || device === false ? {} : { device }),
     keyId: peerId(leaf.spki),
     chain: Object.freeze(chain.map((certificate) => new Uint8Array(certificate))),
-    signer,
     notAfter: leaf.notAfter,
-  });
+  };
+  return { identity, leaf };
 }
 
 /* ---- The writer ---- */

@@ -64,3 +64,9 @@ export const MAX_KEY_DERIVATION = 1_400_000;
 export const SCRYPT_STEPS = 4;
 /** N = 2^17 and r = 8, the most that OWASP asks for, take 128 MiB and a little. */
 export const MAX_SCRYPT_MEMORY: number = 129 * 2 ** 20;
+/** Largest file of a directory store that is read: a key and a chain take 10 KB, a thousand withdrawn keys 60 KB. */
+export const MAX_STORE_FILE = 1_048_576;
+/** Milliseconds that a change waits for other processes that change the same store; one takes some ten. */
+export const LOCK_WAIT = 10_000;
+/** A lock of a process that we cannot see, for it runs in another container, counts for dead at this age. */
+export const FOREIGN_LOCK_AGE = 60_000;

@@ -2,201 +2,328 @@
  * Identities in a folder:
  *
  *     identities/<hash>.pem    private key and chain of one identity, in one file: both or neither
- *     anchors/<hash>.json      roots and withdrawn keys of one domain
+ *     authorities/<hash>.pem   the same of one person's user CA
+ *     anchors/<hash>.json      roots of one domain, what it withdrew, and how new that is
+ *     pins/<hash>.json         what was remembered of one address
  *     default                  the label used when none is named
  *
  * Folders are 0700, files 0600 and replaced in one step. Names come from the network, so file names are
- * hashes of them: `../x@d` is as good a name as any other. Processes may share the folder; the last writer of
- * a file wins.
+ * hashes of them: `../x@d` is as good a name as any other. Processes may share the folder: who changes something
+ * holds its lock, so that what is read, judged and written is one step; who only reads needs none, and finds
+ * the old state or the new.
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import type { CryptoProvider, PrivateKey } from '../crypto/provider.ts';
+import type { CryptoProvider, PrivateKey, Signer } from '../crypto/provider.ts';
 import { parseDomain } from './address.ts';
-import { IdentityError, type IdentityErrorCode } from './errors.ts';
 import {
+  checkPrivateFolder,
   listFiles,
   makePrivateFolder,
   readPrivateFile,
   readTextFile,
   removeFile,
+  removeLeftovers,
   writeFileAtomic,
 } from './files.node.ts';
-import { type Identity, identityLabel } from './identity.ts';
-import { identityFromChain } from './issue.ts';
+import { type Identity, identityLabel, type PublicIdentity } from './identity.ts';
+import { identityFromChain, publicIdentity } from './issue.ts';
+import { formatKeyFile, type KeyFile, parseKeyFile, requireCaKey } from './keyFile.ts';
 import { readPrivateKey, writePrivateKey } from './keys.ts';
-import { formatPem, parsePem, parsePemAs } from './pem.ts';
-import { type IdentityStore, notStored } from './store.ts';
+import { MAX_STORE_FILE } from './limits.ts';
+import { lockFolder } from './lock.node.ts';
+import { formatPem } from './pem.ts';
+import type { IdentityStore, PutAnchorsOptions, StoredUserAuthority } from './store.ts';
+import { damaged, isExportable, located, notExportable, notStored } from './storeErrors.ts';
+import {
+  canonical,
+  formatAnchors,
+  formatPin,
+  type Pin,
+  parseAnchors,
+  parsePin,
+  pinnedAddress,
+  pinOf,
+  requireForward,
+} from './storeRecords.ts';
 import { type DomainAnchors, Trust } from './trust.ts';
-import { parseCertificate } from './x509.ts';
 
-/** A key and a chain of eight certificates take 10 KB; a domain with a thousand withdrawn keys 60 KB. */
-const MAX_FILE = 1 << 20;
+const FOLDERS = {
+  identity: 'identities',
+  authority: 'authorities',
+  anchors: 'anchors',
+  pin: 'pins',
+} as const;
+type Kind = keyof typeof FOLDERS;
 
 export class DirectoryIdentityStore implements IdentityStore {
   readonly folder: string;
   readonly #provider: CryptoProvider;
+  /** The last change asked for: changes of one store are done one after the other without asking the disk. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(folder: string, provider: CryptoProvider) {
     this.folder = folder;
     this.#provider = provider;
   }
 
-  /** Opens the store, making its folders if they are missing. */
+  /** Opens the store, making its folder if it is missing. */
   static async open(folder: string, provider: CryptoProvider): Promise<DirectoryIdentityStore> {
-    for (const path of [folder, join(folder, 'identities'), join(folder, 'anchors')])
-      await makePrivateFolder(path);
+    await makePrivateFolder(folder);
+    await checkPrivateFolder(folder);
     return new DirectoryIdentityStore(folder, provider);
   }
 
+  /* ---- Identities ---- */
+
   async list(): Promise<readonly string[]> {
-    const folder = join(this.folder, 'identities');
     const labels: string[] = [];
-    for (const file of await listFiles(folder)) {
-      if (!file.endsWith('.pem')) continue;
-      const identity = await this.#readIdentity(join(folder, file));
-      if (identity !== undefined) labels.push(identityLabel(identity));
+    for (const path of await this.#files('identity')) {
+      const file = await this.#readKeyFile(path);
+      if (file !== undefined)
+        labels.push(identityLabel(located(named(path), () => publicIdentity(file.chain))));
     }
     return labels.sort();
   }
 
-  async get(label: string): Promise<Identity | undefined> {
-    const path = this.#identityPath(label);
-    const identity = await this.#readIdentity(path);
-    if (identity !== undefined && identityLabel(identity) !== label)
-      throw damaged(
-        path,
-        `it holds ${JSON.stringify(identityLabel(identity))}, wanted ${JSON.stringify(label)}`,
-      );
-    return identity;
+  async find(label: string): Promise<PublicIdentity | undefined> {
+    return (await this.#identityFile(label))?.identity;
   }
 
-  async put(identity: Identity, key: PrivateKey): Promise<void> {
-    // Read back what is about to be written: a pair that does not fit is never stored.
+  async get(label: string): Promise<Identity | undefined> {
+    const found = await this.#identityFile(label);
+    if (found === undefined) return undefined;
+    const { path, file } = found;
+    const signer = await this.#signer(path, file);
+    return located(named(path), () => identityFromChain(file.chain, signer));
+  }
+
+  async put(identity: Identity, key: Signer = identity.signer): Promise<void> {
+    // Made anew from what is about to be written: a pair that does not fit is never stored.
     const checked = identityFromChain(identity.chain, key);
     const label = identityLabel(checked);
-    const blocks = checked.chain.map((certificate) => formatPem('CERTIFICATE', certificate));
-    await writeFileAtomic(this.#identityPath(label), writePrivateKey(key) + blocks.join(''));
-    if ((await this.defaultLabel()) === undefined) await this.#writeDefault(label);
+    await this.#change(async () => {
+      const text = formatKeyFile(this.#keyBlock(label, key), checked.chain);
+      // A default that names nobody yet is no default, so this order is right wherever it is cut.
+      const usual = await this.#readDefault();
+      if (usual === undefined || (usual !== label && !(await this.#isStored(usual))))
+        await this.#write(join(this.folder, 'default'), `${label}\n`);
+      await this.#write(this.#path('identity', label), text);
+    });
   }
 
   async remove(label: string): Promise<void> {
-    await removeFile(this.#identityPath(label));
-    if ((await this.#readDefault()) === label) await removeFile(join(this.folder, 'default'));
+    await this.#change(async () => {
+      await removeFile(this.#path('identity', label));
+      if ((await this.#readDefault()) === label) await removeFile(join(this.folder, 'default'));
+    });
   }
 
-  /** Undefined too when the identity it names was removed by hand. */
+  /** Undefined too when the identity it names is not there. */
   async defaultLabel(): Promise<string | undefined> {
     const label = await this.#readDefault();
-    return label !== undefined && (await this.get(label)) !== undefined ? label : undefined;
+    return label !== undefined && (await this.find(label)) !== undefined ? label : undefined;
   }
 
   async setDefault(label: string): Promise<void> {
-    if ((await this.get(label)) === undefined) throw notStored(label);
-    await this.#writeDefault(label);
+    await this.#change(async () => {
+      if ((await this.find(label)) === undefined) throw notStored(label);
+      await this.#write(join(this.folder, 'default'), `${label}\n`);
+    });
   }
+
+  /* ---- Anchors ---- */
 
   async anchors(domain: string): Promise<DomainAnchors | undefined> {
-    return this.#readAnchors(this.#anchorsPath(domain));
+    return this.#readAnchors(this.#path('anchors', parseDomain(domain)));
   }
 
-  async putAnchors(anchors: DomainAnchors): Promise<void> {
-    const domain = parseDomain(anchors.domain);
-    const roots = anchors.roots.map((root) => formatPem('CERTIFICATE', root.der));
-    const text = JSON.stringify({ domain, roots, deniedKeys: anchors.deniedKeys ?? [] }, undefined, 2);
-    await writeFileAtomic(this.#anchorsPath(domain), `${text}\n`);
+  async putAnchors(anchors: DomainAnchors, options: PutAnchorsOptions = {}): Promise<void> {
+    const offered = canonical(anchors);
+    const path = this.#path('anchors', offered.domain);
+    await this.#change(async () => {
+      if (options.replace !== true) requireForward(await this.#readAnchors(path), offered);
+      await this.#write(path, formatAnchors(offered));
+    });
   }
 
   async removeAnchors(domain: string): Promise<void> {
-    await removeFile(this.#anchorsPath(domain));
+    const path = this.#path('anchors', parseDomain(domain));
+    await this.#change(() => removeFile(path));
   }
 
   async trust(): Promise<Trust> {
-    const folder = join(this.folder, 'anchors');
     const all: DomainAnchors[] = [];
-    for (const file of await listFiles(folder)) {
-      const anchors = file.endsWith('.json') ? await this.#readAnchors(join(folder, file)) : undefined;
+    for (const path of await this.#files('anchors')) {
+      const anchors = await this.#readAnchors(path);
       if (anchors !== undefined) all.push(anchors);
     }
     return Trust.of(all);
   }
 
-  #identityPath(label: string): string {
-    return join(this.folder, 'identities', `${fileName(label)}.pem`);
+  async #readAnchors(path: string): Promise<DomainAnchors | undefined> {
+    const text = await readTextFile(path, MAX_STORE_FILE);
+    return text === undefined ? undefined : parseAnchors(named(path), text);
   }
 
-  #anchorsPath(domain: string): string {
-    return join(this.folder, 'anchors', `${fileName(parseDomain(domain))}.json`);
+  /* ---- Pins ---- */
+
+  async pin(address: string): Promise<Pin | undefined> {
+    return this.#readPin(this.#path('pin', pinnedAddress(address)));
   }
 
-  async #readDefault(): Promise<string | undefined> {
-    return (await readTextFile(join(this.folder, 'default'), MAX_FILE))?.trim();
+  async pins(): Promise<readonly Pin[]> {
+    const all: Pin[] = [];
+    for (const path of await this.#files('pin')) {
+      const pin = await this.#readPin(path);
+      if (pin !== undefined) all.push(pin);
+    }
+    return all.sort((a, b) => (a.address < b.address ? -1 : 1));
   }
 
-  async #writeDefault(label: string): Promise<void> {
-    await writeFileAtomic(join(this.folder, 'default'), `${label}\n`);
+  async putPin(pin: Pin): Promise<void> {
+    await this.#changePin(pin.address, async () => pin);
   }
 
-  async #readIdentity(path: string): Promise<Identity | undefined> {
-    const text = await readPrivateFile(path, MAX_FILE);
-    if (text === undefined) return undefined;
-    return located(path, () => {
-      const signer = readPrivateKey(this.#provider, text);
-      const chain = parsePem(text).filter(({ label }) => label === 'CERTIFICATE');
-      return identityFromChain(
-        chain.map(({ der }) => der),
-        signer,
-      );
+  async updatePin(
+    address: string,
+    change: (held: Pin | undefined) => Pin | undefined,
+  ): Promise<Pin | undefined> {
+    return this.#changePin(address, async (path) => change(await this.#readPin(path)));
+  }
+
+  async removePin(address: string): Promise<void> {
+    const path = this.#path('pin', pinnedAddress(address));
+    await this.#change(() => removeFile(path));
+  }
+
+  async #changePin(
+    address: string,
+    next: (path: string) => Promise<Pin | undefined>,
+  ): Promise<Pin | undefined> {
+    const who = pinnedAddress(address);
+    const path = this.#path('pin', who);
+    return this.#change(async () => {
+      const pin = await next(path);
+      if (pin === undefined) return this.#readPin(path);
+      const checked = pinOf(who, pin);
+      await this.#write(path, formatPin(checked));
+      return checked;
     });
   }
 
-  async #readAnchors(path: string): Promise<DomainAnchors | undefined> {
-    const text = await readTextFile(path, MAX_FILE);
-    return text === undefined ? undefined : located(path, () => parseAnchors(path, text));
+  async #readPin(path: string): Promise<Pin | undefined> {
+    const text = await readTextFile(path, MAX_STORE_FILE);
+    return text === undefined ? undefined : parsePin(named(path), text);
+  }
+
+  /* ---- User CAs ---- */
+
+  async userAuthority(name: string): Promise<StoredUserAuthority | undefined> {
+    const path = this.#path('authority', pinnedAddress(name));
+    const file = await this.#readKeyFile(path);
+    if (file === undefined) return undefined;
+    const key = this.#openKey(path, file);
+    located(named(path), () => requireCaKey(file.chain, key));
+    return Object.freeze({ chain: Object.freeze(file.chain), key });
+  }
+
+  async putUserAuthority(name: string, { chain, key }: StoredUserAuthority): Promise<void> {
+    const label = pinnedAddress(name);
+    requireCaKey(chain, key);
+    await this.#change(() =>
+      this.#write(this.#path('authority', label), formatKeyFile(this.#keyBlock(label, key), chain)),
+    );
+  }
+
+  async removeUserAuthority(name: string): Promise<void> {
+    const path = this.#path('authority', pinnedAddress(name));
+    await this.#change(() => removeFile(path));
+  }
+
+  /* ---- Keys ---- */
+
+  async #readKeyFile(path: string): Promise<KeyFile | undefined> {
+    const text = await readPrivateFile(path, MAX_STORE_FILE);
+    return text === undefined ? undefined : located(named(path), () => parseKeyFile(text));
+  }
+
+  async #identityFile(
+    label: string,
+  ): Promise<{ path: string; file: KeyFile; identity: PublicIdentity } | undefined> {
+    const path = this.#path('identity', label);
+    const file = await this.#readKeyFile(path);
+    if (file === undefined) return undefined;
+    const identity = located(named(path), () => publicIdentity(file.chain));
+    const found = identityLabel(identity);
+    if (found !== label)
+      throw damaged(named(path), `it holds ${JSON.stringify(found)}, wanted ${JSON.stringify(label)}`);
+    return { path, file, identity };
+  }
+
+  async #signer(path: string, file: KeyFile): Promise<Signer> {
+    return this.#openKey(path, file);
+  }
+
+  #openKey(path: string, { key }: KeyFile): PrivateKey {
+    return located(named(path), () => readPrivateKey(this.#provider, formatPem(key.label, key.der)));
+  }
+
+  #keyBlock(label: string, key: Signer): string {
+    if (!isExportable(key)) throw notExportable(label);
+    return writePrivateKey(key);
+  }
+
+  /* ---- Files ---- */
+
+  async #readDefault(): Promise<string | undefined> {
+    return (await readTextFile(join(this.folder, 'default'), MAX_STORE_FILE))?.trim();
+  }
+
+  /** Whether its file is there, be it damaged. */
+  async #isStored(label: string): Promise<boolean> {
+    return (await this.#files('identity')).includes(this.#path('identity', label));
+  }
+
+  async #files(kind: Kind): Promise<readonly string[]> {
+    const folder = join(this.folder, FOLDERS[kind]);
+    const extension = kind === 'identity' || kind === 'authority' ? '.pem' : '.json';
+    const names = await listFiles(folder);
+    return names.filter((name) => name.endsWith(extension)).map((name) => join(folder, name));
+  }
+
+  #path(kind: Kind, name: string): string {
+    const extension = kind === 'identity' || kind === 'authority' ? 'pem' : 'json';
+    return join(this.folder, FOLDERS[kind], `${fileName(name)}.${extension}`);
+  }
+
+  async #write(path: string, text: string): Promise<void> {
+    await makePrivateFolder(join(path, '..'));
+    await writeFileAtomic(path, text);
+  }
+
+  /** Does `work` while nobody else changes the store, neither in this process nor in another. */
+  #change<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(async () => {
+      const lock = await lockFolder(this.folder);
+      try {
+        if (lock.inherited)
+          for (const name of ['', ...Object.values(FOLDERS)]) await removeLeftovers(join(this.folder, name));
+        return await work();
+      } finally {
+        await lock.release();
+      }
+    });
+    this.#turn = turn.catch(() => {});
+    return turn;
   }
 }
 
-function parseAnchors(path: string, text: string): DomainAnchors {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (cause) {
-    throw damaged(path, 'it is not JSON', cause);
-  }
-  const { domain, roots, deniedKeys } = (value ?? {}) as Record<string, unknown>;
-  if (typeof domain !== 'string' || !isStrings(roots) || !isStrings(deniedKeys))
-    throw damaged(path, 'it lacks domain, roots or deniedKeys');
-  const certificates = roots.flatMap((pem) => parsePemAs('CERTIFICATE', pem)).map(parseCertificate);
-  return Object.freeze({ domain: parseDomain(domain), roots: certificates, deniedKeys });
-}
-
-function isStrings(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((item) => typeof item === 'string');
+function named(path: string): string {
+  return `file "${path}"`;
 }
 
 /** 128 bits of SHA-256: one file per name, and no name in the folder listing. */
 function fileName(name: string): string {
   return createHash('sha256').update(name).digest('hex').slice(0, 32);
-}
-
-/** Errors of parsing, with the file they came from. */
-function located<T>(path: string, read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    if (!(error instanceof IdentityError) || error.code.startsWith('ERR_IDENTITY_STORE')) throw error;
-    throw damaged(path, error.message, error, error.code);
-  }
-}
-
-function damaged(
-  path: string,
-  reason: string,
-  cause?: unknown,
-  code: IdentityErrorCode = 'ERR_IDENTITY_STORE',
-): IdentityError {
-  return new IdentityError(code, `file "${path}" is damaged: ${reason}`, {
-    cause,
-    hint: 'remove the file and enrol again, or restore it from a copy',
-  });
 }

@@ -17,48 +17,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { build } from 'esbuild';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { provider } from '../../src/crypto/node.node.ts';
-import type { PrivateKey } from '../../src/crypto/provider.ts';
-import {
-  DomainAuthority,
-  type Identity,
-  IdentityError,
-  type IdentityStore,
-  identityFromChain,
-  identityLabel,
-  MemoryIdentityStore,
-  selfSignedIdentity,
-} from '../../src/identity/index.ts';
+import { MemoryIdentityStore } from '../../src/identity/index.ts';
 import { DirectoryIdentityStore } from '../../src/identity/store.node.ts';
-import { NOW } from './maker.ts';
-
-const authority = DomainAuthority.create(provider, 'example.org', NOW);
-
-interface Pair {
-  readonly identity: Identity;
-  readonly key: PrivateKey;
-}
-
-function user(name: string): Pair {
-  const key = provider.generateKey('ed25519');
-  return {
-    key,
-    identity: identityFromChain(authority.issueUser({ spki: key.spki, user: name, now: NOW }), key),
-  };
-}
-
-function keyPeer(): Pair {
-  const key = provider.generateKey('p256');
-  return { key, identity: selfSignedIdentity(key, NOW) };
-}
-
-async function errorOf(work: Promise<unknown>): Promise<IdentityError> {
-  const error = await work.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  expect(error).toBeInstanceOf(IdentityError);
-  return error as IdentityError;
-}
+import { authority, describeStore, errorOf, user } from './storeSuite.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -71,63 +32,8 @@ afterEach(async () => {
 const open = (): Promise<DirectoryIdentityStore> =>
   DirectoryIdentityStore.open(join(folder, 'store'), provider);
 
-describe.each<[string, () => Promise<IdentityStore>]>([
-  ['memory', async () => new MemoryIdentityStore()],
-  ['directory', open],
-])('a store in %s', (_, make) => {
-  test('keeps identities with their keys', async () => {
-    const store = await make();
-    const alice = user('alice');
-    const peer = keyPeer();
-    expect(await store.list()).toEqual([]);
-    expect(await store.get('alice@example.org')).toBeUndefined();
-    await store.put(alice.identity, alice.key);
-    await store.put(peer.identity, peer.key);
-    expect(await store.list()).toEqual(['alice@example.org', identityLabel(peer.identity)]);
-    const found = await store.get('alice@example.org');
-    expect(found).toMatchObject({
-      name: 'alice@example.org',
-      keyId: alice.identity.keyId,
-      chain: alice.identity.chain,
-    });
-    expect(found?.signer.spki).toEqual(alice.key.spki);
-    expect(await found?.signer.sign('ed25519', new Uint8Array(3))).toHaveLength(64);
-    expect((await store.get(identityLabel(peer.identity)))?.keyId).toBe(peer.identity.keyId);
-  });
-
-  test('replaces an identity of the same name', async () => {
-    const store = await make();
-    for (const { identity, key } of [user('alice'), user('alice')]) {
-      await store.put(identity, key);
-      expect((await store.get('alice@example.org'))?.keyId).toBe(identity.keyId);
-    }
-    expect(await store.list()).toHaveLength(1);
-  });
-
-  test('has a default: the first, until another is chosen or it goes', async () => {
-    const store = await make();
-    expect(await store.defaultLabel()).toBeUndefined();
-    for (const { identity, key } of [user('alice'), user('bob')]) await store.put(identity, key);
-    expect(await store.defaultLabel()).toBe('alice@example.org');
-    await store.setDefault('bob@example.org');
-    expect(await store.defaultLabel()).toBe('bob@example.org');
-    expect((await errorOf(store.setDefault('carol@example.org'))).code).toBe('ERR_IDENTITY_STORE');
-    await store.remove('bob@example.org');
-    expect(await store.defaultLabel()).toBeUndefined();
-    await store.remove('bob@example.org');
-  });
-
-  test('keeps the anchors of domains', async () => {
-    const store = await make();
-    expect(await store.anchors('example.org')).toBeUndefined();
-    await store.putAnchors({ domain: 'Example.org', roots: [authority.root], deniedKeys: ['x'] });
-    expect(await store.anchors('EXAMPLE.org')).toMatchObject({ domain: 'example.org', deniedKeys: ['x'] });
-    const trust = await store.trust();
-    expect(trust.anchorsFor('example.org')?.roots[0]?.der).toEqual(authority.root.der);
-    await store.removeAnchors('example.org');
-    expect((await store.trust()).domains).toEqual([]);
-  });
-});
+describeStore('memory', { keepsSigners: true, make: async () => new MemoryIdentityStore() });
+describeStore('a directory', { keepsSigners: false, make: open });
 
 describe('the directory store', () => {
   test('finds everything after a restart', async () => {

@@ -2,7 +2,13 @@
 import { hostname } from 'node:os';
 import { password } from '@clack/prompts';
 import type { Command } from 'commander';
-import { groupPeerId, identityLabel } from '../../identity/index.ts';
+import {
+  type DomainAnchors,
+  groupPeerId,
+  type IdentityStore,
+  identityLabel,
+  peerId,
+} from '../../identity/index.ts';
 import { enrolOver } from '../../peer/enrol.ts';
 import { parseInvite } from '../../peer/invite.ts';
 import { connectAny } from '../../transport/connectAny.node.ts';
@@ -51,7 +57,7 @@ async function enrol(options: EnrollOptions, context: Context): Promise<undefine
     throw error;
   });
   const store = await openStore(context);
-  await store.putAnchors(anchors);
+  await believe(store, anchors);
   await rememberRelay(context, relay.domain, relay.url);
   await store.put(identity, key); // last: an identity that is there is whole
   await pending.forget();
@@ -71,6 +77,16 @@ async function enrol(options: EnrollOptions, context: Context): Promise<undefine
   out.say(`this device is ${identityLabel(identity)} now, by relay ${relay.url}`);
   out.say(`key id ${groupPeerId(keyId)}, certificate until ${expiresAt}, renewed while you listen or dial`);
   return undefined;
+}
+
+/**
+ * The invite's pin proves the root. Where we hold it already we may know more of the domain, such as what it has
+ * withdrawn; another root means that the domain began anew, and the person who took the invite wants that.
+ */
+async function believe(store: IdentityStore, anchors: DomainAnchors): Promise<void> {
+  const held = (await store.anchors(anchors.domain))?.roots.map(({ spki }) => peerId(spki)) ?? [];
+  if (anchors.roots.some(({ spki }) => held.includes(peerId(spki)))) return;
+  await store.putAnchors(anchors, { replace: true });
 }
 
 /** From a file, stdin or the environment; never from the command line, where every user of the machine can read it. */

@@ -52,7 +52,7 @@ async function addAnchors(text: string, options: AddOptions, context: Context): 
   const notCa = roots.find((root) => !root.isCa);
   if (notCa !== undefined)
     throw new CliError('ERR_CLI_FILE', `certificate file ${options.root} holds no root certificate`);
-  await (await openStore(context)).putAnchors({ domain, roots });
+  await (await openStore(context)).putAnchors({ domain, roots }, { replace: true });
   if (options.relay !== undefined) await rememberRelay(context, domain, options.relay);
   context.out.say(
     `${domain} is vouched for by the key ${roots.map(({ spki }) => groupPeerId(peerId(spki))).join(' or ')}`,
