@@ -1,0 +1,30 @@
+/**
+ * Our own vectors (docs/vectors.md) through both providers, and the file against its generator:
+ * `npx vitest run test/identity/vectors.test.ts -u` writes it anew.
+ */
+import { expect, test } from 'vitest';
+import { provider as noble } from '../../src/crypto/noble.ts';
+import { provider as node } from '../../src/crypto/node.node.ts';
+import { formatSuite, makeSuite } from '../vectors/identity/suite.ts';
+import { answer, VECTORS } from './vectors.ts';
+
+const suite = makeSuite();
+
+test('the file is what its generator makes', async () => {
+  await expect(formatSuite(suite)).toMatchFileSnapshot(VECTORS);
+});
+
+test('made twice, it is the same', () => {
+  expect(formatSuite(makeSuite())).toBe(formatSuite(suite));
+});
+
+test.each([node, noble])('every case is answered as it says ($name)', (provider) => {
+  const wrong = suite.cases.flatMap((one) => {
+    const { result, code, message } = answer(suite, one, provider);
+    const wanted = one.code ?? one.result;
+    return (code ?? result) === wanted
+      ? []
+      : [`${one.id}: wanted ${wanted}, ${code ?? result} ${message ?? ''}`];
+  });
+  expect(wrong).toEqual([]);
+});

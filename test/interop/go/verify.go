@@ -1,0 +1,146 @@
+// The vectors of docs/vectors.md through crypto/x509: the suite on standard input, one result per case on standard
+// output. What crypto/x509 has no notion of (mailboxes as reference names, key ids) is compared here.
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/x509"
+	"encoding/base32"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+)
+
+type suite struct {
+	Certificates map[string][]byte
+	Crls         map[string][]byte
+	Cases        []vector
+}
+
+type vector struct {
+	Id, Kind, Role, Leaf   string
+	Intermediates, Anchors []string
+	Crls                   []string
+	Time                   time.Time
+	Expected               struct{ Dns, Ip, Name, Key, Domain string }
+	Judges                 struct{ Go *string }
+}
+
+type result struct {
+	Id      string `json:"id"`
+	Result  string `json:"result"`
+	Context string `json:"context"`
+}
+
+func main() {
+	var s suite
+	if err := json.NewDecoder(os.Stdin).Decode(&s); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	results := []result{}
+	for _, v := range s.Cases {
+		if v.Judges.Go == nil {
+			continue
+		}
+		if err := judge(s, v); err != nil {
+			results = append(results, result{v.Id, "FAILURE", err.Error()})
+		} else {
+			results = append(results, result{v.Id, "SUCCESS", ""})
+		}
+	}
+	json.NewEncoder(os.Stdout).Encode(results)
+}
+
+func judge(s suite, v vector) error {
+	leaf, err := x509.ParseCertificate(s.Certificates[v.Leaf])
+	if err != nil {
+		return fmt.Errorf("leaf: %w", err)
+	}
+	roots, err := parse(s, v.Anchors)
+	if err != nil {
+		return fmt.Errorf("anchor: %w", err)
+	}
+	others, err := parse(s, v.Intermediates)
+	if err != nil && v.Kind != "client" && v.Kind != "server" {
+		return fmt.Errorf("intermediate: %w", err)
+	}
+	if v.Kind == "key" {
+		if err := ownKey(leaf, v.Expected.Key); err != nil {
+			return err
+		}
+		roots = []*x509.Certificate{leaf}
+	}
+	options := x509.VerifyOptions{
+		Roots: pool(roots), Intermediates: pool(others), CurrentTime: v.Time,
+		KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+		DNSName:   v.Expected.Dns + v.Expected.Domain,
+	}
+	if v.Role == "server" {
+		options.KeyUsages[0] = x509.ExtKeyUsageServerAuth
+	}
+	if v.Expected.Ip != "" {
+		options.DNSName = "[" + v.Expected.Ip + "]"
+	}
+	if _, err := leaf.Verify(options); err != nil {
+		return err
+	}
+	if v.Expected.Name != "" {
+		return mailbox(leaf, v.Expected.Name)
+	}
+	return nil
+}
+
+// parse leaves out what it cannot read, and says so.
+func parse(s suite, names []string) (parsed []*x509.Certificate, first error) {
+	for _, name := range names {
+		certificate, err := x509.ParseCertificate(s.Certificates[name])
+		if err == nil {
+			parsed = append(parsed, certificate)
+		} else if first == nil {
+			first = err
+		}
+	}
+	return parsed, first
+}
+
+func pool(certificates []*x509.Certificate) *x509.CertPool {
+	made := x509.NewCertPool()
+	for _, certificate := range certificates {
+		made.AddCert(certificate)
+	}
+	return made
+}
+
+func mailbox(leaf *x509.Certificate, wanted string) error {
+	for _, held := range leaf.EmailAddresses {
+		if held == wanted {
+			return nil
+		}
+	}
+	return fmt.Errorf("certificate is for %q, wanted %q", leaf.EmailAddresses, wanted)
+}
+
+// ownKey: a certificate that signs itself, and a key with that id.
+func ownKey(leaf *x509.Certificate, wanted string) error {
+	if bytes.Equal(leaf.RawSubject, leaf.RawIssuer) {
+		if err := leaf.CheckSignature(leaf.SignatureAlgorithm, leaf.RawTBSCertificate, leaf.Signature); err != nil {
+			return err
+		}
+	}
+	if wanted == "" || keyId(leaf.RawSubjectPublicKeyInfo) == wanted {
+		return nil
+	}
+	return errors.New("the key has another id")
+}
+
+// SHA-256 of the SubjectPublicKeyInfo, two octets of checksum, one of version.
+func keyId(spki []byte) string {
+	digest := sha256.Sum256(spki)
+	check := sha256.Sum256(append(append([]byte("q2q key id"), digest[:]...), 1))
+	return strings.ToLower(base32.StdEncoding.EncodeToString(append(append(digest[:], check[:2]...), 1)))
+}

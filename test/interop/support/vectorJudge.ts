@@ -1,0 +1,32 @@
+/** What another validator says of our vectors, against what the file says it does. */
+import type { Judge, VectorCase, Verdict } from '../../vectors/identity/format.ts';
+
+export interface Judgement {
+  readonly id: string;
+  readonly result: Verdict;
+  /** What it said. */
+  readonly context: string;
+}
+
+/** Cases where a judge does not say what is noted: neither an unlisted difference nor one that is none any more. */
+export function unnoted(
+  judge: Judge,
+  cases: readonly VectorCase[],
+  judgements: readonly Judgement[],
+): readonly string[] {
+  const said = new Map(judgements.map((one) => [one.id, one]));
+  return cases.flatMap(({ id, result, judges }) => {
+    const wanted = judges[judge];
+    const got = said.get(id);
+    if (wanted === null) return got === undefined ? [] : [`${id}: is not to be asked`];
+    if (got?.result === wanted) return [];
+    return [`${id}: ${judge} says ${got?.result} (${got?.context}), noted is ${wanted}; we say ${result}`];
+  });
+}
+
+export function summary(judge: Judge, cases: readonly VectorCase[]): string {
+  const asked = cases.filter(({ judges }) => judges[judge] !== null);
+  const differ = asked.filter(({ judges, result }) => judges[judge] !== result);
+  const falls = differ.filter(({ result }) => result === 'FAILURE').length;
+  return `${judge}: ${asked.length} of ${cases.length} cases asked, ${asked.length - differ.length} agree; it accepts ${falls} that we refuse, and refuses ${differ.length - falls} that we accept`;
+}
