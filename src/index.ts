@@ -4,7 +4,7 @@
  */
 import { provider } from '#provider';
 import { Peer as PeerOver } from './peer/endpoint.ts';
-import { type Enrolled, type EnrolOptions, enrolOver } from './peer/enrol.ts';
+import { type Enrolled, type EnrolOptions, enrolOver, loginOver, type PasswordLogin } from './peer/enrol.ts';
 import type { PeerOptions } from './peer/types.ts';
 import { connectLink } from './transport/websocket.ts';
 
@@ -20,6 +20,11 @@ export function enroll(invite: string, options: EnrolOptions): Promise<Enrolled>
   return enrolOver(invite, { provider, connect: connectLink, ...options });
 }
 
+/** The same by an account's password, at a domain whose root is known. */
+export function enrollWithPassword(login: PasswordLogin, options: EnrolOptions): Promise<Enrolled> {
+  return loginOver(login, { provider, connect: connectLink, ...options });
+}
+
 export { type Clock, systemClock } from './base/clock.ts';
 export { type Fault, isQ2qError, Q2qError } from './base/errors.ts';
 export type { Logger, LogLevel } from './base/log.ts';
@@ -28,7 +33,7 @@ export * from './identity/page.ts';
 export { MuxError, type MuxErrorCode, type MuxLimits } from './mux/index.ts';
 export { Channel, type ChannelPath } from './peer/channel.ts';
 export { CLOSE_CODES, type CloseCodeName, closeCodeName, resetCodeOf } from './peer/codes.ts';
-export type { Enrolled, EnrolOptions } from './peer/enrol.ts';
+export type { Enrolled, EnrolOptions, PasswordLogin } from './peer/enrol.ts';
 export { PeerError, type PeerErrorCode } from './peer/errors.ts';
 export { type Invite, parseInvite } from './peer/invite.ts';
 export { type SecureOptions, secure } from './peer/secure.ts';

@@ -1,7 +1,7 @@
 /** `q2q/node`: everything of `q2q` and `q2q/identity`, and what Node adds: TCP and unix sockets, processes, files. */
 import { provider } from '#provider';
 import { Peer as PeerOver } from './peer/endpoint.ts';
-import { type Enrolled, type EnrolOptions, enrolOver } from './peer/enrol.ts';
+import { type Enrolled, type EnrolOptions, enrolOver, loginOver, type PasswordLogin } from './peer/enrol.ts';
 import type { PeerOptions } from './peer/types.ts';
 import { connectAny } from './transport/connectAny.node.ts';
 
@@ -14,6 +14,10 @@ export class Peer extends PeerOver {
 
 export function enroll(invite: string, options: EnrolOptions): Promise<Enrolled> {
   return enrolOver(invite, { provider, connect: connectAny, ...options });
+}
+
+export function enrollWithPassword(login: PasswordLogin, options: EnrolOptions): Promise<Enrolled> {
+  return loginOver(login, { provider, connect: connectAny, ...options });
 }
 
 /** The library's own timers do not keep a process alive; a listener that waits for its relay to come back must. */

@@ -1,6 +1,6 @@
 /**
  * The key of an enrolment whose answer may get lost. The domain gives the same key its certificate again
- * (docs/protocol.md §6.4), so the key is written down before the invite's secret leaves, and dropped when the domain has
+ * (docs/protocol.md §6.1), so the key is written down before the invite's secret leaves, and dropped when the domain has
  * said yes or no: a process that dies in between costs nobody an invite.
  */
 import { rmdir, stat } from 'node:fs/promises';

@@ -1,4 +1,7 @@
-/** Enrolment: from an invite and a fresh key to an identity and the root to trust. docs/protocol.md §6. */
+/**
+ * Enrolment: from an invite, or a name and its password, and a fresh key to an identity and the root to trust.
+ * docs/protocol.md §6.
+ */
 import { equalBytes } from '../base/bytes.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { deferred } from '../base/deferred.ts';
@@ -9,9 +12,11 @@ import {
   type DomainAnchors,
   type Identity,
   identityFromChain,
+  parseName,
   Refusal,
   selfSignedIdentity,
   Trust,
+  type VerifiedPeer,
   verifyPeer,
   verifyPinnedDomain,
 } from '../identity/index.ts';
@@ -20,9 +25,9 @@ import { abortable, withDeadline } from './abort.ts';
 import { ControlStream } from './controlStream.ts';
 import { PeerError } from './errors.ts';
 import { controlFailure, refusalIn, requestFailure } from './failures.ts';
-import { type Invite, parseInvite } from './invite.ts';
+import { parseInvite } from './invite.ts';
 import { ENROL_TIMEOUT } from './limits.ts';
-import type { ToPeer } from './messages.ts';
+import type { ToPeer, ToRelay } from './messages.ts';
 import { ENROL_ALPN, ENROL_CHANNEL } from './names.ts';
 import { secure } from './secure.ts';
 import type { SecureLink } from './secureLink.ts';
@@ -35,7 +40,7 @@ export interface EnrolOptions {
   /** A label for this device: letters, digits, "._-". */
   readonly device?: string;
   /**
-   * Called when the domain has proved itself, right before the invite's secret leaves: the time to store the key, so that
+   * Called when the domain has proved itself, right before the invite's secret, or the password, leaves: the time to store the key, so that
    * a lost answer can be asked for again. Nothing is sent until it settles; a rejection ends the enrolment.
    */
   readonly beforeAsking?: () => Promise<void>;
@@ -52,49 +57,108 @@ export interface CompleteEnrolOptions extends EnrolOptions {
 
 export interface Enrolled {
   readonly identity: Identity;
-  /** The domain's root, proven by the invite's pin: store it, `Trust.of([anchors])`. */
+  /** What is believed of the domain now, its root proven by the invite's pin: store it, `Trust.of([anchors])`. */
   readonly anchors: DomainAnchors;
   readonly relay: RelayConfig & { readonly domain: string };
 }
 
+/** An account's name and password, and how its domain is known: nothing leaves before the domain has proved itself. */
+export interface PasswordLogin {
+  /** `alice@example.org`. */
+  readonly name: string;
+  readonly password: string;
+  /** The relay's address. */
+  readonly url: string;
+  /** Roots that we hold, of the domain among others; or `rootPin`. */
+  readonly trust?: Trust;
+  /** SHA-256 of the root's SubjectPublicKeyInfo, as invites carry it. */
+  readonly rootPin?: Uint8Array;
+}
+
+/** What differs between the two ways to enrol. */
+interface Target {
+  readonly url: string;
+  readonly user: string;
+  readonly domain: string;
+  readonly verify: (chain: readonly Uint8Array[]) => VerifiedPeer | Refusal;
+  readonly request: (proof: { readonly csr: Uint8Array; readonly device: string }) => ToRelay;
+}
+
 /** Rejects with `ERR_PEER_INVITE_…`, `ERR_PEER_WRONG_IDENTITY` (the pin does not fit) or `ERR_PEER_UNREACHABLE`. */
 export async function enrolOver(text: string, options: CompleteEnrolOptions): Promise<Enrolled> {
-  const { clock = systemClock } = options;
-  const invite = parseInvite(text);
-  if (clock.now() >= invite.expires)
+  const { clock = systemClock, provider } = options;
+  const { url, user, domain, rootPin, id: invite, secret, expires } = parseInvite(text);
+  if (clock.now() >= expires)
     throw new PeerError(
       'ERR_PEER_INVITE_EXPIRED',
-      `the invite expired at ${new Date(invite.expires).toISOString()}`,
+      `the invite expired at ${new Date(expires).toISOString()}`,
     );
-  const reason = (): Error => new PeerError('ERR_PEER_TIMEOUT', `${invite.url} did not answer in time`);
+  return enrolAt(
+    {
+      ...{ url, user, domain },
+      verify: (chain) => verifyPinnedDomain(chain, domain, rootPin, clock.now(), provider),
+      request: (proof) => ({ type: 'enrol', id: 1, invite, secret, ...proof }),
+    },
+    options,
+  );
+}
+
+/** Rejects with `ERR_PEER_LOGIN_REFUSED`, `ERR_PEER_BUSY` (locked, or too many at once), `ERR_PEER_NO_TRUST`, … */
+export async function loginOver(login: PasswordLogin, options: CompleteEnrolOptions): Promise<Enrolled> {
+  const { clock = systemClock, provider } = options;
+  const { url, password, trust, rootPin } = login;
+  const { user, domain } = parseName(login.name);
+  const anchors = trust?.anchorsFor(domain);
+  if (rootPin === undefined && anchors === undefined)
+    throw new PeerError('ERR_PEER_NO_TRUST', `no root is held for the domain ${domain}`, {
+      hint: 'a password is for the right domain only: get its root, or the hash of its root, first',
+    });
+  const held = anchors && Trust.of([anchors]);
+  return enrolAt(
+    {
+      ...{ url, user, domain },
+      verify: (chain) =>
+        held === undefined
+          ? verifyPinnedDomain(chain, domain, rootPin!, clock.now(), provider)
+          : verifyPeer(chain, { kind: 'domain', domain }, held, 'server', clock.now(), provider),
+      request: (proof) => ({ type: 'login', id: 1, user, password, ...proof }),
+    },
+    options,
+    anchors,
+  );
+}
+
+function enrolAt(target: Target, options: CompleteEnrolOptions, anchors?: DomainAnchors): Promise<Enrolled> {
+  const { clock = systemClock } = options;
+  const reason = (): Error => new PeerError('ERR_PEER_TIMEOUT', `${target.url} did not answer in time`);
   return withDeadline({ clock, delay: ENROL_TIMEOUT, reason, signal: options.signal }, (signal) =>
-    enrolWith(invite, options, clock, signal),
+    enrolWith(target, options, anchors, clock, signal),
   );
 }
 
 async function enrolWith(
-  invite: Invite,
+  target: Target,
   { connect, provider, ...wishes }: CompleteEnrolOptions,
+  held: DomainAnchors | undefined,
   clock: Clock,
   signal: AbortSignal,
 ): Promise<Enrolled> {
+  const { url, domain } = target;
   let session: Session | undefined;
   try {
-    const link = await connect(invite.url, { signal });
+    const link = await connect(url, { signal });
     session = new Session(link, { clock, random: (length) => provider.random(length) });
     session.onIncoming((incoming) => incoming.refuse());
-    const context = enrolContext(invite, wishes.key, clock, provider);
-    const opened = await secure(session.open(ENROL_CHANNEL), context, {
-      ...{ serverName: invite.domain, signal, clock },
-    });
-    const anchors = opened.negotiated.peer!.anchors!;
+    const context = enrolContext(target, wishes.key, clock, provider);
+    const opened = await secure(session.open(ENROL_CHANNEL), context, { serverName: domain, signal, clock });
+    const anchors = held ?? opened.negotiated.peer!.anchors!;
     await abortable(Promise.resolve(wishes.beforeAsking?.()), signal);
-    const chain = await ask(opened, invite, wishes, signal);
-    const identity = checked(chain, invite, anchors, wishes.key, { clock, provider });
-    return { identity, anchors, relay: { url: invite.url, domain: invite.domain } };
+    const chain = await ask(opened, target, wishes, signal);
+    const identity = checked(chain, target, anchors, wishes.key, { clock, provider });
+    return { identity, anchors, relay: { url, domain } };
   } catch (error) {
     if (signal.aborted) throw signal.reason;
-    throw enrolFailure(error, invite);
+    throw enrolFailure(error, target);
   } finally {
     if (session !== undefined) endSession(session, clock);
   }
@@ -107,17 +171,16 @@ function endSession(session: Session, clock: Clock): void {
 }
 
 function enrolContext(
-  invite: Invite,
+  { verify }: Target,
   key: PrivateKey,
   clock: Clock,
   provider: CryptoProvider,
 ): ClientContext {
-  const { domain, rootPin } = invite;
   return new ClientContext(
     {
       credentials: [selfSignedIdentity(key, clock.now())],
       alpn: [ENROL_ALPN],
-      verifier: { verify: ({ chain }) => verifyPinnedDomain(chain, domain, rootPin, clock.now(), provider) },
+      verifier: { verify: ({ chain }) => verify(chain) },
     },
     provider,
   );
@@ -125,7 +188,7 @@ function enrolContext(
 
 async function ask(
   link: SecureLink,
-  { id: invite, secret, user, domain }: Invite,
+  { user, domain, request }: Target,
   { key, device = '' }: EnrolOptions,
   signal: AbortSignal,
 ): Promise<readonly Uint8Array[]> {
@@ -135,7 +198,7 @@ async function ask(
     closed: (error) =>
       answer.reject(error ?? new PeerError('ERR_PEER_UNREACHABLE', `${domain} closed without an answer`)),
   });
-  stream.send({ type: 'enrol', id: 1, invite, secret, csr: createCsr(key), device });
+  stream.send(request({ csr: createCsr(key), device }));
   const message = await abortable(answer.promise, signal);
   stream.close();
   if (message.type === 'failed') throw requestFailure(message.code, `${user}@${domain}`);
@@ -144,10 +207,10 @@ async function ask(
   return message.chain;
 }
 
-/** The certificate must be the invited name on our key, under the pinned root. The root itself comes last. */
+/** The certificate must be the name that we asked for on our key, under the root we know. The root itself comes last. */
 function checked(
   chain: readonly Uint8Array[],
-  { user, domain }: Invite,
+  { user, domain }: Target,
   anchors: DomainAnchors,
   key: PrivateKey,
   { clock, provider }: { readonly clock: Clock; readonly provider: CryptoProvider },
@@ -167,14 +230,10 @@ function checked(
   return identityFromChain(chain.slice(0, -1), key);
 }
 
-function enrolFailure(error: unknown, { url, domain }: Invite): Error {
+function enrolFailure(error: unknown, { url, domain }: Target): Error {
   const refusal = refusalIn(error);
   if (refusal === undefined) return controlFailure(error, domain, url);
-  return new PeerError(
-    'ERR_PEER_WRONG_IDENTITY',
-    `${url} is not the ${domain} of the invite: ${refusal.message}`,
-    {
-      cause: toError(error),
-    },
-  );
+  return new PeerError('ERR_PEER_WRONG_IDENTITY', `${url} is not the ${domain} we know: ${refusal.message}`, {
+    cause: toError(error),
+  });
 }

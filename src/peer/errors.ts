@@ -20,7 +20,9 @@ export type PeerErrorCode =
   | 'ERR_PEER_INVITE_MALFORMED'
   | 'ERR_PEER_INVITE_EXPIRED'
   | 'ERR_PEER_INVITE_USED'
-  | 'ERR_PEER_INVITE_REFUSED';
+  | 'ERR_PEER_INVITE_REFUSED'
+  | 'ERR_PEER_LOGIN_REFUSED'
+  | 'ERR_PEER_TOO_MANY_DEVICES';
 
 /** Code: whose fault, and what the person can do about it. Messages say what happened. */
 const TABLE: Readonly<Record<PeerErrorCode, readonly [Fault, hint?: string]>> = {
@@ -49,6 +51,11 @@ const TABLE: Readonly<Record<PeerErrorCode, readonly [Fault, hint?: string]>> = 
   ERR_PEER_INVITE_EXPIRED: ['config', 'ask for a new invite'],
   ERR_PEER_INVITE_USED: ['config', 'an invite works once; ask for a new one'],
   ERR_PEER_INVITE_REFUSED: ['config', 'ask for a new invite'],
+  ERR_PEER_LOGIN_REFUSED: [
+    'config',
+    'check both; after a few wrong passwords the account is locked for a while',
+  ],
+  ERR_PEER_TOO_MANY_DEVICES: ['config', 'revoke a device that is not used any more'],
 };
 
 export class PeerError extends Q2qError<PeerErrorCode> {

@@ -106,6 +106,8 @@ const ANSWERS: Readonly<Record<Exclude<FailureCode, 'not_found'>, readonly [Peer
   invalid: ['ERR_PEER_PROTOCOL', 'the relay found the request invalid'],
   invite_expired: ['ERR_PEER_INVITE_EXPIRED', 'the invite has expired'],
   invite_used: ['ERR_PEER_INVITE_USED', 'the invite was used, with another key'],
+  login_refused: ['ERR_PEER_LOGIN_REFUSED', 'the domain does not take this name with this password'],
+  too_many_devices: ['ERR_PEER_TOO_MANY_DEVICES', 'the account has all the devices it may have'],
   invite_refused: ['ERR_PEER_INVITE_REFUSED', 'the domain does not know this invite'],
 };
 

@@ -15,6 +15,8 @@ export const MAX_DESCRIPTION = 200;
 export const MAX_PROTOCOLS_PER_LISTEN = 32;
 /** Listeners in one answer to a dial; as many as the relay asks (`listenersPerDial`). */
 export const MAX_OFFERS = 32;
+/** Characters of a password: a long sentence. */
+export const MAX_PASSWORD = 256;
 /** Certificates of a chain in a control message: leaf, user CA, and a root in two generations. */
 export const MAX_CHAIN_CERTIFICATES = 4;
 /** A user's leaf is ~600 bytes, a P-384 one with an intermediate ~1,600. */

@@ -13,6 +13,7 @@ import {
   MAX_DESCRIPTION,
   MAX_MESSAGE,
   MAX_OFFERS,
+  MAX_PASSWORD,
   MAX_PROTOCOLS_PER_LISTEN,
   MAX_VALUES,
 } from './limits.ts';
@@ -26,7 +27,9 @@ export type FailureCode =
   | 'invalid'
   | 'invite_expired'
   | 'invite_used'
-  | 'invite_refused';
+  | 'invite_refused'
+  | 'login_refused'
+  | 'too_many_devices';
 
 export type ToRelay =
   /** First on a control channel. `instance` stays the same while the process lives. */
@@ -57,6 +60,15 @@ export type ToRelay =
       readonly id: number;
       readonly invite: Uint8Array;
       readonly secret: Uint8Array;
+      readonly csr: Uint8Array;
+      readonly device: string;
+    }
+  /** The other way to enrol, of an account that has a password. */
+  | {
+      readonly type: 'login';
+      readonly id: number;
+      readonly user: string;
+      readonly password: string;
       readonly csr: Uint8Array;
       readonly device: string;
     };
@@ -114,6 +126,8 @@ const FAILURES: readonly FailureCode[] = [
   'invite_expired',
   'invite_used',
   'invite_refused',
+  'login_refused',
+  'too_many_devices',
 ];
 const failure: Field<FailureCode> = {
   wanted: 'a failure code',
@@ -146,6 +160,10 @@ const LAYOUT: Layout = {
   answer: [7, { id, allow: flag }],
   renew: [8, { id }],
   enrol: [9, { id, invite: bytes(8, 8), secret: bytes(16, 16), csr: bytes(1, 4_096), device: text(0, 64) }],
+  login: [
+    10,
+    { id, user: text(1, 64), password: text(1, MAX_PASSWORD), csr: bytes(1, 4_096), device: text(0, 64) },
+  ],
   welcome: [64, { domain: text(1, 253), address, observed: text(0, 64) }],
   listening: [65, { id, listener: id }],
   done: [66, { id }],

@@ -150,6 +150,7 @@ export class RelayCore {
         this.#actions.push({ type: 'renew', client: id, id: message.id });
         break;
       case 'enrol':
+      case 'login':
         this.#close(client, 'protocol', 'enrolment on a control channel', now);
     }
   }

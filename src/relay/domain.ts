@@ -1,5 +1,6 @@
 /**
- * A domain: who its users are, and the authority that says so. Invites, enrolment and renewal; docs/protocol.md §6.
+ * A domain: who its users are, and the authority that says so. Invites, passwords, enrolment and renewal;
+ * docs/protocol.md §6.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
 import { equalConstantTime, fromHex, hex } from '../base/bytes.ts';
@@ -23,9 +24,11 @@ import { TokenBucket } from '../mux/bucket.ts';
 import { INVITE_ID_LENGTH, INVITE_SECRET_LENGTH, type Invite } from '../peer/invite.ts';
 import type { FailureCode } from '../peer/messages.ts';
 import type { Credential } from '../tls/index.ts';
+import { Audit, type AuditEntry } from './audit.ts';
 import { RelayError } from './errors.ts';
-import { RELAY_LIMITS } from './limits.ts';
-import type { Account, DomainStore, StoredInvite } from './store.ts';
+import { RELAY_LIMITS, type RelayLimits } from './limits.ts';
+import { type HashPassword, hashPortably, Passwords } from './passwords.ts';
+import type { Account, Device, DomainStore, StoredInvite } from './store.ts';
 
 export interface DomainOptions {
   readonly store: DomainStore;
@@ -36,16 +39,29 @@ export interface DomainOptions {
   readonly domain?: string;
   /** Milliseconds; at most and by default 7 days. */
   readonly userLifetime?: number;
-  readonly secretsPerInvite?: number;
+  readonly limits?: Partial<RelayLimits>;
+  /** scrypt; the portable one unless given. */
+  readonly hashPassword?: HashPassword;
 }
 
-export interface EnrolRequest {
-  readonly invite: Uint8Array;
-  readonly secret: Uint8Array;
+interface DeviceRequest {
+  /** Whatever names it asks for are ignored. */
   readonly csr: Uint8Array;
   readonly device: string;
   /** The key that the enrolment channel's TLS proved. */
   readonly provedKeyId: string;
+}
+
+export interface EnrolRequest extends DeviceRequest {
+  readonly invite: Uint8Array;
+  readonly secret: Uint8Array;
+}
+
+export interface LoginRequest extends DeviceRequest {
+  readonly user: string;
+  readonly password: string;
+  /** The link's address, "" when it has none. */
+  readonly from: string;
 }
 
 export interface Issued {
@@ -59,10 +75,15 @@ const USER_LIFETIME: number = 7 * DAY;
 /** Days that an invite is good for unless told. */
 const INVITE_LIFETIME: number = 7 * DAY;
 const SERVER_LIFETIME: number = 30 * DAY;
+/** Lines of the audit log handed out unless told. */
+const AUDIT_LINES = 1_000;
 
 export class DomainService {
   readonly authority: DomainAuthority;
   readonly #options: DomainOptions;
+  readonly #limits: RelayLimits;
+  readonly #audit: Audit;
+  readonly #passwords: Passwords;
   readonly #wrongSecrets = new Map<string, number>();
   /** By key: certificates are written down one by one, so nobody may ask for them without end. */
   readonly #allowances = new Map<string, TokenBucket>();
@@ -71,8 +92,15 @@ export class DomainService {
   #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(authority: DomainAuthority, options: DomainOptions) {
+    const { store, clock, provider, hashPassword: hash = hashPortably } = options;
     this.authority = authority;
     this.#options = options;
+    this.#limits = { ...RELAY_LIMITS, ...options.limits };
+    this.#audit = new Audit(store, clock, this.#limits);
+    const random = (length: number) => provider.random(length);
+    this.#passwords = new Passwords({
+      ...{ store, clock, random, hash, limits: this.#limits, audit: this.#audit },
+    });
   }
 
   /** Loads the domain, or makes it when the store is empty. */
@@ -147,45 +175,94 @@ export class DomainService {
     return this.#options.store.accounts();
   }
 
+  /** The last lines, oldest first: what the domain did, and what was tried on it. */
+  auditLog({ limit = AUDIT_LINES }: { readonly limit?: number } = {}): Promise<readonly AuditEntry[]> {
+    return this.#options.store.audit(limit);
+  }
+
+  /** From now on `user` can enrol devices by this password; makes the account if there is none. */
+  async setPassword(user: string, password: string): Promise<void> {
+    const name = parseName(`${user}@${this.domain}`).user;
+    await this.#passwords.set(name, password);
+    await this.#alone(async () => {
+      const { store, clock } = this.#options;
+      if ((await store.account(name)) === undefined)
+        await store.putAccount({ user: name, created: clock.now(), blocked: false, devices: [] });
+      await this.#audit.write({ what: 'password_set', user: name, by: 'admin' });
+    });
+  }
+
   enrol(request: EnrolRequest): Promise<Issued | FailureCode> {
     return this.#alone(() => this.#enrol(request));
   }
 
+  /** Enrolment by password. Hashing holds nobody up: only what changes the store waits for its turn. */
+  async login(request: LoginRequest): Promise<Issued | FailureCode> {
+    const { user, password, from, provedKeyId: keyId } = request;
+    const spki = this.#requestedKey(request);
+    if (spki === undefined || !isUser(user)) return 'invalid';
+    const refused = await this.#passwords.check({ user, password, from, keyId });
+    return refused ?? this.#alone(() => this.#admit(user, spki, request.device, 'password'));
+  }
+
   async #enrol(request: EnrolRequest): Promise<Issued | FailureCode> {
-    const { provider, clock, store } = this.#options;
+    const { clock, store } = this.#options;
+    const { provedKeyId: keyId } = request;
     const id = hex(request.invite);
+    const refused = async (reason: FailureCode): Promise<FailureCode> => {
+      await this.#audit.writeOfStranger({ what: 'invite_refused', invite: id, keyId, reason });
+      return reason;
+    };
     const invite = await this.#knock(id, request.secret);
-    if (typeof invite === 'string') return invite;
-    const spki = spkiOf(provider, request.csr);
+    if (typeof invite === 'string') return refused(invite);
+    const spki = this.#requestedKey(request);
     if (spki === undefined) return 'invalid';
-    const keyId = peerId(spki);
-    if (keyId !== request.provedKeyId) return 'invalid';
-    if (request.device !== '' && !DEVICE.test(request.device)) return 'invalid';
-    if (invite.usedBy !== undefined && invite.usedBy !== keyId) return 'invite_used';
+    if (invite.usedBy !== undefined && invite.usedBy !== keyId) return refused('invite_used');
     // A repeated request with the same key repairs a lost answer, even when the invite ran out meanwhile.
-    if (invite.usedBy === undefined && clock.now() >= invite.expires) return 'invite_expired';
-    const account = await store.account(invite.user);
-    if (account?.blocked) return 'refused';
-    if (!this.#mayIssue(keyId)) return 'busy';
+    if (invite.usedBy === undefined && clock.now() >= invite.expires) return refused('invite_expired');
     // In this order: a crash in between leaves a used invite that its own key can still finish.
-    if (invite.usedBy === undefined) await store.putInvite({ ...invite, usedBy: keyId });
-    const now = clock.now();
-    const device = { keyId, label: request.device, since: now };
-    const devices = (account?.devices ?? []).filter((known) => known.keyId !== keyId);
-    await store.putAccount({
-      user: invite.user,
-      created: account?.created ?? now,
-      blocked: false,
-      devices: [...devices, device],
+    return this.#admit(invite.user, spki, request.device, 'invite', async () => {
+      if (invite.usedBy !== undefined) return;
+      await store.putInvite({ ...invite, usedBy: keyId });
+      await this.#audit.write({ what: 'invite_used', user: invite.user, invite: id, keyId });
     });
-    const issued = await this.#issue(invite.user, spki, request.device, 'invite');
+  }
+
+  /** The key of the request, when it holds together: well-formed, signed by that key, which TLS proved, too. */
+  #requestedKey({ csr, device, provedKeyId }: DeviceRequest): Uint8Array | undefined {
+    const spki = spkiOf(this.#options.provider, csr);
+    if (spki === undefined || peerId(spki) !== provedKeyId) return undefined;
+    return device === '' || DEVICE.test(device) ? spki : undefined;
+  }
+
+  /** Enrols a key that earned it. `spend` marks what it was earned with as used, once nothing else can refuse. */
+  async #admit(
+    user: string,
+    spki: Uint8Array,
+    label: string,
+    by: 'invite' | 'password',
+    spend: () => Promise<void> = async () => {},
+  ): Promise<Issued | FailureCode> {
+    const { clock, store } = this.#options;
+    const keyId = peerId(spki);
+    const account = await store.account(user);
+    if (account?.blocked) return 'refused';
+    const others = (account?.devices ?? []).filter((known) => known.keyId !== keyId);
+    if (others.length >= this.#limits.devicesPerAccount) return 'too_many_devices';
+    if (!this.#mayIssue(keyId)) return 'busy';
+    await spend();
+    const now = clock.now();
+    const device: Device = { keyId, label, since: now, by };
+    const created = account?.created ?? now;
+    await store.putAccount({ user, created, blocked: false, devices: [...others, device] });
+    const issued = await this.#issue(user, spki, label, by);
     return { ...issued, chain: [...issued.chain, this.authority.root.der] };
   }
 
   /** The invite, if the secret opens it. An unknown id and a wrong secret are one answer. */
   async #knock(id: string, secret: Uint8Array): Promise<StoredInvite | FailureCode> {
-    const { store, secretsPerInvite = RELAY_LIMITS.secretsPerInvite } = this.#options;
-    const invite = await store.invite(id);
+    const { secretsPerInvite } = this.#limits;
+    const invite = await this.#options.store.invite(id);
     if (invite === undefined) return 'invite_refused';
     const wrong = this.#wrongSecrets.get(id) ?? 0;
     if (wrong >= secretsPerInvite) return 'invite_refused';
@@ -207,15 +284,20 @@ export class DomainService {
     const now = clock.monotonic();
     let allowance = this.#allowances.get(keyId);
     if (allowance === undefined) {
-      const { issueBurst, issuesPerLife } = RELAY_LIMITS;
+      const { issueBurst, issuesPerLife } = this.#limits;
       allowance = new TokenBucket(issueBurst, (issuesPerLife * 1000) / userLifetime, now);
       this.#allowances.set(keyId, allowance);
     }
     return allowance.take(now);
   }
 
-  async #issue(user: string, spki: Uint8Array, device: string, by: 'invite' | 'renewal'): Promise<Issued> {
-    const { clock, store, userLifetime } = this.#options;
+  async #issue(
+    user: string,
+    spki: Uint8Array,
+    device: string,
+    by: 'invite' | 'password' | 'renewal',
+  ): Promise<Issued> {
+    const { clock, userLifetime } = this.#options;
     const now = clock.now();
     const chain = this.authority.issueUser({
       spki,
@@ -225,7 +307,7 @@ export class DomainService {
       ...(userLifetime !== undefined && { lifetime: userLifetime }),
     });
     const expiresAt = parseCertificate(chain[0]!).notAfter;
-    await store.logIssue({ at: now, user, keyId: peerId(spki), device, notAfter: expiresAt, by });
+    await this.#audit.write({ what: 'issued', user, keyId: peerId(spki), device, until: expiresAt, by });
     return { chain, expiresAt };
   }
 
@@ -236,7 +318,7 @@ export class DomainService {
   }
 }
 
-/** Makes and stores an invite. Needs no lock: it adds one record and changes none. */
+/** Makes and stores an invite. Needs no lock: it adds a record and a line, and changes none. */
 export async function createInvite(
   authority: DomainAuthority,
   { store, provider, clock }: Pick<DomainOptions, 'store' | 'provider' | 'clock'>,
@@ -260,7 +342,16 @@ export async function createInvite(
     created: now,
     expires,
   });
+  await store.log({ at: now, what: 'invite_made', user: name, invite: hex(id), until: expires, by: 'admin' });
   return { domain: authority.domain, url, user: name, rootPin: authority.rootPin, id, secret, expires };
+}
+
+function isUser(text: string): boolean {
+  try {
+    return parseName(`${text}@example`).user === text;
+  } catch {
+    return false;
+  }
 }
 
 function spkiOf(provider: CryptoProvider, csr: Uint8Array): Uint8Array | undefined {

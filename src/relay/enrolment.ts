@@ -13,17 +13,21 @@ export interface EnrolmentOptions {
   readonly logger: Logger;
   /** Milliseconds until the request must be there. */
   readonly timeout: number;
+  /** The link's address, "" when it has none. */
+  readonly from: string;
 }
 
+type Request = Extract<ToRelay, { type: 'enrol' | 'login' }>;
+
 export function serveEnrolment(link: SecureLink, options: EnrolmentOptions): void {
-  const { domain, clock, logger, timeout } = options;
+  const { domain, clock, logger, timeout, from } = options;
   const provedKeyId = link.negotiated.peer!.identity.keyId;
   let asked = false;
   const cancel = clock.after(timeout, () => stream.reset('timeout'));
   const stream: ControlStream<'relay'> = new ControlStream(link, 'relay', {
     message: (message) => {
       cancel();
-      if (message.type !== 'enrol' || asked) stream.reset('protocol');
+      if ((message.type !== 'enrol' && message.type !== 'login') || asked) stream.reset('protocol');
       else {
         asked = true;
         void answer(message);
@@ -32,9 +36,12 @@ export function serveEnrolment(link: SecureLink, options: EnrolmentOptions): voi
     closed: cancel,
   });
 
-  async function answer(request: Extract<ToRelay, { type: 'enrol' }>): Promise<void> {
-    const { id, invite, secret, csr, device } = request;
-    const result = await domain.enrol({ invite, secret, csr, device, provedKeyId }).catch(failure);
+  async function answer(request: Request): Promise<void> {
+    const { id, type } = request;
+    const result = await (type === 'enrol'
+      ? domain.enrol({ ...request, provedKeyId })
+      : domain.login({ ...request, provedKeyId, from })
+    ).catch(failure);
     if (typeof result === 'string') {
       logger.log('info', 'enrolment refused', { code: result, keyId: provedKeyId });
       stream.send({ type: 'failed', id, code: result });

@@ -2,10 +2,13 @@
  * `q2q/relay`: a relay and the domain it serves, to run inside a Node program. `startRelay` is the whole server; `Relay` and
  * `DomainService` are its portable parts, over any link and any store.
  */
+export type { AuditEntry, AuditEvent } from './audit.ts';
 export { createInvite, type DomainOptions, DomainService } from './domain.ts';
 export { RelayError, type RelayErrorCode } from './errors.ts';
 export { RELAY_LIMITS, type RelayLimits } from './limits.ts';
+export { type HashPassword, hashPortably, type ScryptCost } from './passwords.ts';
 export { type RecordPath, Relay, type RelayOptions, type RelayStats } from './relay.ts';
+export { hashByOpenSsl } from './scrypt.node.ts';
 export { type RelayServer, type RelayServerOptions, startRelay } from './server.node.ts';
 export type { SpliceObserver } from './splice.ts';
 export { DirectoryDomainStore } from './store.node.ts';

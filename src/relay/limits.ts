@@ -67,6 +67,26 @@ export interface RelayLimits {
   /** Enrolment channels of one link: at once, then per second. */
   readonly enrolBurst: number;
   readonly enrolRate: number;
+  /** Wrong passwords for one account in a row; then it is locked, to the right one, too. Kept on disk. */
+  readonly passwordTries: number;
+  /** Milliseconds that it is locked: 480 guesses a day. Devices that are enrolled do not notice. */
+  readonly passwordLock: number;
+  /** Logins from one address (IPv6: one /64): at once, then per second. Behind a reverse proxy all share one: raise it there. */
+  readonly loginBurst: number;
+  readonly loginRate: number;
+  /** Addresses, and names that nobody has, whose logins are remembered: ~200 bytes each. */
+  readonly loginsRemembered: number;
+  /** A refused login leaves no earlier than this after it came: what it was refused for cannot be read off the time. */
+  readonly loginHold: number;
+  /** Passwords hashed at once: each takes 32 MiB (`PASSWORD_COST`) and most of a processor. */
+  readonly hashesAtOnce: number;
+  /** Logins that wait for that, some seconds at most; the next is told `busy`. */
+  readonly hashesWaiting: number;
+  /** Lines of the audit log that strangers may cause: at once, then per second. 20 MB a day. */
+  readonly auditBurst: number;
+  readonly auditRate: number;
+  /** Devices of one account; 64 rows fill half a control message. */
+  readonly devicesPerAccount: number;
 }
 
 export const RELAY_LIMITS: RelayLimits = Object.freeze({
@@ -100,4 +120,24 @@ export const RELAY_LIMITS: RelayLimits = Object.freeze({
   issuesPerLife: 20,
   enrolBurst: 10,
   enrolRate: 0.2,
+  passwordTries: 5,
+  passwordLock: 900_000,
+  loginBurst: 20,
+  loginRate: 1 / 60,
+  loginsRemembered: 4_096,
+  loginHold: 1_000,
+  hashesAtOnce: 2,
+  hashesWaiting: 16,
+  auditBurst: 100,
+  auditRate: 1,
+  devicesPerAccount: 64,
 });
+
+/** scrypt: 32 MiB and three passes, a quarter of a second; as strong as OWASP's 128 MiB and one. Stored with each hash. */
+export const PASSWORD_COST: { readonly N: number; readonly r: number; readonly p: number } = {
+  N: 32_768,
+  r: 8,
+  p: 3,
+};
+/** Characters of a password: below that no lock helps. */
+export const MIN_PASSWORD = 8;

@@ -156,7 +156,7 @@ export class Relay {
         break;
       case ENROL_CHANNEL:
         if (!link.enrolBucket.take(this.#clock.monotonic())) incoming.refuse(CLOSE_CODES.busy);
-        else void this.#handshake(link, incoming, (opened) => this.#enrol(opened));
+        else void this.#handshake(link, incoming, (opened) => this.#enrol(link, opened));
         break;
       case PATH_CHANNEL:
         this.#path(link, incoming);
@@ -193,12 +193,13 @@ export class Relay {
     }
   }
 
-  #enrol(opened: SecureLink): void {
+  #enrol(link: RelayedLink, opened: SecureLink): void {
     serveEnrolment(opened, {
       domain: this.#domain,
       clock: this.#clock,
       logger: this.#logger,
       timeout: this.#limits.helloTimeout,
+      from: link.remote,
     });
   }
 

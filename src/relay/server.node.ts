@@ -13,6 +13,7 @@ import { DomainService } from './domain.ts';
 import { RELAY_LIMITS, type RelayLimits } from './limits.ts';
 import { LinkCounts } from './links.ts';
 import { type RecordPath, Relay } from './relay.ts';
+import { hashByOpenSsl } from './scrypt.node.ts';
 import { serveStatic } from './static.node.ts';
 import { DirectoryDomainStore } from './store.node.ts';
 
@@ -66,16 +67,16 @@ export async function startRelay(options: RelayServerOptions): Promise<RelayServ
   const store = await DirectoryDomainStore.open(options.dataDir, { exclusive: true });
   const undo: (() => Promise<void>)[] = [() => store.close()];
   try {
-    const service = await DomainService.open({
-      ...{ store, provider, clock, logger },
-      ...(options.domain !== undefined && { domain: options.domain }),
-      ...(options.userLifetime !== undefined && { userLifetime: options.userLifetime }),
-    });
     const limits: RelayLimits = {
       ...RELAY_LIMITS,
       ...options.limits,
       ...(options.linksPerAddress !== undefined && { linksPerAddress: options.linksPerAddress }),
     };
+    const service = await DomainService.open({
+      ...{ store, provider, clock, logger, limits, hashPassword: hashByOpenSsl },
+      ...(options.domain !== undefined && { domain: options.domain }),
+      ...(options.userLifetime !== undefined && { userLifetime: options.userLifetime }),
+    });
     const relay = new Relay({
       ...{ domain: service, provider, clock, logger },
       ...(options.admitKeyPeers !== undefined && { admitKeyPeers: options.admitKeyPeers }),

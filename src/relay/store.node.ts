@@ -2,15 +2,16 @@
  * A domain in a folder, 0700:
  *
  *     domain.json            name, URLs            root.pem, root.key      the authority; the key 0600
- *     accounts/<hash>.json   one per user          invites/<id>.json       one per invite, hash of the secret only
- *     issued.log             a line per certificate                        lock                    who serves it now
+ *     accounts/<hash>.json   one per user          passwords/<hash>.json   one per user who has one: a hash, and wrong tries
+ *     invites/<id>.json      one per invite, hash of the secret only
+ *     audit.log              a line per event      lock                    who serves it now
  *
  * A record is replaced by write, fsync, rename, fsync of the folder; the log is appended and fsynced, and a torn last
  * line is cut off when it is opened. So a kill -9 at any point loses nothing that was promised. Only the process that serves
- * the domain locks the folder; an invite is a new file, which anybody who may write there can add beside it.
+ * the domain locks the folder; an invite is a new file and a line, which anybody who may write there can add beside it.
  */
 import { createHash } from 'node:crypto';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   listFiles,
@@ -20,13 +21,19 @@ import {
   writeFileAtomic,
 } from '../identity/files.node.ts';
 import { formatPem, parsePemAs } from '../identity/index.ts';
+import { type AuditEntry, readAuditEntry } from './audit.ts';
 import { RelayError } from './errors.ts';
 import { type Lock, takeLock } from './lock.node.ts';
-import type { Account, Device, DomainStore, IssueEntry, StoredDomain, StoredInvite } from './store.ts';
+import type { StoredPassword } from './passwords.ts';
+import type { Account, Device, DomainStore, StoredDomain, StoredInvite } from './store.ts';
 
 const MAX_RECORD = 1_048_576;
-/** Read whole by `issued`: ~500,000 certificates. */
-const MAX_LOG = 134_217_728;
+/** Read at a time from the end of the log: some thousand lines. */
+const LOG_CHUNK = 1_048_576;
+const LOG = 'audit.log';
+/** What the log was called when it held certificates only. */
+const OLD_LOG = 'issued.log';
+const NEWLINE = 10;
 
 export interface DirectoryStoreOptions {
   /** True for the one process that serves the domain. */
@@ -46,8 +53,7 @@ export class DirectoryDomainStore implements DomainStore {
 
   /** Throws `ERR_RELAY_LOCKED` when another process serves the folder. */
   static async open(folder: string, options: DirectoryStoreOptions): Promise<DirectoryDomainStore> {
-    for (const path of [folder, join(folder, 'accounts'), join(folder, 'invites')])
-      await makePrivateFolder(path);
+    for (const name of ['', 'accounts', 'invites', 'passwords']) await makePrivateFolder(join(folder, name));
     const lock = options.exclusive ? await takeLock(join(folder, 'lock')) : undefined;
     const store = new DirectoryDomainStore(folder, lock);
     try {
@@ -109,10 +115,19 @@ export class DirectoryDomainStore implements DomainStore {
     await writeFileAtomic(this.#path('invites', inviteFile(invite.id)), formatRecord(invite));
   }
 
-  logIssue(entry: IssueEntry): Promise<void> {
+  async password(user: string): Promise<StoredPassword | undefined> {
+    const name = accountFile(user);
+    const text = await readPrivateFile(this.#path('passwords', name), MAX_RECORD);
+    return text === undefined ? undefined : parseRecord(text, name, isPassword);
+  }
+
+  async putPassword(password: StoredPassword): Promise<void> {
+    await writeFileAtomic(this.#path('passwords', accountFile(password.user)), formatRecord(password));
+  }
+
+  log(entry: AuditEntry): Promise<void> {
     const append = this.#appending.then(async () => {
-      if (this.#log === undefined)
-        throw new RelayError('ERR_RELAY_CLOSED', 'only the process that serves the domain writes its log');
+      this.#log ??= await open(this.#path(LOG), 'a', 0o600);
       await this.#log.appendFile(`${JSON.stringify(entry)}\n`);
       await this.#log.sync();
     });
@@ -120,13 +135,14 @@ export class DirectoryDomainStore implements DomainStore {
     return append;
   }
 
-  async issued(): Promise<readonly IssueEntry[]> {
-    const text = (await readTextFile(this.#path('issued.log'), MAX_LOG)) ?? '';
-    const whole = text.slice(0, text.lastIndexOf('\n') + 1);
-    return whole
-      .split('\n')
-      .slice(0, -1)
-      .map((line) => parseRecord(line, 'issued.log', isIssueEntry));
+  async audit(limit: number): Promise<readonly AuditEntry[]> {
+    const file = await openIfThere(this.#path(LOG));
+    if (file === undefined) return [];
+    try {
+      return (await lastLines(file, limit)).map(parseLine);
+    } finally {
+      await file.close();
+    }
   }
 
   async close(): Promise<void> {
@@ -138,19 +154,65 @@ export class DirectoryDomainStore implements DomainStore {
 
   /** A process that was killed may have left half a line: it was never promised to anybody. */
   async #openLog(): Promise<void> {
-    const path = this.#path('issued.log');
-    const text = (await readTextFile(path, MAX_LOG)) ?? '';
-    this.#log = await open(path, 'a', 0o600);
-    const whole = text.lastIndexOf('\n') + 1;
-    if (whole < text.length) {
-      await this.#log.truncate(Buffer.byteLength(text.slice(0, whole)));
-      await this.#log.sync();
-    }
+    const found = await openIfThere(this.#path(LOG));
+    if (found === undefined) await rename(this.#path(OLD_LOG), this.#path(LOG)).catch(ifThere);
+    await found?.close();
+    this.#log = await open(this.#path(LOG), 'a+', 0o600);
+    const { size } = await this.#log.stat();
+    const whole = await wholeLength(this.#log, size);
+    if (whole === size) return;
+    await this.#log.truncate(whole);
+    await this.#log.sync();
   }
 
   #path(...names: string[]): string {
     return join(this.#folder, ...names);
   }
+}
+
+function ifThere(error: NodeJS.ErrnoException): undefined {
+  if (error.code !== 'ENOENT') throw error;
+  return undefined;
+}
+
+function openIfThere(path: string): Promise<FileHandle | undefined> {
+  return open(path, 'r').catch(ifThere);
+}
+
+/** Bytes up to and with the last line break. */
+async function wholeLength(file: FileHandle, size: number): Promise<number> {
+  for (let end = size; end > 0; end -= Math.min(LOG_CHUNK, end)) {
+    const start = Math.max(0, end - LOG_CHUNK);
+    const at = (await readBytes(file, start, end)).lastIndexOf(NEWLINE);
+    if (at !== -1) return start + at + 1;
+  }
+  return 0;
+}
+
+/** Reads backwards, so that a log of years costs no more than what is asked for. A torn last line is left out. */
+async function lastLines(file: FileHandle, limit: number): Promise<string[]> {
+  const { size } = await file.stat();
+  const chunks: Buffer[] = [];
+  let breaks = 0;
+  for (let end = size; end > 0 && breaks <= limit; end -= Math.min(LOG_CHUNK, end)) {
+    const chunk = await readBytes(file, Math.max(0, end - LOG_CHUNK), end);
+    chunks.unshift(chunk);
+    for (const byte of chunk) if (byte === NEWLINE) breaks++;
+  }
+  const lines = Buffer.concat(chunks).toString('utf8').split('\n').slice(0, -1);
+  return limit === 0 ? [] : lines.slice(-limit);
+}
+
+async function readBytes(file: FileHandle, start: number, end: number): Promise<Buffer> {
+  const buffer = Buffer.alloc(end - start);
+  const { bytesRead } = await file.read(buffer, 0, buffer.length, start);
+  return buffer.subarray(0, bytesRead);
+}
+
+function parseLine(line: string): AuditEntry {
+  const entry = readAuditEntry(parseRecord(line, LOG, isRecord));
+  if (entry === undefined) throw new RelayError('ERR_RELAY_DATA', `${LOG} has a line that is no event`);
+  return entry;
 }
 
 /** User names never become file names. */
@@ -222,10 +284,20 @@ function isInvite(value: unknown): value is StoredInvite {
   );
 }
 
-function isIssueEntry(value: unknown): value is IssueEntry {
+function isPassword(value: unknown): value is StoredPassword {
   return (
     isRecord(value) &&
-    ['user', 'keyId', 'device', 'by'].every((name) => typeof value[name] === 'string') &&
-    ['at', 'notAfter'].every((name) => typeof value[name] === 'number')
+    typeof value['user'] === 'string' &&
+    ['salt', 'hash'].every((name) => /^([0-9a-f]{2}){16,64}$/.test(String(value[name]))) &&
+    ['set', 'failed', 'lockedUntil'].every((name) => typeof value[name] === 'number') &&
+    isCost(value['cost'])
   );
+}
+
+/** A damaged record must not make us take gigabytes. */
+function isCost(value: unknown): boolean {
+  if (!isRecord(value)) return false;
+  const [N, r, p] = ['N', 'r', 'p'].map((name) => value[name]) as [number, number, number];
+  if (![N, r, p].every((number) => Number.isSafeInteger(number) && number > 0)) return false;
+  return N > 1 && N <= 1_048_576 && (N & (N - 1)) === 0 && r <= 32 && p <= 16 && N * r <= 8_388_608;
 }

@@ -1,8 +1,10 @@
 /**
  * What a domain must remember, and where: in memory here, in a folder in `store.node.ts`. Every `put` is on disk when its
- * promise resolves, whole or not at all. Secrets of invites are never stored, only their hashes.
+ * promise resolves, whole or not at all. Secrets of invites and passwords are never stored, only their hashes.
  */
 import type { Bytes } from '../base/bytes.ts';
+import type { AuditEntry } from './audit.ts';
+import type { StoredPassword } from './passwords.ts';
 
 export interface StoredDomain {
   readonly domain: string;
@@ -17,7 +19,11 @@ export interface Device {
   readonly keyId: string;
   readonly label: string;
   readonly since: number;
+  /** How it came in. */
+  readonly by?: DeviceOrigin;
 }
+
+export type DeviceOrigin = 'invite' | 'password' | 'user_ca' | 'renewal';
 
 export interface Account {
   readonly user: string;
@@ -38,16 +44,6 @@ export interface StoredInvite {
   readonly usedBy?: string;
 }
 
-/** One line of the issue log: every certificate that the domain has signed. */
-export interface IssueEntry {
-  readonly at: number;
-  readonly user: string;
-  readonly keyId: string;
-  readonly device: string;
-  readonly notAfter: number;
-  readonly by: 'invite' | 'renewal';
-}
-
 export interface DomainStore {
   domain(): Promise<StoredDomain | undefined>;
   putDomain(domain: StoredDomain): Promise<void>;
@@ -56,8 +52,11 @@ export interface DomainStore {
   accounts(): Promise<readonly Account[]>;
   invite(id: string): Promise<StoredInvite | undefined>;
   putInvite(invite: StoredInvite): Promise<void>;
-  logIssue(entry: IssueEntry): Promise<void>;
-  issued(): Promise<readonly IssueEntry[]>;
+  password(user: string): Promise<StoredPassword | undefined>;
+  putPassword(password: StoredPassword): Promise<void>;
+  log(entry: AuditEntry): Promise<void>;
+  /** The last `limit` lines, oldest first. */
+  audit(limit: number): Promise<readonly AuditEntry[]>;
   close(): Promise<void>;
 }
 
@@ -65,7 +64,8 @@ export class MemoryDomainStore implements DomainStore {
   #domain: StoredDomain | undefined;
   readonly #accounts = new Map<string, Account>();
   readonly #invites = new Map<string, StoredInvite>();
-  readonly #issued: IssueEntry[] = [];
+  readonly #passwords = new Map<string, StoredPassword>();
+  readonly #log: AuditEntry[] = [];
 
   async domain(): Promise<StoredDomain | undefined> {
     return this.#domain;
@@ -95,12 +95,20 @@ export class MemoryDomainStore implements DomainStore {
     this.#invites.set(invite.id, invite);
   }
 
-  async logIssue(entry: IssueEntry): Promise<void> {
-    this.#issued.push(entry);
+  async password(user: string): Promise<StoredPassword | undefined> {
+    return this.#passwords.get(user);
   }
 
-  async issued(): Promise<readonly IssueEntry[]> {
-    return [...this.#issued];
+  async putPassword(password: StoredPassword): Promise<void> {
+    this.#passwords.set(password.user, password);
+  }
+
+  async log(entry: AuditEntry): Promise<void> {
+    this.#log.push(entry);
+  }
+
+  async audit(limit: number): Promise<readonly AuditEntry[]> {
+    return this.#log.slice(-limit);
   }
 
   async close(): Promise<void> {}

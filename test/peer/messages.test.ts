@@ -49,6 +49,14 @@ const message: fc.Arbitrary<ControlMessage> = fc.oneof(
     device: label(64),
   }),
   fc.record({
+    type: fc.constant('login' as const),
+    id,
+    user: named(64),
+    password: named(256),
+    csr: bin(1, 900),
+    device: label(64),
+  }),
+  fc.record({
     type: fc.constant('welcome' as const),
     domain: named(253),
     address: named(330),

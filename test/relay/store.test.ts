@@ -6,9 +6,10 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { silent } from '../../src/base/log.ts';
 import { provider } from '../../src/crypto/node.node.ts';
+import type { AuditEntry } from '../../src/relay/audit.ts';
 import { DomainService } from '../../src/relay/domain.ts';
 import { DirectoryDomainStore } from '../../src/relay/store.node.ts';
-import type { IssueEntry } from '../../src/relay/store.ts';
+
 import { killRounds } from '../support/killRounds.ts';
 
 let folder: string;
@@ -20,7 +21,15 @@ afterEach(() => rm(folder, { recursive: true }));
 const openDomain = (store: DirectoryDomainStore, domain?: string) =>
   DomainService.open({ store, provider, clock: systemClock, logger: silent, ...(domain && { domain }) });
 const account = { user: 'alice', created: 1, blocked: false, devices: [] };
-const entry: IssueEntry = { at: 1, user: 'alice', keyId: 'k', device: '', notAfter: 2, by: 'invite' };
+const entry: AuditEntry = {
+  at: 1,
+  what: 'issued',
+  user: 'alice',
+  keyId: 'k',
+  device: '',
+  until: 2,
+  by: 'invite',
+};
 
 describe('a data folder', () => {
   test('keeps domain, accounts, invites and the log over a restart', async () => {
@@ -28,7 +37,7 @@ describe('a data folder', () => {
     const domain = await openDomain(store, 'example.org');
     const invite = await domain.invite('alice', { url: 'ws://relay/' });
     await store.putAccount(account);
-    await store.logIssue(entry);
+    await store.log(entry);
     await domain.setUrls(['ws://relay/']);
     await store.close();
 
@@ -39,7 +48,7 @@ describe('a data folder', () => {
     expect((await again.domain())?.urls).toEqual(['ws://relay/']);
     expect(await again.account('alice')).toEqual(account);
     expect(await again.accounts()).toEqual([account]);
-    expect(await again.issued()).toEqual([entry]);
+    expect(await again.audit(1)).toEqual([entry]);
     expect(await again.invite(Buffer.from(invite.id).toString('hex'))).toMatchObject({ user: 'alice' });
     await again.close();
   });
@@ -91,14 +100,48 @@ describe('a data folder', () => {
 
   test('loses half a line of the log, and nothing before it', async () => {
     const store = await DirectoryDomainStore.open(folder, { exclusive: true });
-    await store.logIssue(entry);
+    await store.log(entry);
     await store.close();
-    await appendFile(join(folder, 'issued.log'), '{"at":3,"user":"bo');
+    await appendFile(join(folder, 'audit.log'), '{"at":3,"user":"bo');
     const again = await DirectoryDomainStore.open(folder, { exclusive: true });
-    expect(await again.issued()).toEqual([entry]);
-    await again.logIssue({ ...entry, user: 'carol' });
-    expect((await again.issued()).map(({ user }) => user)).toEqual(['alice', 'carol']);
+    expect(await again.audit(9)).toEqual([entry]);
+    await again.log({ ...entry, user: 'carol' });
+    expect((await again.audit(9)).map(({ user }) => user)).toEqual(['alice', 'carol']);
     await again.close();
+  });
+
+  test('takes over the log of version 0.1, and reads as much of a long one as is asked for', async () => {
+    const old = { at: 1, user: 'alice', keyId: 'k', device: '', notAfter: 2, by: 'invite' };
+    await writeFile(join(folder, 'issued.log'), `${JSON.stringify(old)}\n`);
+    const store = await DirectoryDomainStore.open(folder, { exclusive: true });
+    expect(await store.audit(9)).toEqual([entry]);
+    await store.close();
+    const lines = Array.from({ length: 40_000 }, (_, at) => JSON.stringify({ ...entry, at, user: 'bøb' }));
+    await appendFile(join(folder, 'audit.log'), `${lines.join('\n')}\n`);
+    const again = await DirectoryDomainStore.open(folder, { exclusive: true });
+    expect((await again.audit(3)).map(({ at }) => at)).toEqual([39_997, 39_998, 39_999]);
+    expect(await again.audit(0)).toEqual([]);
+    expect(await again.audit(100_000)).toHaveLength(40_001);
+    await appendFile(join(folder, 'audit.log'), '{"at":1,"what":"nothing we know"}\n');
+    await expect(again.audit(1)).rejects.toMatchObject({ code: 'ERR_RELAY_DATA' });
+    await again.close();
+  });
+
+  test('keeps passwords as hashes, in private files', async () => {
+    const store = await DirectoryDomainStore.open(folder, { exclusive: true });
+    const domain = await openDomain(store, 'example.org');
+    await domain.setPassword('alice', 'correct horse battery');
+    const [name] = await readdir(join(folder, 'passwords'));
+    const path = join(folder, 'passwords', name!);
+    expect((await stat(path)).mode & 0o077).toBe(0);
+    expect(name).not.toContain('alice');
+    const text = await readFile(path, 'utf8');
+    expect(text).not.toContain('correct');
+    expect(await store.password('alice')).toEqual(JSON.parse(text));
+    expect(await store.password('bob')).toBeUndefined();
+    await writeFile(path, text.replace('"N": 32768', '"N": 33554432'));
+    await expect(store.password('alice')).rejects.toMatchObject({ code: 'ERR_RELAY_DATA' });
+    await store.close();
   });
 
   test('of another domain, or damaged, is refused by name', async () => {

@@ -233,7 +233,7 @@ describe('SIGTERM of the relay', () => {
 test('after all this every account is there, every used invite is used, and no process or half file is left', async () => {
   const store = await DirectoryDomainStore.open(relayData, { exclusive: false });
   const accounts = new Map((await store.accounts()).map((account) => [account.user, account.devices]));
-  const issued = await store.issued();
+  const issued = (await store.audit(100_000)).filter(({ what }) => what === 'issued');
   for (const name of enrolled) {
     expect(accounts.get(name)?.length, name).toBeGreaterThan(0);
     expect(
@@ -244,9 +244,9 @@ test('after all this every account is there, every used invite is used, and no p
   await store.close();
   const left = readdirSync(relayData, { recursive: true, encoding: 'utf8' });
   expect(
-    left.filter((name) => /root|domain|accounts$|invites$|lock$|issued/.test(name)).length,
+    left.filter((name) => /root|domain|accounts$|invites$|lock$|audit/.test(name)).length,
   ).toBeGreaterThan(5);
-  expect(readFileSync(overlay.path('relay', 'issued.log'), 'utf8').endsWith('\n')).toBe(true);
+  expect(readFileSync(overlay.path('relay', 'audit.log'), 'utf8').endsWith('\n')).toBe(true);
   expect((await bob.stop('SIGTERM')).code).toBe(EXIT.ok);
   expect((await overlay.relay.stop('SIGTERM')).code).toBe(EXIT.ok);
   await expect.poll(() => childrenOf(process.pid).filter((line) => line.includes('q2q.js'))).toEqual([]);

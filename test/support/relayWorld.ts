@@ -11,6 +11,7 @@ import { RelayCore } from '../../src/relay/core.ts';
 import { DomainService } from '../../src/relay/domain.ts';
 import { RELAY_LIMITS } from '../../src/relay/limits.ts';
 import { Relay, type RelayOptions } from '../../src/relay/relay.ts';
+import { hashByOpenSsl } from '../../src/relay/scrypt.node.ts';
 import { MemoryDomainStore } from '../../src/relay/store.ts';
 import { LinkError } from '../../src/transport/index.ts';
 import { memoryPair } from '../../src/transport/memory.ts';
@@ -40,7 +41,9 @@ export async function relayWorld(options: Partial<RelayOptions> & { clock?: Cloc
   const clock = options.clock ?? systemClock;
   const store = new MemoryDomainStore();
   const open = (): Promise<DomainService> =>
-    DomainService.open({ store, provider, clock, logger: silent, domain: DOMAIN });
+    DomainService.open({
+      ...{ store, provider, clock, logger: silent, domain: DOMAIN, hashPassword: hashByOpenSsl },
+    });
   const state = {
     domain: await open(),
     core: undefined as RelayCore | undefined,
