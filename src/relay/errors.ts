@@ -9,7 +9,8 @@ export type RelayErrorCode =
   | 'ERR_RELAY_ACCOUNT'
   | 'ERR_RELAY_PASSWORD'
   | 'ERR_RELAY_CLOSED'
-  | 'ERR_RELAY_LISTEN';
+  | 'ERR_RELAY_LISTEN'
+  | 'ERR_RELAY_ADMIN';
 
 const TABLE: Readonly<Record<RelayErrorCode, readonly [Fault, hint?: string]>> = {
   ERR_RELAY_LOCKED: ['config', 'one process serves a data folder; stop the other one first'],
@@ -20,6 +21,8 @@ const TABLE: Readonly<Record<RelayErrorCode, readonly [Fault, hint?: string]>> =
   ERR_RELAY_PASSWORD: ['config', 'several words that nobody would guess make a good one'],
   ERR_RELAY_CLOSED: ['local'],
   ERR_RELAY_LISTEN: ['config'],
+  /** What came over the control socket in the data folder. */
+  ERR_RELAY_ADMIN: ['local'],
 };
 
 export class RelayError extends Q2qError<RelayErrorCode> {
