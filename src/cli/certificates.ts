@@ -2,7 +2,7 @@
 import { isIP } from 'node:net';
 import type { Readable } from 'node:stream';
 import { hex } from '../base/bytes.ts';
-import { isQ2qError } from '../base/errors.ts';
+import { isQ2qError, type Q2qError } from '../base/errors.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { showDistinguishedName } from '../identity/distinguishedName.ts';
 import {
@@ -94,14 +94,20 @@ export function peerRecord(peer: VerifiedPeer, provider: CryptoProvider): object
   };
 }
 
-function explained<T>(what: string, file: string, read: () => T): T {
+/** Runs `read`; what it throws is told with the file's name. */
+export function explained<T>(what: string, file: string, read: () => T): T {
   try {
     return read();
   } catch (cause) {
-    if (!isQ2qError(cause) || cause instanceof CliError) throw cause;
+    if (!isQ2qError(cause) || cause instanceof CliError || isAboutPassphrase(cause)) throw cause;
     throw new CliError('ERR_CLI_FILE', `${what} ${file === '-' ? '(stdin)' : file}: ${cause.message}`, {
       cause,
       ...(cause.hint === undefined ? {} : { hint: cause.hint }),
     });
   }
+}
+
+/** These say by their code what is to be done, whatever the file. */
+function isAboutPassphrase({ code }: Q2qError): boolean {
+  return code.startsWith('ERR_IDENTITY_PASSPHRASE');
 }

@@ -1,6 +1,5 @@
 /** Our peer for one command: an identity, whom it believes and its relay. */
 import type { Command } from 'commander';
-import type { PrivateKey } from '../crypto/provider.ts';
 import { type Identity, identityLabel, parseAddress } from '../identity/index.ts';
 import type { DirectoryIdentityStore } from '../identity/store.node.ts';
 import { Peer } from '../peer/endpoint.ts';
@@ -95,7 +94,7 @@ async function storeRenewed(
   { out }: Context,
 ): Promise<void> {
   try {
-    await store.put(identity, identity.signer as PrivateKey);
+    await store.put(identity);
     out.detail(`certificate renewed until ${new Date(identity.notAfter).toISOString()}`);
   } catch (error) {
     out.warn(`the renewed certificate could not be stored: ${describe(error).message}`);

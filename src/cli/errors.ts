@@ -8,6 +8,10 @@ export type CliErrorCode =
   | 'ERR_CLI_FILE'
   | 'ERR_CLI_CONFIG'
   | 'ERR_CLI_NO_IDENTITY'
+  /** A key that is needed is not ours to hand out. */
+  | 'ERR_CLI_NO_KEY'
+  /** A secret that was asked for was not given, or not the same twice. */
+  | 'ERR_CLI_SECRET'
   | 'ERR_CLI_OUTPUT_CLOSED'
   | 'ERR_CLI_INTERRUPTED';
 
@@ -16,6 +20,8 @@ const FAULTS: Readonly<Record<CliErrorCode, Fault>> = {
   ERR_CLI_FILE: 'config',
   ERR_CLI_CONFIG: 'config',
   ERR_CLI_NO_IDENTITY: 'config',
+  ERR_CLI_NO_KEY: 'config',
+  ERR_CLI_SECRET: 'config',
   ERR_CLI_OUTPUT_CLOSED: 'local',
   ERR_CLI_INTERRUPTED: 'local',
 };

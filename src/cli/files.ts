@@ -1,5 +1,5 @@
 /** Reads what the person names, with one clear message when it cannot be read. `-` is stdin. */
-import { accessSync, appendFileSync, constants, existsSync, statSync } from 'node:fs';
+import { accessSync, appendFileSync, constants, existsSync, statSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -15,6 +15,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EACCES: 'is not readable by this user',
   EPERM: 'is not readable by this user',
   EISDIR: 'is a folder',
+  EEXIST: 'is there already',
 };
 
 export async function readBytes(path: string, stdin: Readable, what: string): Promise<Uint8Array> {
@@ -69,6 +70,21 @@ export function checkAppendable(what: string, path: string): void {
 export function appendLine(what: string, path: string, line: string): void {
   try {
     appendFileSync(path, line.endsWith('\n') ? line : `${line}\n`, { mode: 0o600 });
+  } catch (cause) {
+    throw fileError(what, path, cause);
+  }
+}
+
+/** Fails now when `writeNew` would. */
+export function checkNew(what: string, path: string): void {
+  checkAppendable(what, path);
+  if (existsSync(path)) throw fileError(what, path, { code: 'EEXIST' });
+}
+
+/** A file of its owner's that was not there: nothing is ever written over. */
+export function writeNew(what: string, path: string, content: string | Uint8Array): void {
+  try {
+    writeFileSync(path, content, { mode: 0o600, flag: 'wx' });
   } catch (cause) {
     throw fileError(what, path, cause);
   }

@@ -1,7 +1,7 @@
 /** The person's identities: which one speaks, and that commands which only look never make a folder. */
 import { access, constants, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type Identity, identityLabel, parseAddress } from '../identity/index.ts';
+import { type Identity, identityLabel, type PublicIdentity, parseAddress } from '../identity/index.ts';
 import { DirectoryIdentityStore } from '../identity/store.node.ts';
 import type { Context } from './context.ts';
 import { CliError, usage } from './errors.ts';
@@ -34,11 +34,29 @@ export async function checkWritable({ home }: Context): Promise<void> {
 }
 
 /** The identity to speak for: as named on the command line, in the settings, or the store's default. */
-export async function chosenIdentity(
+export function chosenIdentity(
   context: Context,
   store: DirectoryIdentityStore | undefined,
   flag: string | undefined,
 ): Promise<Identity> {
+  return chosen(context, store, flag, async (label) => store?.get(label));
+}
+
+/** The same, for those who only look: its key stays where it is, and no passphrase is asked for. */
+export function shownIdentity(
+  context: Context,
+  store: DirectoryIdentityStore | undefined,
+  flag: string | undefined,
+): Promise<PublicIdentity> {
+  return chosen(context, store, flag, async (label) => store?.find(label));
+}
+
+async function chosen<T>(
+  context: Context,
+  store: DirectoryIdentityStore | undefined,
+  flag: string | undefined,
+  read: (label: string) => Promise<T | undefined>,
+): Promise<T> {
   const wanted = flag ?? context.settings().identity;
   const label = wanted === undefined ? await store?.defaultLabel() : labelOf(wanted);
   if (label === undefined) {
@@ -46,7 +64,7 @@ export async function chosenIdentity(
       hint: 'enroll with an invite (q2q enroll), or make a key identity (q2q id new)',
     });
   }
-  const identity = await store?.get(label);
+  const identity = await read(label);
   if (identity !== undefined) return identity;
   throw new CliError('ERR_CLI_NO_IDENTITY', `no identity ${label} in ${context.home}`, {
     hint: 'list them: q2q id',
@@ -61,12 +79,12 @@ export function labelOf(text: string): string {
 }
 
 /** The first line about an identity. */
-export function identityTitle(identity: Identity, usual: boolean): string {
+export function identityTitle(identity: PublicIdentity, usual: boolean): string {
   return `${identityLabel(identity)}${usual ? '  (speaks when none is named)' : ''}`;
 }
 
 /** For `--json` (docs/cli.md). */
-export function identityRecord(identity: Identity, usual: boolean): object {
+export function identityRecord(identity: PublicIdentity, usual: boolean): object {
   const { name, keyId, device, notAfter } = identity;
   return {
     name: name ?? null,

@@ -6,7 +6,6 @@ import { type Bytes, equalBytes } from '../base/bytes.ts';
 import type { Signer } from '../crypto/provider.ts';
 import { IdentityError } from './errors.ts';
 import { formatPem, type PemBlock, parsePem } from './pem.ts';
-import { userCaFault } from './profile.ts';
 import { parseCertificate } from './x509.ts';
 
 const CERTIFICATE = 'CERTIFICATE';
@@ -50,12 +49,12 @@ export function parseKeyFile(text: string): KeyFile {
   return { key, chain };
 }
 
-/** What must be true of a user CA to be stored as that of `name`. Throws `ERR_IDENTITY_MISMATCH`. */
-export function requireUserCa(name: string, chain: readonly Uint8Array[], key: Signer): void {
+/** What a user CA must be to be stored. Throws `ERR_IDENTITY_MISMATCH`. */
+export function requireCaKey(chain: readonly Uint8Array[], key: Signer): void {
   const [first] = chain;
   const ca = first === undefined ? undefined : parseCertificate(first);
-  const fault = ca?.isCa === true ? userCaFault(ca, name) : 'the first certificate of the chain is no CA';
-  if (fault !== undefined) throw new IdentityError('ERR_IDENTITY_MISMATCH', fault);
-  if (!equalBytes(ca!.spki, key.spki))
-    throw new IdentityError('ERR_IDENTITY_MISMATCH', 'user CA and private key do not belong together');
+  if (ca?.isCa !== true)
+    throw new IdentityError('ERR_IDENTITY_MISMATCH', 'the first certificate of the chain is no CA');
+  if (!equalBytes(ca.spki, key.spki))
+    throw new IdentityError('ERR_IDENTITY_MISMATCH', 'CA certificate and private key do not belong together');
 }

@@ -28,7 +28,7 @@ import {
 } from './files.node.ts';
 import { type Identity, identityLabel, type PublicIdentity } from './identity.ts';
 import { identityFromChain, publicIdentity } from './issue.ts';
-import { formatKeyFile, type KeyFile, parseKeyFile, requireUserCa } from './keyFile.ts';
+import { formatKeyFile, type KeyFile, parseKeyFile, requireCaKey } from './keyFile.ts';
 import { readPrivateKey, writePrivateKey } from './keys.ts';
 import { MAX_STORE_FILE } from './limits.ts';
 import { lockFolder } from './lock.node.ts';
@@ -37,7 +37,6 @@ import type { IdentityStore, PutAnchorsOptions, StoredUserAuthority } from './st
 import { damaged, isExportable, located, notExportable, notStored } from './storeErrors.ts';
 import {
   canonical,
-  canonicalName,
   formatAnchors,
   formatPin,
   type Pin,
@@ -221,25 +220,24 @@ export class DirectoryIdentityStore implements IdentityStore {
   /* ---- User CAs ---- */
 
   async userAuthority(name: string): Promise<StoredUserAuthority | undefined> {
-    const owner = canonicalName(name);
-    const path = this.#path('authority', owner);
+    const path = this.#path('authority', pinnedAddress(name));
     const file = await this.#readKeyFile(path);
     if (file === undefined) return undefined;
     const key = this.#openKey(path, file);
-    located(named(path), () => requireUserCa(owner, file.chain, key));
+    located(named(path), () => requireCaKey(file.chain, key));
     return Object.freeze({ chain: Object.freeze(file.chain), key });
   }
 
   async putUserAuthority(name: string, { chain, key }: StoredUserAuthority): Promise<void> {
-    const owner = canonicalName(name);
-    requireUserCa(owner, chain, key);
+    const label = pinnedAddress(name);
+    requireCaKey(chain, key);
     await this.#change(() =>
-      this.#write(this.#path('authority', owner), formatKeyFile(this.#keyBlock(owner, key), chain)),
+      this.#write(this.#path('authority', label), formatKeyFile(this.#keyBlock(label, key), chain)),
     );
   }
 
   async removeUserAuthority(name: string): Promise<void> {
-    const path = this.#path('authority', canonicalName(name));
+    const path = this.#path('authority', pinnedAddress(name));
     await this.#change(() => removeFile(path));
   }
 

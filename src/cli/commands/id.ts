@@ -1,15 +1,17 @@
 /** `q2q id`: who we are; the verbs below it make, move and show identities. */
 import type { Command } from 'commander';
-import { groupPeerId, type Identity } from '../../identity/index.ts';
+import { groupPeerId, type PublicIdentity } from '../../identity/index.ts';
 import type { Context, Run } from '../context.ts';
 import { addExamples } from '../help.ts';
 import { existingStore, identityRecord, identityTitle, labelOf, openStore } from '../identities.ts';
+import { addIdExport } from './idExport.ts';
+import { addIdImport } from './idImport.ts';
 import { addIdNew } from './idNew.ts';
 import { addIdShow } from './idShow.ts';
 
 export function addId(program: Command, run: Run): void {
   const id = program.command('id').description('our identities: show them, make them, move them');
-  for (const add of [addIdList, addIdNew, addIdShow, addIdUse]) add(id, run);
+  for (const add of [addIdList, addIdNew, addIdShow, addIdUse, addIdExport, addIdImport]) add(id, run);
   addExamples(id, ['q2q id', 'q2q id new', 'q2q id show --qr', 'q2q id use alice@example.org']);
 }
 
@@ -42,7 +44,7 @@ async function list(options: { json?: boolean }, context: Context): Promise<unde
   const store = await existingStore(context);
   const usual = await store?.defaultLabel();
   for (const label of (await store?.list()) ?? []) {
-    const identity = await store?.get(label);
+    const identity = await store?.find(label);
     if (identity === undefined) continue; // removed a moment ago
     if (options.json === true) out.json(identityRecord(identity, label === usual));
     else for (const line of identityLines(identity, label === usual)) out.print(line);
@@ -52,7 +54,7 @@ async function list(options: { json?: boolean }, context: Context): Promise<unde
   return undefined;
 }
 
-function identityLines(identity: Identity, usual: boolean): readonly string[] {
+function identityLines(identity: PublicIdentity, usual: boolean): readonly string[] {
   const { keyId, device, notAfter } = identity;
   return [
     identityTitle(identity, usual),

@@ -1,10 +1,10 @@
 /** `q2q id show`: everything about one of our identities that another person may know. */
 import type { Command } from 'commander';
 import { renderUnicodeCompact } from 'uqr';
-import { groupPeerId, type Identity, identityLabel, parseCertificate } from '../../identity/index.ts';
+import { groupPeerId, identityLabel, type PublicIdentity, parseCertificate } from '../../identity/index.ts';
 import type { Context, Run } from '../context.ts';
 import { addExamples } from '../help.ts';
-import { chosenIdentity, existingStore, identityRecord, identityTitle } from '../identities.ts';
+import { existingStore, identityRecord, identityTitle, shownIdentity } from '../identities.ts';
 
 interface ShowOptions {
   readonly qr?: boolean;
@@ -31,7 +31,7 @@ async function showIdentity(
 ): Promise<undefined> {
   const { out } = context;
   const store = await existingStore(context);
-  const identity = await chosenIdentity(context, store, name);
+  const identity = await shownIdentity(context, store, name);
   const usual = (await store?.defaultLabel()) === identityLabel(identity);
   if (options.json === true) out.json(identityRecord(identity, usual));
   else for (const line of lines(identity, usual)) out.print(line);
@@ -39,7 +39,7 @@ async function showIdentity(
   return undefined;
 }
 
-function lines(identity: Identity, usual: boolean): readonly string[] {
+function lines(identity: PublicIdentity, usual: boolean): readonly string[] {
   const { keyId, device, notAfter, chain } = identity;
   const { notBefore } = parseCertificate(chain[0]!);
   return [
@@ -52,7 +52,7 @@ function lines(identity: Identity, usual: boolean): readonly string[] {
 }
 
 /** What another device needs to know whom it meets: the address and, where it is a name, the key behind it. */
-function qrLines({ name, keyId }: Identity): readonly string[] {
+function qrLines({ name, keyId }: PublicIdentity): readonly string[] {
   const text = name === undefined ? `key:${keyId}` : `${name} key:${keyId}`;
   return renderUnicodeCompact(text, { ecc: 'M', border: 2 }).split('\n');
 }

@@ -1,0 +1,102 @@
+/** `q2q id import`: an identity from a file, ours or of another tool's making. */
+import type { Command } from 'commander';
+import { isQ2qError } from '../../base/errors.ts';
+import type { PrivateKey } from '../../crypto/provider.ts';
+import {
+  groupPeerId,
+  type Identity,
+  identityFromChain,
+  identityLabel,
+  parsePem,
+  readPrivateKey,
+  selfSignedIdentity,
+} from '../../identity/index.ts';
+import { explained } from '../certificates.ts';
+import type { Context, Run } from '../context.ts';
+import { CliError } from '../errors.ts';
+import { readText } from '../files.ts';
+import { addExamples } from '../help.ts';
+import { openStore } from '../identities.ts';
+import { readSecret } from '../passphrase.ts';
+
+interface ImportOptions {
+  readonly passphraseFile?: string;
+  readonly replace?: boolean;
+}
+
+export function addIdImport(id: Command, run: Run): void {
+  const made = id
+    .command('import')
+    .description('take over an identity: a key with its certificates, or a key alone as a key identity')
+    .argument('<file>', 'PEM with one key and its chain, encrypted or not, "-" for stdin')
+    .option('--passphrase-file <file>', 'the first line of this file opens it; default: ask')
+    .option('--replace', 'also when we are that name already, with another key: that one is lost')
+    .action((file: string, options: ImportOptions, command: Command) =>
+      run(command, (context) => importIdentity(file, options, context)),
+    );
+  addExamples(made, ['q2q id import alice.pem', 'q2q id import - --passphrase-file secret < alice.pem']);
+}
+
+async function importIdentity(file: string, options: ImportOptions, context: Context): Promise<undefined> {
+  const { key, chain } = await readCredentials(file, options, context);
+  const identity = chain.length === 0 ? selfSignedIdentity(key, Date.now()) : fromChain(file, chain, key);
+  const label = identityLabel(identity);
+  const store = await openStore(context);
+  const held = await store.find(label);
+  if (held !== undefined && held.keyId !== identity.keyId && options.replace !== true) {
+    throw new CliError('ERR_CLI_FILE', `${label} is here already, with the key ${groupPeerId(held.keyId)}`, {
+      hint: 'say --replace to lose that key',
+    });
+  }
+  await store.put(identity, key);
+  context.out.say(`imported ${label}`);
+  if (identity.name !== undefined) context.out.say(`key id ${groupPeerId(identity.keyId)}`);
+  await tellWhatIsMissing(identity, context);
+  return undefined;
+}
+
+interface Credentials {
+  readonly key: PrivateKey;
+  /** Leaf first; empty when the file has a key alone. */
+  readonly chain: readonly Uint8Array[];
+}
+
+async function readCredentials(file: string, options: ImportOptions, context: Context): Promise<Credentials> {
+  const text = await readText(file, context.stdin, 'identity file');
+  return opened(file, options, context, (passphrase) => ({
+    key: readPrivateKey(context.provider, text, passphrase),
+    chain: parsePem(text)
+      .filter(({ label }) => label === 'CERTIFICATE')
+      .map(({ der }) => der),
+  }));
+}
+
+/** Reads with a passphrase only when it does not go without. */
+async function opened<T>(
+  file: string,
+  { passphraseFile }: ImportOptions,
+  context: Context,
+  read: (passphrase?: string) => T,
+): Promise<T> {
+  try {
+    return explained('identity file', file, () => read());
+  } catch (error) {
+    if (!isQ2qError(error) || error.code !== 'ERR_IDENTITY_PASSPHRASE_NEEDED') throw error;
+    const secret = await readSecret({ file: passphraseFile, message: `Passphrase of ${file}` }, context);
+    if (secret === undefined) throw error;
+    return explained('identity file', file, () => read(secret));
+  }
+}
+
+function fromChain(file: string, chain: readonly Uint8Array[], key: PrivateKey): Identity {
+  return explained('identity file', file, () => identityFromChain(chain, key));
+}
+
+/** A name is of use to those who know its domain's root and its relay. */
+async function tellWhatIsMissing({ name }: Identity, context: Context): Promise<void> {
+  const domain = name?.split('@')[1];
+  if (domain === undefined) return;
+  const store = await openStore(context);
+  if ((await store.anchors(domain)) === undefined)
+    context.out.say(`nothing is known of ${domain} here yet: q2q trust add ${domain}`);
+}
