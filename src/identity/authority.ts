@@ -11,9 +11,11 @@ import { type Bytes, equalBytes } from '../base/bytes.ts';
 import type { CryptoProvider, PrivateKey } from '../crypto/provider.ts';
 import { parseDomain, parseUser } from './address.ts';
 import { verifySignature } from './algorithms.ts';
+import { type DeniedCertificateEntry, type DeniedKeyEntry, signBundle } from './bundle.ts';
 import type { Certificate } from './certificate.ts';
 import { IdentityError } from './errors.ts';
 import {
+  DAY,
   grantable,
   type Issuer,
   issueHandover,
@@ -26,6 +28,7 @@ import {
   MAX_USER_LIFETIME,
   notIssued,
 } from './issue.ts';
+import { MAX_BUNDLE_HANDOVERS } from './limits.ts';
 import { isSelfIssued } from './rules.ts';
 import { parseCertificate } from './x509.ts';
 
@@ -53,6 +56,23 @@ export interface ServerRequest {
   /** Milliseconds; at most 90 days, which is also the default. */
   readonly lifetime?: number;
 }
+
+export interface BundleRequest {
+  /** Higher than that of every bundle before, even of one that says the same. */
+  readonly sequence: number;
+  readonly now: number;
+  readonly deniedKeys?: readonly DeniedKeyEntry[];
+  readonly deniedCertificates?: readonly DeniedCertificateEntry[];
+  /** Milliseconds; at most a year, 30 days unless said. */
+  readonly lifetime?: number;
+  /** Milliseconds; a day unless said. */
+  readonly refreshAfter?: number;
+  /** The last bundle there will be: no roots, so that whoever accepts it refuses everybody of the domain from then on. */
+  readonly closes?: boolean;
+}
+
+const BUNDLE_LIFETIME = 30 * DAY;
+const MAX_BUNDLE_LIFETIME = 365 * DAY;
 
 /** One root with its key, as stored. */
 export interface StoredRoot {
@@ -189,6 +209,25 @@ export class DomainAuthority {
       domain: this.domain,
     });
     return this.#chain(leaf);
+  }
+
+  /**
+   * What the domain says of itself now, signed by the newest root. Peers that hold only an older one follow the handovers,
+   * so the older root's key need not be at hand. Entries and handovers that have ended are left out.
+   */
+  bundle(request: BundleRequest): Bytes {
+    const { now, sequence, lifetime = BUNDLE_LIFETIME, refreshAfter = DAY, closes = false } = request;
+    if (!(lifetime > 0 && lifetime <= MAX_BUNDLE_LIFETIME))
+      throw notIssued(`bundle for ${lifetime} ms, at most ${MAX_BUNDLE_LIFETIME} ms are allowed`);
+    const lasts = ({ until }: { readonly until: number }): boolean => until >= now;
+    const contents = {
+      ...{ domain: this.domain, sequence, issuedAt: now, expiresAt: now + lifetime, refreshAfter },
+      roots: closes ? [] : this.roots,
+      handovers: this.handovers.filter(({ notAfter }) => notAfter >= now).slice(0, MAX_BUNDLE_HANDOVERS),
+      deniedKeys: (request.deniedKeys ?? []).filter(lasts),
+      deniedCertificates: (request.deniedCertificates ?? []).filter(lasts),
+    };
+    return signBundle(contents, this.root, this.rootKey);
   }
 
   #issuer(): Issuer {

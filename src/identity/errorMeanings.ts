@@ -53,6 +53,13 @@ const MEANS: Readonly<Record<IdentityErrorCode, string>> = {
   ERR_IDENTITY_DENIED: 'the domain has withdrawn this key',
   ERR_IDENTITY_POLICY: 'the peer is proven, but not in a way that the site allows',
   ERR_IDENTITY_BUDGET: 'checking the chain takes more work than we spend',
+  // Bundles: what a domain says of itself
+  ERR_IDENTITY_BUNDLE: 'the bytes are no bundle of a domain',
+  ERR_IDENTITY_BUNDLE_DOMAIN: 'the bundle is of another domain',
+  ERR_IDENTITY_BUNDLE_SIGNER:
+    'the bundle is not signed by a root we hold, nor by one that such a root certified',
+  ERR_IDENTITY_BUNDLE_ROLLBACK: 'the bundle is older than the one we hold, or another of the same number',
+  ERR_IDENTITY_BUNDLE_EXPIRED: 'the bundle is past its end',
 };
 
 export interface IdentityErrorMeaning {

@@ -71,6 +71,12 @@ const TABLE = {
   ERR_IDENTITY_DENIED: ['remote', 'certificate_revoked'],
   ERR_IDENTITY_POLICY: ['remote', 'access_denied'],
   ERR_IDENTITY_BUDGET: ['remote', 'bad_certificate'],
+  // Bundles: what a domain says of itself
+  ERR_IDENTITY_BUNDLE: ['remote'],
+  ERR_IDENTITY_BUNDLE_DOMAIN: ['remote'],
+  ERR_IDENTITY_BUNDLE_SIGNER: ['remote'],
+  ERR_IDENTITY_BUNDLE_ROLLBACK: ['remote'],
+  ERR_IDENTITY_BUNDLE_EXPIRED: ['remote'],
 } as const;
 
 export type IdentityErrorCode = keyof typeof TABLE;

@@ -22,6 +22,7 @@ export {
   parseProtocol,
 } from './address.ts';
 export type {
+  BundleRequest,
   ServerRequest,
   StoredAuthority,
   StoredRoot,
@@ -29,6 +30,13 @@ export type {
   UserRequest,
 } from './authority.ts';
 export { DomainAuthority } from './authority.ts';
+export type {
+  BundleContents,
+  DeniedCertificateEntry,
+  DeniedKeyEntry,
+  DomainBundle,
+} from './bundle.ts';
+export { acceptBundle, firstBundle, parseBundle, signBundle } from './bundle.ts';
 export type {
   AuthorityKeyId,
   Certificate,

@@ -70,3 +70,9 @@ export const MAX_STORE_FILE = 1_048_576;
 export const LOCK_WAIT = 10_000;
 /** A lock of a process that we cannot see, for it runs in another container, counts for dead at this age. */
 export const FOREIGN_LOCK_AGE = 60_000;
+/** A domain's bundle, whole: it fits one control message, and its deny list holds about a thousand keys. */
+export const MAX_BUNDLE = 60_000;
+/** Roots of a bundle. Two while a domain rolls; four leaves room for a second algorithm. */
+export const MAX_BUNDLE_ROOTS = 4;
+/** Handovers of a bundle: who slept through more rolls than this enrols anew. */
+export const MAX_BUNDLE_HANDOVERS = 8;

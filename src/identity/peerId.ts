@@ -23,8 +23,17 @@ export function peerId(spki: Uint8Array): string {
 }
 
 function idOf(spki: Uint8Array): string {
-  const digest = sha256(spki);
+  return peerIdOfDigest(sha256(spki));
+}
+
+/** The id of the key whose SubjectPublicKeyInfo has this SHA-256. */
+export function peerIdOfDigest(digest: Uint8Array): string {
   return base32(concat([digest, checksum(digest), Uint8Array.of(VERSION)]));
+}
+
+/** The 32 bytes that an id spells. Throws as `parsePeerId` does. */
+export function digestOfPeerId(id: string): Bytes {
+  return fromBase32(parsePeerId(id))!.slice(0, 32);
 }
 
 /**

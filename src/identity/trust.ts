@@ -16,6 +16,10 @@ export interface DomainAnchors {
   readonly deniedCertificates?: readonly DeniedCertificate[];
   /** Of the bundle this came from (`bundle.ts`); it only rises. 0 or absent: from no bundle yet. */
   readonly sequence?: number;
+  /** SHA-256 of that bundle, hex: no other may have its number. */
+  readonly digest?: string;
+  /** When that bundle ends, in milliseconds: a newer one should have come by then. */
+  readonly expiresAt?: number;
   /** How we came by the roots; `pinned` unless said. */
   readonly source?: AnchorSource;
 }
