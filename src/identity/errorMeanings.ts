@@ -16,6 +16,8 @@ const MEANS: Readonly<Record<IdentityErrorCode, string>> = {
   ERR_IDENTITY_PASSPHRASE_WRONG: 'the passphrase does not open the file',
   ERR_IDENTITY_ENCRYPTION: 'the file is encrypted in a way that we do not read',
   ERR_IDENTITY_CSR: 'the certification request is malformed or does not prove its key',
+  ERR_IDENTITY_CRL: 'the revocation list is malformed, or cannot be used for this issuer',
+  ERR_IDENTITY_CRL_STALE: 'the revocation list is out of date',
   ERR_IDENTITY_KEY_ID: 'the text is no key id',
   ERR_IDENTITY_ADDRESS: 'the text is no address',
   ERR_IDENTITY_PROTOCOL: 'the protocol name is not allowed',
@@ -51,6 +53,7 @@ const MEANS: Readonly<Record<IdentityErrorCode, string>> = {
   ERR_IDENTITY_KEY_MISMATCH: 'the peer holds another key than the one wanted',
   ERR_IDENTITY_PIN: 'the chain holds no root with the pinned key',
   ERR_IDENTITY_DENIED: 'the domain has withdrawn this key',
+  ERR_IDENTITY_REVOKED: 'the issuer of the certificate has revoked it',
   ERR_IDENTITY_POLICY: 'the peer is proven, but not in a way that the site allows',
   ERR_IDENTITY_BUDGET: 'checking the chain takes more work than we spend',
   // Bundles: what a domain says of itself

@@ -34,6 +34,8 @@ const TABLE = {
   ERR_IDENTITY_PASSPHRASE_WRONG: ['config'],
   ERR_IDENTITY_ENCRYPTION: ['config'],
   ERR_IDENTITY_CSR: ['remote', 'bad_certificate'],
+  ERR_IDENTITY_CRL: ['config'],
+  ERR_IDENTITY_CRL_STALE: ['config'],
   ERR_IDENTITY_KEY_ID: ['config'],
   ERR_IDENTITY_ADDRESS: ['config'],
   ERR_IDENTITY_PROTOCOL: ['config'],
@@ -69,6 +71,7 @@ const TABLE = {
   ERR_IDENTITY_KEY_MISMATCH: ['remote', 'bad_certificate'],
   ERR_IDENTITY_PIN: ['remote', 'unknown_ca'],
   ERR_IDENTITY_DENIED: ['remote', 'certificate_revoked'],
+  ERR_IDENTITY_REVOKED: ['remote', 'certificate_revoked'],
   ERR_IDENTITY_POLICY: ['remote', 'access_denied'],
   ERR_IDENTITY_BUDGET: ['remote', 'bad_certificate'],
   // Bundles: what a domain says of itself

@@ -75,15 +75,22 @@ export function noExtensions(): ReadExtensions {
   };
 }
 
-/** Reads `Extensions`; it holds at least one, and none twice. */
-export function readExtensions(reader: DerReader): ReadExtensions {
+/** `Extensions` by object identifier, in order, values unread; it holds at least one, and none twice. */
+export function readExtensionMap(reader: DerReader): ReadonlyMap<string, Extension> {
   if (reader.done) throw malformed('extensions are empty');
-  const into = noExtensions();
   const all = new Map<string, Extension>();
   while (!reader.done) {
     const extension = readExtension(reader.sequence('extension'));
     if (all.has(extension.oid)) throw malformed(`extension ${extension.oid} is there twice`);
     all.set(extension.oid, extension);
+  }
+  return all;
+}
+
+export function readExtensions(reader: DerReader): ReadExtensions {
+  const into = noExtensions();
+  const all = readExtensionMap(reader);
+  for (const extension of all.values()) {
     const read = READERS[extension.oid];
     if (read === undefined) continue;
     const value = reader.wrapped(extension.value);
@@ -129,6 +136,11 @@ function readExtendedKeyUsage(outer: DerReader, into: ReadExtensions): void {
 }
 
 function readAuthorityKeyId(outer: DerReader, into: ReadExtensions): void {
+  into.aki = authorityKeyIdOf(outer);
+}
+
+/** §4.2.1.1; revocation lists carry it too (§5.2.1). */
+export function authorityKeyIdOf(outer: DerReader): AuthorityKeyId {
   const reader = outer.sequence('authorityKeyIdentifier');
   const keyId = reader.optional(context(0), 'authorityKeyIdentifier')?.value;
   const issuer = reader.optionalNested(context(1, true), 'authorityCertIssuer');
@@ -137,7 +149,7 @@ function readAuthorityKeyId(outer: DerReader, into: ReadExtensions): void {
   if (issuer !== undefined) readGeneralNames(issuer, 'authorityCertIssuer');
   if ((issuer === undefined) !== (serial === undefined))
     throw malformed('authorityKeyIdentifier has only one of issuer and serial number');
-  into.aki = Object.freeze({ keyId, hasIssuerAndSerial: issuer !== undefined });
+  return Object.freeze({ keyId, hasIssuerAndSerial: issuer !== undefined });
 }
 
 function checkAuthorityInfoAccess(outer: DerReader): void {

@@ -48,6 +48,8 @@ export type {
   SignatureAlgorithm,
   Subtrees,
 } from './certificate.ts';
+export type { Crl, CrlContents, RevocationReason, RevokedCertificate } from './crl.ts';
+export { crlFault, issueCrl, parseCrl, revocationFault, revokedBy } from './crl.ts';
 export type { Csr } from './csr.ts';
 export { createCsr, parseCsr } from './csr.ts';
 export { describeCertificate } from './describe.ts';

@@ -287,7 +287,7 @@ export function wholeSecond(time: number): number {
   return Math.floor(time / 1000) * 1000;
 }
 
-function extension(id: string, critical: boolean, value: Bytes): Bytes {
+export function extension(id: string, critical: boolean, value: Bytes): Bytes {
   return sequence(oid(id), ...(critical ? [boolean(true)] : []), octetString(value));
 }
 
@@ -313,7 +313,7 @@ function subjectKeyId(keyId: Bytes): Bytes {
   return extension(OID.subjectKeyIdentifier, false, octetString(keyId));
 }
 
-function authorityKeyId(keyId: Bytes): Bytes {
+export function authorityKeyId(keyId: Bytes): Bytes {
   return extension(OID.authorityKeyIdentifier, false, sequence(der(context(0), keyId)));
 }
 

@@ -76,3 +76,8 @@ export const MAX_BUNDLE = 60_000;
 export const MAX_BUNDLE_ROOTS = 4;
 /** Handovers of a bundle: who slept through more rolls than this enrols anew. */
 export const MAX_BUNDLE_HANDOVERS = 8;
+
+/**
+ * A revocation list: some 25,000 certificates as CAs write them. Read, it takes about 16 MiB at most.
+ */
+export const MAX_CRL: number = 2 ** 20;
