@@ -4,8 +4,9 @@
  *     bob@example.org/chat/1      a person in a domain, and the protocol wanted
  *     key:<56 characters>/chat/1  the holder of a key
  *
- * One spelling per address: `parse` folds case and returns the canonical parts, everything else compares
- * exactly. The wire carries A-labels only; what looks like another name is refused, not guessed at.
+ * One spelling per address: `parse` folds case, writes domains in A-labels (RFC 5890 §2.3.2.1) and returns the canonical
+ * parts; everything else compares exactly. Whether a name looks like another is nobody's guess: "xn--…" is what is shown,
+ * sent and compared, and a certificate that holds anything else names nobody.
  */
 import { IdentityError } from './errors.ts';
 import { parsePeerId } from './peerId.ts';
@@ -65,12 +66,10 @@ export function parseUser(text: string): string {
   return user;
 }
 
-/** A host name of A-labels, lower case, without the final dot; never an IP address. */
+/** A host name of A-labels, lower case, without the final dot; never an IP address. U-labels are taken as people type them. */
 export function parseDomain(text: string): string {
-  const domain = asciiLower(text);
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the point is to find anything outside ASCII
-  if (/[^\x00-\x7f]/.test(domain))
-    throw refused(`domain ${quoted(text)} is not ASCII`, 'write it with A-labels ("xn--…")');
+  if (text.length > MAX_DOMAIN) throw refused(`domain of ${text.length} characters, limit ${MAX_DOMAIN}`);
+  const domain = asciiLower(toALabels(text));
   if (domain.length > MAX_DOMAIN) throw refused(`domain of ${domain.length} characters, limit ${MAX_DOMAIN}`);
   const labels = domain.split('.');
   for (const label of labels) {
@@ -81,6 +80,26 @@ export function parseDomain(text: string): string {
   if (/^[0-9]+$/.test(labels.at(-1)!))
     throw refused(`domain ${quoted(text)} ends like an IP address`, 'domains are names, not addresses');
   return domain;
+}
+
+/**
+ * U-labels to A-labels (UTS #46, non-transitional) by the URL parser, which every platform has. It alone would read far more
+ * than host names, so that nothing but letters, digits, dots and hyphens gets there; its result is checked like any other
+ * name. What nobody sees (soft hyphens, joiners, direction marks) is no part of a name that a person typed.
+ */
+function toALabels(name: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the point is to find anything outside ASCII
+  if (!/[^\x00-\x7f]/.test(name)) return name;
+  try {
+    if (
+      /^[A-Za-z0-9._\-\u0080-\u{10ffff}]+$/u.test(name) &&
+      !/[\p{C}\p{Default_Ignorable_Code_Point}]/u.test(name)
+    )
+      return new URL(`http://${name}/`).hostname;
+  } catch {
+    // What has no A-label is no name.
+  }
+  throw refused(`domain ${quoted(name)} has no form as a DNS name`, 'write it with A-labels ("xn--…")');
 }
 
 /** A protocol an application may speak: printable ASCII, non-empty segments, not one of ours. */
@@ -108,11 +127,11 @@ function asciiLower(text: string): string {
 
 /** Hostile text in an error message: printable ASCII, short, the rest as escapes. */
 function quoted(text: string): string {
-  const shown = text.length > 80 ? `${text.slice(0, 80)}…` : text;
-  return JSON.stringify(shown).replace(
-    /[^\x20-\x7e…]/g,
+  const shown = JSON.stringify(text.slice(0, 80)).replace(
+    /[^\x20-\x7e]/g,
     (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
+  return shown.length > 83 || text.length > 80 ? `${shown.slice(0, 80)}…"` : shown;
 }
 
 function refused(message: string, hint?: string): IdentityError {

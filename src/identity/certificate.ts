@@ -75,6 +75,8 @@ export interface CertificateNames {
   readonly directory: readonly Bytes[];
   /** Context tags of kinds we do not process (otherName, x400Address, ediPartyName, registeredID). */
   readonly other: readonly number[];
+  /** Those of them that are mailboxes outside ASCII (SmtpUTF8Mailbox, RFC 9598 §3), as found. */
+  readonly utf8Email: readonly Bytes[];
 }
 
 export type KeyUsage =
@@ -98,7 +100,7 @@ export interface NameConstraints {
   readonly excluded: Subtrees;
 }
 
-/** The bases of GeneralSubtrees by kind (§4.2.1.10). */
+/** The bases of GeneralSubtrees by kind (§4.2.1.10), hosts in lower case. */
 export interface Subtrees {
   readonly dns: readonly string[];
   readonly ip: readonly IpRange[];

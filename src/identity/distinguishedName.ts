@@ -1,5 +1,5 @@
 /**
- * Distinguished names (RFC 5280 §4.1.2.4): structure checked, compared as bytes, decoded only to be shown.
+ * Distinguished names (RFC 5280 §4.1.2.4): structure checked, compared as bytes, decoded to be shown and to be refused.
  */
 import { type Bytes, compareBytes, equalBytes, fromUtf8 } from '../base/bytes.ts';
 import { DerReader, der, malformed, oid, sequence, setOf, TAG, utf8String } from './der.ts';
@@ -66,12 +66,44 @@ export function isWithinSubtree(name: Bytes, base: Bytes): boolean {
   return wanted.length <= held.length && equalBytes(wanted, held.subarray(0, wanted.length));
 }
 
+const folded = new WeakMap<Bytes, readonly string[]>();
+
+/**
+ * As `isWithinSubtree`, for a name that may only be taken for one within: text is compared without regard to case, spaces and
+ * the string type that holds it (§7.1, about as RFC 4518 prepares it). Good enough to keep somebody out, never to let anybody
+ * in.
+ */
+export function isAlikeWithin(name: Bytes, base: Bytes): boolean {
+  const held = foldedRdns(name);
+  return foldedRdns(base).every((rdn, i) => rdn === held[i]);
+}
+
+function foldedRdns(name: Bytes): readonly string[] {
+  let rdns = folded.get(name);
+  if (rdns === undefined) {
+    rdns = parseDistinguishedName(name, 'name').map(({ attributes }) =>
+      attributes.map(fold).sort().join('\0'),
+    );
+    folded.set(name, rdns);
+  }
+  return rdns;
+}
+
+function fold(attribute: Attribute): string {
+  const text = textOf(attribute)
+    .normalize('NFKC')
+    .replace(/\p{Default_Ignorable_Code_Point}/gu, '')
+    .toLowerCase()
+    .replace(/\s+/g, ' ')
+    .trim();
+  return `${attribute.oid}=${text}`;
+}
+
 /** Values of emailAddress attributes: constraints on mail apply to them too (§4.2.1.10). */
 export function emailAttributes(name: Bytes): readonly string[] {
   return attributeTexts(name, OID.emailAddress);
 }
 
-/** Common names, octet by octet: only their ASCII is ever compared. */
 export function commonNames(name: Bytes): readonly string[] {
   return attributeTexts(name, OID.commonName);
 }
@@ -80,7 +112,27 @@ function attributeTexts(name: Bytes, id: string): readonly string[] {
   return parseDistinguishedName(name, 'subject')
     .flatMap((rdn) => rdn.attributes)
     .filter((attribute) => attribute.oid === id)
-    .map((attribute) => String.fromCharCode(...attribute.value));
+    .map(textOf);
+}
+
+/** BMPString and UniversalString: octets per character (X.690 §8.23). */
+const WIDE: Readonly<Record<number, number>> = { 30: 2, 28: 4 };
+
+/** The characters of a string of any type; octet by octet what is not what its type says. */
+function textOf({ tag, value }: Attribute): string {
+  const width = WIDE[tag] ?? 1;
+  let text = '';
+  if (tag === TAG.utf8String)
+    try {
+      return fromUtf8(value);
+    } catch {
+      // octet by octet
+    }
+  for (let i = 0; i < value.length; i += width) {
+    const code = value.subarray(i, i + width).reduce((sum, byte) => sum * 256 + byte, 0);
+    text += code > 0x10ffff ? '\ufffd' : String.fromCodePoint(code);
+  }
+  return text;
 }
 
 /** OpenSSL's. */

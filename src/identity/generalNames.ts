@@ -5,6 +5,8 @@ import { type Bytes, latin1 } from '../base/bytes.ts';
 import type { CertificateNames, IpRange, NameConstraints, Subtrees } from './certificate.ts';
 import { context, DerReader, malformed, type Tlv } from './der.ts';
 import { parseDistinguishedName } from './distinguishedName.ts';
+import { isDotString } from './names.ts';
+import { decodeOid, OID } from './oid.ts';
 
 /** Context tags of GeneralName. */
 export const NAME_TAG: Readonly<Record<'email' | 'dns' | 'directory' | 'uri' | 'ip', number>> = {
@@ -18,8 +20,11 @@ export const NAME_TAG: Readonly<Record<'email' | 'dns' | 'directory' | 'uri' | '
 /**
  * otherName, x400Address, ediPartyName (constructed) and registeredID (primitive): recorded, never matched.
  */
-const OTHER_TAGS: readonly number[] = [context(0, true), context(3, true), context(5, true), context(8)];
+const OTHER_NAME = context(0, true);
+const REGISTERED_ID = context(8);
+const OTHER_TAGS: readonly number[] = [OTHER_NAME, context(3, true), context(5, true), REGISTERED_ID];
 
+/** Names and bases by kind, while they are read. */
 interface Collected {
   readonly dns: string[];
   readonly ip: Bytes[];
@@ -27,10 +32,11 @@ interface Collected {
   readonly uri: string[];
   readonly directory: Bytes[];
   readonly other: number[];
+  readonly utf8Email: Bytes[];
 }
 
 function collected(): Collected {
-  return { dns: [], ip: [], email: [], uri: [], directory: [], other: [] };
+  return { dns: [], ip: [], email: [], uri: [], directory: [], other: [], utf8Email: [] };
 }
 
 /** Sorts one GeneralName into its kind. IP values are the caller's to check: names and constraints differ. */
@@ -40,8 +46,22 @@ function collect(into: Collected, { tag, value }: Tlv, what: string): void {
   else if (tag === NAME_TAG.uri) into.uri.push(ia5(value, what));
   else if (tag === NAME_TAG.ip) into.ip.push(value);
   else if (tag === NAME_TAG.directory) into.directory.push(directoryName(value, what));
-  else if (OTHER_TAGS.includes(tag)) into.other.push(tag & 0x1f);
-  else throw malformed(`${what} has a GeneralName of unknown kind 0x${tag.toString(16)}`);
+  else if (OTHER_TAGS.includes(tag)) {
+    into.other.push(tag & 0x1f);
+    if (tag === OTHER_NAME && otherNameKind(value, what) === OID.smtpUtf8Mailbox) into.utf8Email.push(value);
+    if (tag === REGISTERED_ID) decodeOid(value, what);
+  } else throw malformed(`${what} has a GeneralName of unknown kind 0x${tag.toString(16)}`);
+}
+
+/** The type of an otherName, whose value is one element of any kind. */
+function otherNameKind(value: Bytes, what: string): string {
+  const reader = new DerReader(value);
+  const kind = reader.oid(what);
+  const inner = reader.nested(context(0, true), what);
+  inner.any(what);
+  inner.end(what);
+  reader.end(what);
+  return kind;
 }
 
 /** Name is a CHOICE, so its tag is explicit. */
@@ -58,7 +78,7 @@ function ia5(value: Uint8Array, what: string): string {
   return latin1(value);
 }
 
-/** Reads GeneralNames; it holds at least one. */
+/** Reads GeneralNames; there is at least one. */
 export function readGeneralNames(reader: DerReader, what: string): CertificateNames {
   if (reader.done) throw malformed(`${what} is empty`);
   const names = collected();
@@ -99,9 +119,15 @@ function readSubtrees(reader: DerReader, what: string): Subtrees {
     if (!isHostBase(host)) throw malformed(`${what} have the DNS base ${JSON.stringify(host)}`);
   for (const base of bases.email) checkMailBase(base, what);
   for (const base of bases.uri)
-    if (base.replace(/^\./, '') === '' || !isHostBase(base.replace(/^\./, '')))
+    if (/^\.?$/.test(base) || !isHostBase(base.replace(/^\./, '')))
       throw malformed(`${what} have the URI base ${JSON.stringify(base)}`);
-  return freeze({ ...bases, ip: bases.ip.map((bytes) => readRange(bytes, what)) });
+  return freeze({
+    ...bases,
+    dns: bases.dns.map((base) => base.toLowerCase()),
+    email: bases.email.map(foldMailHost),
+    uri: bases.uri.map((base) => base.toLowerCase()),
+    ip: bases.ip.map((bytes) => readRange(bytes, what)),
+  });
 }
 
 /** "" (every name) or a host name; a leading dot is not a DNS form (it is one of mail and URI). */
@@ -111,11 +137,16 @@ function isHostBase(base: string): boolean {
 
 /** A mailbox, a host, or a domain with a leading dot. */
 function checkMailBase(base: string, what: string): void {
-  const host = base.slice(base.lastIndexOf('@') + 1);
-  const fits = base.includes('@')
-    ? base.indexOf('@') > 0 && host !== '' && isHostBase(host)
-    : base !== '' && isHostBase(host.replace(/^\./, ''));
-  if (!fits) throw malformed(`${what} have the mail base ${JSON.stringify(base)}`);
+  const at = base.lastIndexOf('@');
+  const host = at < 0 ? base.replace(/^\./, '') : base.slice(at + 1);
+  if (host === '' || !isHostBase(host) || (at >= 0 && !isDotString(base.slice(0, at))))
+    throw malformed(`${what} have the mail base ${JSON.stringify(base)}`);
+}
+
+/** Only the host is without case (§7.5). */
+function foldMailHost(base: string): string {
+  const at = base.lastIndexOf('@') + 1;
+  return base.slice(0, at) + base.slice(at).toLowerCase();
 }
 
 /** Address and mask, CIDR style (RFC 4632): ones, then zeros. */

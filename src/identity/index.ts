@@ -3,7 +3,7 @@
  * answered with a proof or a refusal, never with a boolean.
  *
  * Read in this order: `der`, `oid`, `pem` (formats); `certificate`, `x509` (what a certificate says);
- * `peerId`, `address` (what people call each other); `names` (what a name matches); `rules`, `path` (RFC 5280
+ * `peerId`, `address` (what people call each other); `names`, `reference` (what a name matches); `rules`, `path` (RFC 5280
  * §6); `proofs`, `trust`, `profile`, `verify` (who may speak for whom); `issue`, `csr`, `authority`,
  * `userAuthority` (making certificates); `store` (keeping them).
  *
@@ -75,6 +75,7 @@ export type { Assurance, PeerIdentity } from './proofs.ts';
 export { VerifiedPeer } from './proofs.ts';
 export type { PinnedKeys } from './rawKey.ts';
 export { verifyRawKey } from './rawKey.ts';
+export type { ExpectedName } from './reference.ts';
 export type { IdentityStore, PutAnchorsOptions, StoredUserAuthority } from './store.ts';
 export type { Pin } from './storeRecords.ts';
 export type { AnchorSource, DeniedCertificate, DomainAnchors } from './trust.ts';
@@ -83,6 +84,6 @@ export type { DeviceRequest } from './userAuthority.ts';
 export { UserAuthority } from './userAuthority.ts';
 export type { Expected } from './verify.ts';
 export { verifyPeer, verifyPinnedDomain } from './verify.ts';
-export type { WebOptions } from './webVerify.ts';
+export type { ClientOptions, WebOptions } from './webVerify.ts';
 export { verifyClient, verifyServer } from './webVerify.ts';
 export { parseCertificate } from './x509.ts';

@@ -5,7 +5,7 @@
  */
 import { type Bytes, equalBytes } from '../base/bytes.ts';
 import type { Certificate, CertificateNames, IpRange, NameConstraints, Subtrees } from './certificate.ts';
-import { emailAttributes, isEmptyName, isWithinSubtree } from './distinguishedName.ts';
+import { emailAttributes, isAlikeWithin, isEmptyName, isWithinSubtree } from './distinguishedName.ts';
 
 /* ---- Reference identifiers ---- */
 
@@ -37,6 +37,25 @@ export function matchesIp(names: CertificateNames, address: Uint8Array): boolean
 function isPresentedDns(name: string): boolean {
   const host = name.startsWith('*.') ? name.slice(2) : name;
   return name.length <= 253 && /^[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*$/.test(host);
+}
+
+/** Ends like an IPv4 address in any of its spellings (`127.1`, `0x7f.1`), and so is one to whoever reads URLs. */
+function endsInNumber(host: string): boolean {
+  return /(^|\.)(\d+|0x[0-9a-f]*)$/.test(host);
+}
+
+/**
+ * The first name that is not written as §4.2.1.6 wants it, or undefined: host names in preferred syntax (RFC 1123 §2.1) with a
+ * wildcard only where one can match, no address among them, mailboxes, and URIs that have a scheme.
+ */
+export function misspeltName({ dns, email, uri }: CertificateNames): string | undefined {
+  const label = '[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?';
+  const host = new RegExp(`^(\\*\\.${label}\\.)?${label}(\\.${label})*$`, 'i');
+  return (
+    dns.find((name) => name.length > 253 || !host.test(name) || endsInNumber(name.toLowerCase())) ??
+    email.find((name) => readMailbox(name) === undefined) ??
+    uri.find((name) => !/^[a-z][a-z0-9+.-]*:[\x21-\x7e]+$/i.test(name))
+  );
 }
 
 /** Reads an IPv4 or IPv6 address in text, or gives undefined. */
@@ -106,15 +125,18 @@ export function constraintViolation(
 ): string | undefined {
   const { names, subject } = certificate;
   const { permitted, excluded } = constraints;
-  const mail = names.email.length > 0 ? names.email : emailAttributes(subject);
+  const mail = [...names.email, ...emailAttributes(subject)];
   const directory = isEmptyName(subject) ? names.directory : [subject, ...names.directory];
   const limit = { permitted, excluded, spend };
   return (
     broken('dns', names.dns, limit, { read: readDns, permits: dnsWithin, excludes: dnsTouches }) ??
     broken('email', mail, limit, { read: readMailbox, permits: mailWithin }) ??
     broken('uri', names.uri, limit, { read: uriHost, permits: hostWithin }) ??
-    broken('ip', names.ip, limit, { read: asIs<Bytes>, permits: ipWithin }) ??
-    broken('directory', directory, limit, { read: asIs<Bytes>, permits: isWithinSubtree }) ??
+    broken('ip', names.ip, limit, { read: asIs<Bytes>, permits: ipWithin, excludes: ipTouches }) ??
+    broken('directory', directory, limit, {
+      ...{ read: asIs<Bytes>, permits: isWithinSubtree },
+      excludes: isAlikeWithin,
+    }) ??
     unjudged(names, permitted, excluded)
   );
 }
@@ -133,9 +155,7 @@ interface Rules<Name, Read, B> {
   readonly read: (name: Name) => Read | undefined;
   /** Every host the name stands for lies within the base. */
   readonly permits: (name: Read, base: B) => boolean;
-  /**
-   * Some host the name stands for lies within the base; the same as `permits` for names without wildcards.
-   */
+  /** Something the name stands for, or may be taken for, lies within the base; the same as `permits` unless given. */
   readonly excludes?: (name: Read, base: B) => boolean;
 }
 
@@ -171,8 +191,13 @@ function asIs<T>(name: T): T {
   return name;
 }
 
-/** Kinds we do not process: refuse when a constraint and a name of the kind meet (§4.2.1.10). */
+/**
+ * Kinds we do not process: refuse when a constraint and a name of the kind meet (§4.2.1.10). A mailbox outside ASCII is an
+ * otherName, but constraints on mail are for it too (RFC 9598 §6).
+ */
 function unjudged(names: CertificateNames, permitted: Subtrees, excluded: Subtrees): string | undefined {
+  if (names.utf8Email.length > 0 && permitted.email.length + excluded.email.length > 0)
+    return 'a mailbox outside ASCII is under a constraint that cannot be judged';
   const met = names.other.find((tag) => permitted.other.includes(tag) || excluded.other.includes(tag));
   return met === undefined
     ? undefined
@@ -190,53 +215,73 @@ function readDns(name: string): string | undefined {
 }
 
 function dnsWithin(host: string, base: string): boolean {
-  const top = base.toLowerCase();
-  return top === '' || host === top || host.endsWith(`.${top}`);
+  if (!host.endsWith(base)) return false;
+  return base === '' || host.length === base.length || host[host.length - base.length - 1] === '.';
 }
 
 /** "*.example.com" touches the subtree "bar.example.com": one of the hosts it stands for lies there. */
 function dnsTouches(host: string, base: string): boolean {
   if (dnsWithin(host, base)) return true;
-  const top = base.toLowerCase();
-  return host.startsWith('*.') && top.slice(top.indexOf('.') + 1) === host.slice(2);
+  return host.startsWith('*.') && base.slice(base.indexOf('.') + 1) === host.slice(2);
 }
 
-interface Mailbox {
+export interface Mailbox {
   readonly local: string;
+  /** Lower case. */
   readonly host: string;
 }
 
-function readMailbox(mailbox: string): Mailbox | undefined {
-  const at = mailbox.indexOf('@');
+/**
+ * A mailbox whose local part is written without quotes (Dot-string, RFC 5321 §4.1.2), at a host. A quoted one can spell the
+ * same mailbox in many ways, so that nobody could say which base it lies in.
+ */
+export function readMailbox(mailbox: string): Mailbox | undefined {
+  const at = mailbox.lastIndexOf('@');
+  const local = mailbox.slice(0, at);
   const host = mailbox.slice(at + 1).toLowerCase();
-  const fits = at > 0 && /^[\x21-\x7e]+$/.test(mailbox) && !host.startsWith('*') && isPresentedDns(host);
-  return fits ? { local: mailbox.slice(0, at), host } : undefined;
+  const fits = at > 0 && isDotString(local) && !host.startsWith('*') && isPresentedDns(host);
+  return fits ? { local, host } : undefined;
+}
+
+export function isDotString(local: string): boolean {
+  return /^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*$/i.test(local);
 }
 
 /** A mailbox, a host, or every host below ".domain". The local part is compared exactly (§7.5). */
 function mailWithin({ local, host }: Mailbox, base: string): boolean {
   const at = base.lastIndexOf('@');
   if (at < 0) return hostWithin(host, base);
-  return local === base.slice(0, at) && host === base.slice(at + 1).toLowerCase();
+  return local === base.slice(0, at) && host === base.slice(at + 1);
 }
 
 /** Unlike a DNS base, this names one host, unless a dot leads. */
 function hostWithin(host: string, base: string): boolean {
-  const top = base.toLowerCase();
-  return top.startsWith('.') ? host.endsWith(top) : host === top;
+  return base.startsWith('.') ? host.endsWith(base) : host === base;
 }
 
-/** The host of `scheme://[user@]host[:port]…`; undefined without one, or for an IP address. */
+/**
+ * The host of `scheme://[user@]host[:port]…` (RFC 3986 §3), lower case; undefined without one, for an IP address, and for
+ * whatever one reader might take for another host than the next does.
+ */
 export function uriHost(uri: string): string | undefined {
-  const authority = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i.exec(uri)?.[1];
-  if (authority === undefined) return undefined;
-  const host = authority
-    .slice(authority.lastIndexOf('@') + 1)
-    .replace(/:\d*$/, '')
-    .toLowerCase();
-  return !host.startsWith('*') && isPresentedDns(host) && parseIp(host) === undefined ? host : undefined;
+  const authority =
+    /^[a-z][a-z0-9+.-]*:\/\/(?:[\w.~!$&'()*+,;=:%-]*@)?([^/?#@:]*)(?::\d*)?(?:[/?#][\x21-\x7e]*)?$/i.exec(
+      uri,
+    );
+  const host = authority?.[1]?.toLowerCase();
+  if (host === undefined || uri.includes('\\')) return undefined;
+  return !host.startsWith('*') && isPresentedDns(host) && !endsInNumber(host) ? host : undefined;
 }
 
 function ipWithin(ip: Uint8Array, { address, mask }: IpRange): boolean {
   return ip.length === address.length && ip.every((byte, i) => ((byte ^ address[i]!) & mask[i]!) === 0);
+}
+
+/** An IPv4 address stays one when IPv6 carries it (RFC 4291 §2.5.5.2): what excludes it excludes `::ffff:192.0.2.1`. */
+function ipTouches(ip: Uint8Array, range: IpRange): boolean {
+  return ipWithin(ip, range) || (isMapped(ip) && ipWithin(ip.subarray(12), range));
+}
+
+function isMapped(ip: Uint8Array): boolean {
+  return ip.length === 16 && ip.subarray(0, 12).every((byte, i) => byte === (i < 10 ? 0 : 0xff));
 }

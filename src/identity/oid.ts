@@ -37,6 +37,8 @@ export const OID = {
   // Attributes
   commonName: '2.5.4.3',
   emailAddress: '1.2.840.113549.1.9.1',
+  // Kinds of otherName
+  smtpUtf8Mailbox: '1.3.6.1.5.5.7.8.9',
 } as const;
 
 /** Content octets to dotted text. Arcs of any size: a UUID arc has 128 bits. */

@@ -10,7 +10,7 @@ import { equalBytes } from '../base/bytes.ts';
 import type { Certificate } from './certificate.ts';
 import { commonNames, isEmptyName } from './distinguishedName.ts';
 import type { IdentityErrorCode, IdentityRule } from './errors.ts';
-import { formatIp, parseIp } from './names.ts';
+import { formatIp, misspeltName, parseIp } from './names.ts';
 import { OID } from './oid.ts';
 
 export interface Rules {
@@ -52,9 +52,18 @@ function endEntityFault(leaf: Certificate, rules: Rules): RuleFault | undefined 
   if (leaf.aki?.keyId === undefined) return fault('PROFILE', 'the leaf has no authority key identifier');
   if (leaf.extendedKeyUsage === undefined)
     return fault('EXTENDED_KEY_USAGE', 'the leaf has no extended key usage');
+  // §4.2.1.12 lets us ask for the very purpose, BR 7.1.2.7.10 forbids this one.
+  if (leaf.extendedKeyUsage.includes(OID.anyExtendedKeyUsage))
+    return fault('EXTENDED_KEY_USAGE', 'the leaf claims every extended key usage');
   if (isCritical(leaf, OID.extendedKeyUsage)) return fault('PROFILE', 'extended key usage is critical');
   if (!isEmptyName(leaf.subject) && isCritical(leaf, OID.subjectAltName))
     return fault('PROFILE', 'subjectAltName is critical beside a subject');
+  const misspelt = misspeltName(leaf.names);
+  if (misspelt !== undefined)
+    return fault(
+      'PROFILE',
+      `subjectAltName holds ${JSON.stringify(misspelt.slice(0, 100))}, which is no name of its kind`,
+    );
   return commonNameFault(leaf);
 }
 
@@ -62,20 +71,27 @@ function endEntityFault(leaf: Certificate, rules: Rules): RuleFault | undefined 
  * BR 7.1.4.3: a common name that repeats an alternative name does so character for character. We never match
  * it, but people and log files read it, and two spellings of one name are how they are fooled.
  */
-function commonNameFault(leaf: Certificate): RuleFault | undefined {
-  for (const common of commonNames(leaf.subject)) {
-    const dns = leaf.names.dns.filter((name) => name.toLowerCase() === common.toLowerCase());
-    const address = looseIp(common);
-    const ip = address === undefined ? undefined : leaf.names.ip.find((held) => equalBytes(held, address));
-    if ((dns.length > 0 && !dns.includes(common)) || (ip !== undefined && formatIp(ip) !== common))
+function commonNameFault({ subject, names }: Certificate): RuleFault | undefined {
+  const held = [...names.dns, ...names.ip.map(formatIp)];
+  for (const common of commonNames(subject)) {
+    if (held.includes(common)) continue;
+    const meant = spellingsOf(common);
+    if (held.some((name) => meant.includes(name.toLowerCase())))
       return fault('PROFILE', 'the common name spells an alternative name differently');
   }
   return undefined;
 }
 
-/** An address in any spelling, leading zeros included. */
-function looseIp(text: string): Uint8Array | undefined {
-  return parseIp(text.includes(':') ? text : text.replace(/(^|\.)0+(?=\d)/g, '$1'));
+/** The hosts and addresses that a text stands for, to one reader or another: as it is, without leading zeros, as a URL's. */
+function spellingsOf(text: string): readonly string[] {
+  const address = parseIp(text.includes(':') ? text : text.replace(/(^|\.)0+(?=\d)/g, '$1'));
+  return [
+    text.toLowerCase(),
+    ...(address === undefined ? [] : [formatIp(address)]),
+    ...(/^[^\s/?#@:\\[\]]{1,253}$/.test(text) && URL.canParse(`http://${text}/`)
+      ? [new URL(`http://${text}/`).hostname]
+      : []),
+  ];
 }
 
 /** A CA between leaf and anchor. */
@@ -95,6 +111,10 @@ export function anchorFault(anchor: Certificate, rules: Rules): RuleFault | unde
     if (anchor.aki !== undefined && anchor.aki.keyId === undefined)
       return fault('PROFILE', 'a root has an authority key identifier without a key');
     if (anchor.aki?.hasIssuerAndSerial) return fault('PROFILE', 'a root names the certificate of its issuer');
+    // BR 7.1.2.1.3: who issued itself has one key.
+    const { aki, ski } = anchor;
+    if (isSelfIssued(anchor) && aki?.keyId !== undefined && ski !== undefined && !equalBytes(aki.keyId, ski))
+      return fault('PROFILE', 'a root that issued itself names another key as its issuer');
   }
   return issuerFault(anchor, rules);
 }

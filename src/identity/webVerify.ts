@@ -3,20 +3,16 @@
  * explicit list; the exact certificate of the peer may be one of them.
  */
 import type { CryptoProvider } from '../crypto/provider.ts';
-import { parseDomain } from './address.ts';
 import type { Certificate } from './certificate.ts';
 import { readChain, refusalOf } from './chain.ts';
-import { IdentityError, Refusal } from './errors.ts';
+import { Refusal } from './errors.ts';
 import { WEB_CHAIN } from './limits.ts';
-import { formatIp, matchesHost, matchesIp, parseIp } from './names.ts';
 import { findPath } from './path.ts';
 import { peerId } from './peerId.ts';
 import { provePeer, type VerifiedPeer } from './proofs.ts';
+import { type ExpectedName, type Reference, readReference, showNames } from './reference.ts';
 import type { Rules } from './rules.ts';
 import { earliestEnd } from './verify.ts';
-
-/** Names shown in a refusal; certificates may hold thousands. */
-const MAX_SHOWN = 5;
 
 export interface WebOptions {
   /** Also hold the chain to the issuing rules of RFC 5280 and the CA/Browser Forum (`rules.ts`). */
@@ -25,34 +21,24 @@ export interface WebOptions {
   readonly maxIntermediates?: number;
 }
 
+export interface ClientOptions extends WebOptions {
+  /** Names the certificate must hold, every one of them; none unless given. */
+  readonly expected?: ExpectedName | readonly ExpectedName[];
+}
+
 /**
- * A server by its host name or address (RFC 9525). Throws `ERR_IDENTITY_ADDRESS` when what is wanted is
- * neither.
+ * A server by the name it is dialled by (RFC 9525). Throws `ERR_IDENTITY_ADDRESS` when what is wanted is no such name.
  */
 export function verifyServer(
   chain: readonly Uint8Array[],
-  expected: { readonly dns?: string; readonly ip?: string },
+  expected: ExpectedName,
   roots: readonly Certificate[],
   now: number,
   provider: CryptoProvider,
   options: WebOptions = {},
 ): VerifiedPeer | Refusal {
-  const wanted = readExpected(expected);
   const rules: Rules = { strict: options.strict ?? false, role: 'server', now };
-  return verifyWeb(chain, roots, rules, provider, options, (leaf) => {
-    const { names } = leaf;
-    const fits = wanted.ip === undefined ? matchesHost(names, wanted.dns) : matchesIp(names, wanted.ip);
-    if (fits) return undefined;
-    const held = [...names.dns, ...names.ip.map(formatIp)]
-      .slice(0, MAX_SHOWN)
-      .map((name) => JSON.stringify(name));
-    return new Refusal(
-      'ERR_IDENTITY_NAME',
-      `certificate is for ${held.join(', ') || 'no host'}, wanted "${expected.dns ?? expected.ip}"`,
-      0,
-      { hint: 'only subjectAltName counts; the common name does not' },
-    );
-  });
+  return verifyWeb(chain, roots, rules, provider, options, [readReference(expected)]);
 }
 
 /** A client: that its chain leads to one of `roots`; who it is, its certificate's names say. */
@@ -61,23 +47,11 @@ export function verifyClient(
   roots: readonly Certificate[],
   now: number,
   provider: CryptoProvider,
-  options: WebOptions = {},
+  options: ClientOptions = {},
 ): VerifiedPeer | Refusal {
   const rules: Rules = { strict: options.strict ?? false, role: 'client', now };
-  return verifyWeb(chain, roots, rules, provider, options, () => undefined);
-}
-
-type Wanted = { readonly dns: string; readonly ip?: undefined } | { readonly ip: Uint8Array };
-
-function readExpected(expected: { readonly dns?: string; readonly ip?: string }): Wanted {
-  if (expected.dns !== undefined) return { dns: parseDomain(expected.dns.replace(/\.$/, '')) };
-  const ip = parseIp(expected.ip ?? '');
-  if (ip === undefined)
-    throw new IdentityError(
-      'ERR_IDENTITY_ADDRESS',
-      `"${expected.ip ?? ''}" is no IP address and no host name was given`,
-    );
-  return { ip };
+  const expected = [options.expected ?? []].flat() as readonly ExpectedName[];
+  return verifyWeb(chain, roots, rules, provider, options, expected.map(readReference));
 }
 
 function verifyWeb(
@@ -86,7 +60,7 @@ function verifyWeb(
   rules: Rules,
   provider: CryptoProvider,
   options: WebOptions,
-  checkName: (leaf: Certificate) => Refusal | undefined,
+  wanted: readonly Reference[],
 ): VerifiedPeer | Refusal {
   const presented = readChain(chain, WEB_CHAIN);
   if (presented instanceof Refusal) return presented;
@@ -98,8 +72,14 @@ function verifyWeb(
     const missing = answer.fault.code === 'ERR_IDENTITY_UNKNOWN_ISSUER';
     return (missing ? presented.broken : undefined) ?? refusalOf(answer.fault, presented);
   }
-  const misnamed = checkName(leaf);
-  if (misnamed !== undefined) return misnamed;
+  const missing = wanted.find(({ matches }) => !matches(leaf.names));
+  if (missing !== undefined)
+    return new Refusal(
+      'ERR_IDENTITY_NAME',
+      `certificate is for ${showNames(leaf.names)}, wanted "${missing.text}"`,
+      0,
+      { hint: 'only subjectAltName counts; the common name does not' },
+    );
   const { path } = answer;
   return provePeer(
     {

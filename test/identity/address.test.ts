@@ -19,6 +19,18 @@ describe('addresses', () => {
     ['bob@example.org/chat/1', { kind: 'name', user: 'bob', domain: 'example.org', protocol: 'chat/1' }],
     ['Bob@EXAMPLE.Org/Chat/1', { kind: 'name', user: 'bob', domain: 'example.org', protocol: 'Chat/1' }],
     ['a.b_c+d-1@xn--bcher-kva.example', { kind: 'name', user: 'a.b_c+d-1', domain: 'xn--bcher-kva.example' }],
+    ['bob@b\u00fccher.example', { kind: 'name', user: 'bob', domain: 'xn--bcher-kva.example' }],
+    [
+      'bob@B\u00dcCHER.Example/x',
+      { kind: 'name', user: 'bob', domain: 'xn--bcher-kva.example', protocol: 'x' },
+    ],
+    ['bob@bu\u0308cher.example', { kind: 'name', user: 'bob', domain: 'xn--bcher-kva.example' }],
+    ['bob@fa\u00df.example', { kind: 'name', user: 'bob', domain: 'xn--fa-hia.example' }],
+    ['bob@example\u3002org', { kind: 'name', user: 'bob', domain: 'example.org' }],
+    ['bob@\uff45xample\uff0eorg', { kind: 'name', user: 'bob', domain: 'example.org' }],
+    ['bob@\u212aelvin.example', { kind: 'name', user: 'bob', domain: 'kelvin.example' }],
+    // Look-alikes are other names, and look so: this is a Cyrillic letter among Latin ones.
+    ['bob@ex\u0430mple.org', { kind: 'name', user: 'bob', domain: 'xn--exmple-4nf.org' }],
     ['bob@localhost/x', { kind: 'name', user: 'bob', domain: 'localhost', protocol: 'x' }],
     [`key:${ID}/chat/1`, { kind: 'key', id: ID, protocol: 'chat/1' }],
     [`KEY:${groupPeerId(ID).toUpperCase()}`, { kind: 'key', id: ID }],
@@ -54,14 +66,32 @@ describe('addresses', () => {
     ['white space around', ' bob@example.org'],
     ['a quoted local part', '"bob smith"@example.org'],
     ['a Cyrillic look-alike user', 'b\u043eb@example.org'],
-    ['a Cyrillic look-alike domain', 'bob@ex\u0430mple.org'],
     ['full-width letters', '\uff42ob@example.org'],
     ['the Kelvin sign', 'bo\u212a@example.org'],
     ['a dotless i', 'b\u0131b@example.org'],
     ['a soft hyphen', 'bob@exam\u00adple.org'],
     ['a right-to-left override', 'bob@\u202egro.elpmaxe'],
     ['a zero-width joiner', 'bo\u200db@example.org'],
-    ['an ideographic full stop', 'bob@example\u3002org'],
+    ['a final ideographic full stop', 'bob@example.org\u3002'],
+    ['a zero-width space in the domain', 'bob@exam\u200bple.org'],
+    ['a zero-width joiner in the domain', 'bob@exam\u200dple.org'],
+    ['a word joiner', 'bob@exam\u2060ple.org'],
+    ['a variation selector', 'bob@\u2764\ufe0f.example'],
+    ['a byte order mark', 'bob@\ufeffexample.org'],
+    ['a lone surrogate', 'bob@\ud800.example'],
+    ['a private character', 'bob@\ue000.example'],
+    ['a combining mark at the front', 'bob@\u0308a.example'],
+    ['a full-width address', 'bob@\uff11\uff12\uff17.0.0.1'],
+    ['a full-width hexadecimal address', 'bob@\uff10x7f.1'],
+    ['a full-width percent sign', 'bob@ex\uff0561mple.org'],
+    ['a full-width slash', 'bob@ex\uff0fample.org'],
+    ['a full-width at sign', 'bob\uff20example.org'],
+    ['an account-of sign', 'bob@\u2100.example'],
+    ['percent encoding beside a letter', 'bob@%c3%bccher.b\u00fccher.example'],
+    ['a port beside a letter', 'bob@b\u00fccher.example:80'],
+    ['an invalid A-label beside a letter', 'bob@xn--a.b\u00fccher.example'],
+    ['a label whose A-label is over-long', `bob@${'\u00fc'.repeat(60)}.example`],
+    ['an address in hexadecimal', 'bob@0x7f.1'],
     ['a final dot', 'bob@example.org.'],
     ['an empty label', 'bob@example..org'],
     ['a leading dot', 'bob@.example.org'],
@@ -101,6 +131,38 @@ describe('addresses', () => {
       // Whatever was in the text, the message is safe to print.
       expect(`${message}${hint ?? ''}`).toMatch(/^[\x20-\x7e…]*$/);
     }
+  });
+
+  test('in any letters have an A-label form that reads back to itself', () => {
+    const letters = fc.string({
+      unit: fc.constantFrom(
+        'a',
+        'z',
+        '9',
+        '-',
+        '.',
+        '\u00fc',
+        '\u00df',
+        '\u03c2',
+        '\u0430',
+        '\u4e2d',
+        '\u3002',
+        '\uff0e',
+        '\u0130',
+      ),
+      maxLength: 30,
+    });
+    fc.assert(
+      fc.property(letters, (text) => {
+        try {
+          const domain = parseDomain(text);
+          expect(domain).toMatch(/^[a-z0-9.-]+$/);
+          expect(parseDomain(domain)).toBe(domain);
+        } catch (error) {
+          expect(error).toBeInstanceOf(IdentityError);
+        }
+      }),
+    );
   });
 
   test('domains and protocols at their limits are taken', () => {

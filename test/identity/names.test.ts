@@ -1,8 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { fromHex } from '../../src/base/bytes.ts';
+import { type Bytes, fromHex, utf8 } from '../../src/base/bytes.ts';
+import { context, der, oid, sequence, TAG, utf8String } from '../../src/identity/der.ts';
+import { NAME_TAG } from '../../src/identity/generalNames.ts';
+import type { Certificate } from '../../src/identity/index.ts';
 import { constraintViolation, formatIp, matchesDns, parseIp, uriHost } from '../../src/identity/names.ts';
-import { constraints, make, type Named, san, usage } from './maker.ts';
+import { encodeOid, OID } from '../../src/identity/oid.ts';
+import { constraints, extension, make, type Named, san, usage } from './maker.ts';
 
 describe('host names (RFC 9525 §6)', () => {
   test.each([
@@ -97,6 +101,25 @@ describe('hosts of URIs', () => {
     ['//example.org', undefined],
     ['https://*.example.org/', undefined],
     ['', undefined],
+    // What readers of URLs disagree about names no host.
+    ['https://evil.example\\@example.org/', undefined],
+    ['https://example.org\\.evil.example/', undefined],
+    ['https://a@b@example.org/', undefined],
+    ['https://exam%70le.org/', undefined],
+    ['https://example.org./', undefined],
+    ['https://example.org:80:90/', undefined],
+    ['https://example.org:8o/', undefined],
+    ['https://example.org/\t', undefined],
+    ['https:// example.org/', undefined],
+    ['https://0x7f.1/', undefined],
+    ['https://127.1/', undefined],
+    ['https://2130706433/', undefined],
+    ['https:/example.org/', undefined],
+    ['https:example.org', undefined],
+    ['1https://example.org/', undefined],
+    ['https://us%65r:p@example.org', 'example.org'],
+    ['https://example.org:/', 'example.org'],
+    ['https://ex_ample.org', 'ex_ample.org'],
   ])('%s: %s', (uri, host) => {
     expect(uriHost(uri)).toBe(host);
   });
@@ -236,10 +259,191 @@ describe('name constraints (RFC 5280 §4.2.1.10)', () => {
       { ip: [range('0.0.0.0', '0.0.0.0')] },
       false,
     ],
+    ['a host with a final dot', { dns: ['example.org.'] }, { dns: ['example.org'] }, undefined, false],
+    ['a host with a leading dot', { dns: ['.example.org'] }, { dns: ['example.org'] }, undefined, false],
+    ['a host with a NUL', { dns: ['x\0.example.org'] }, { dns: ['example.org'] }, undefined, false],
+    ['a bare wildcard', { dns: ['*'] }, undefined, { dns: ['example.org'] }, false],
+    ['a wildcard over all of a base', { dns: ['*.org'] }, undefined, { dns: ['example.org'] }, false],
+    ['a wildcard within a label', { dns: ['a*.example.org'] }, { dns: ['example.org'] }, undefined, false],
+    [
+      'a quoted local part',
+      { email: ['"alice"@example.org'] },
+      undefined,
+      { email: ['alice@example.org'] },
+      false,
+    ],
+    ['an at sign in quotes', { email: ['"a@b"@example.org'] }, { email: ['example.org'] }, undefined, false],
+    [
+      'a local part that ends in a dot',
+      { email: ['a.@example.org'] },
+      { email: ['example.org'] },
+      undefined,
+      false,
+    ],
+    ['no local part', { email: ['@example.org'] }, { email: ['example.org'] }, undefined, false],
+    ['a host instead of a mailbox', { email: ['example.org'] }, { email: ['example.org'] }, undefined, false],
+    [
+      'an address for a mail host',
+      { email: ['a@[192.0.2.1]'] },
+      undefined,
+      { email: ['example.org'] },
+      false,
+    ],
+    [
+      'a wildcard for a mail host',
+      { email: ['a@*.example.org'] },
+      { email: ['.example.org'] },
+      undefined,
+      false,
+    ],
+    [
+      'an asterisk as local part',
+      { email: ['*@example.org'] },
+      { email: ['*@example.org'] },
+      undefined,
+      true,
+    ],
+    [
+      'one mailbox of two',
+      { email: ['a@example.org', 'a@example.com'] },
+      { email: ['example.org'] },
+      undefined,
+      false,
+    ],
+    [
+      'a mail domain in capitals',
+      { email: ['a@X.Example.Org'] },
+      { email: ['.EXAMPLE.org'] },
+      undefined,
+      true,
+    ],
+    ['a URI below a domain', { uri: ['q2q://a.example.org/'] }, { uri: ['.Example.org'] }, undefined, true],
+    [
+      'a URI of the domain itself',
+      { uri: ['q2q://example.org/'] },
+      { uri: ['.example.org'] },
+      undefined,
+      false,
+    ],
+    ['a URI with a port', { uri: ['https://example.org:8443/'] }, { uri: ['example.org'] }, undefined, true],
+    ['a URI of an address', { uri: ['https://192.0.2.1/'] }, undefined, { uri: ['example.org'] }, false],
+    [
+      'an IPv4 address that IPv6 carries, excluded',
+      { ip: [ip('::ffff:192.0.2.1')] },
+      undefined,
+      { ip: [range('192.0.2.0', '255.255.255.0')] },
+      false,
+    ],
+    [
+      'an IPv4 address that IPv6 carries is permitted only as IPv6',
+      { ip: [ip('::ffff:192.0.2.1')] },
+      { ip: [range('192.0.2.0', '255.255.255.0')] },
+      undefined,
+      false,
+    ],
+    [
+      'an IPv4 address, all of IPv6 excluded',
+      { ip: [ip('192.0.2.1')] },
+      { ip: [range('192.0.2.0', '255.255.255.0')] },
+      { ip: [range('::', '::')] },
+      true,
+    ],
+    [
+      'a range written with bits of a host',
+      { ip: [ip('192.0.2.77')] },
+      { ip: [range('192.0.2.5', '255.255.255.0')] },
+      undefined,
+      true,
+    ],
   ])('%s', (_, names, permitted, excluded, allowed) => {
     const message = violation(names, permitted, excluded);
     if (allowed) expect(message).toBeUndefined();
     else expect(message).toBeTypeOf('string');
+  });
+
+  const organisation = (tag: number, text: string): Bytes =>
+    sequence(der(TAG.set, sequence(oid('2.5.4.10'), der(tag, utf8(text)))));
+  const wide = (text: string): string => [...text].map((char) => `\0${char}`).join('');
+  const underDirectory = (subject: Bytes, permitted?: Bytes, excluded?: Bytes): string | undefined => {
+    const list = (tag: number, base: Bytes | undefined): Bytes[] =>
+      base === undefined ? [] : [der(context(tag, true), sequence(der(NAME_TAG.directory, base)))];
+    const limits = extension(
+      OID.nameConstraints,
+      true,
+      sequence(...list(0, permitted), ...list(1, excluded)),
+    );
+    const ca = make({ subject: 'CA', extensions: [limits] });
+    const leaf = make({ issuer: ca, subject });
+    return constraintViolation(leaf.certificate, ca.certificate.nameConstraints!, () => {});
+  };
+
+  test.each<[string, Bytes]>([
+    ['itself', organisation(TAG.utf8String, 'Bad Example')],
+    ['capitals', organisation(TAG.utf8String, 'BAD example')],
+    ['another string type', organisation(TAG.printableString, 'Bad Example')],
+    ['a wide string', organisation(30, wide('Bad Example'))],
+    ['more spaces', organisation(TAG.utf8String, '  Bad   Example ')],
+    ['an invisible character', organisation(TAG.utf8String, 'Bad\u200b Exam\u00adple')],
+    ['full-width letters', organisation(TAG.utf8String, '\uff22ad Example')],
+  ])(
+    'a directory name that only looks like another is excluded with it, never permitted: %s',
+    (what, subject) => {
+      const base = organisation(TAG.utf8String, 'Bad Example');
+      expect(underDirectory(subject, undefined, base)).toContain('excluded');
+      if (what === 'itself') expect(underDirectory(subject, base)).toBeUndefined();
+      else expect(underDirectory(subject, base)).toContain('permitted');
+      expect(underDirectory(organisation(TAG.utf8String, 'Good Example'), undefined, base)).toBeUndefined();
+    },
+  );
+
+  test('mailboxes in the subject are held to constraints on mail, beside others too', () => {
+    const attribute = sequence(oid(OID.emailAddress), der(TAG.ia5String, utf8('eve@evil.example')));
+    const subject = sequence(der(TAG.set, attribute));
+    const ca = make({ subject: 'CA', extensions: [constraints({ email: ['example.org'] })] });
+    for (const more of [[], [san({ email: ['a@example.org'] })]]) {
+      const { certificate } = make({ issuer: ca, subject, extensions: more });
+      const message = constraintViolation(certificate, ca.certificate.nameConstraints!, () => {});
+      expect(message).toContain('eve@evil.example');
+    }
+  });
+
+  const otherName = (kind: string, value: Bytes): Bytes =>
+    der(context(0, true), oid(kind), der(context(0, true), value));
+
+  test('a mailbox outside ASCII under a constraint on mail cannot be judged', () => {
+    const name = otherName(OID.smtpUtf8Mailbox, utf8String('j\u00f6rg@example.org'));
+    const leaf = make({ subject: 'x', extensions: [extension(OID.subjectAltName, false, sequence(name))] });
+    for (const [permitted, excluded] of [
+      [{ email: ['example.org'] }, undefined],
+      [undefined, { email: ['example.com'] }],
+    ]) {
+      const { nameConstraints } = make({
+        subject: 'CA',
+        extensions: [constraints(permitted, excluded)],
+      }).certificate;
+      expect(constraintViolation(leaf.certificate, nameConstraints!, () => {})).toContain('cannot be judged');
+    }
+    const { nameConstraints } = make({
+      subject: 'CA',
+      extensions: [constraints({ dns: ['x'] })],
+    }).certificate;
+    expect(constraintViolation(leaf.certificate, nameConstraints!, () => {})).toBeUndefined();
+  });
+
+  test('kinds that are not processed are refused where a constraint meets a name', () => {
+    const other = otherName('1.3.6.1.4.1.55555.1', utf8String('x'));
+    const registered = der(context(8), encodeOid('1.2.3'));
+    for (const name of [other, registered]) {
+      const leaf = make({ subject: 'x', extensions: [extension(OID.subjectAltName, false, sequence(name))] });
+      for (const list of [0, 1]) {
+        const limits = sequence(der(context(list, true), sequence(name)));
+        const ca = make({ subject: 'CA', extensions: [extension(OID.nameConstraints, true, limits)] });
+        const judged = (certificate: Certificate): string | undefined =>
+          constraintViolation(certificate, ca.certificate.nameConstraints!, () => {});
+        expect(judged(leaf.certificate)).toContain('cannot be judged');
+        expect(judged(make({ subject: 'x', extensions: [san({ dns: ['x'] })] }).certificate)).toBeUndefined();
+      }
+    }
   });
 
   test('cost one comparison per name and base', () => {

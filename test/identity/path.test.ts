@@ -19,6 +19,7 @@ import {
   intermediate,
   type Made,
   make,
+  type Named,
   NOW,
   type Recipe,
   root,
@@ -286,10 +287,60 @@ describe('strict rules also refuse', () => {
       'critical names beside a subject',
       { subject: 'x', extensions: [eku(OID.serverAuth), san({ dns: [HOST] }, true), aki('Root')] },
     ],
+    [
+      'a leaf for every purpose',
+      { extensions: [eku(OID.serverAuth, OID.anyExtendedKeyUsage), san({ dns: [HOST] }, true), aki('Root')] },
+    ],
+    ...[
+      'ex_ample.org',
+      'a*.example.org',
+      '*',
+      '*.org',
+      'a.*.org',
+      '192.0.2.1',
+      '0x7f.1',
+      'example.org.',
+      '-a.org',
+      ' ',
+    ].map((dns): [string, Recipe] => [
+      `a leaf that also holds the host ${JSON.stringify(dns)}`,
+      { extensions: [eku(OID.serverAuth), san({ dns: [HOST, dns] }, true), aki('Root')] },
+    ]),
+    ...['x', '"x"@example.org', 'x@', 'x@y@example.org', '.x@example.org', 'x@[192.0.2.1]'].map(
+      (email): [string, Recipe] => [
+        `a leaf that also holds the mailbox ${JSON.stringify(email)}`,
+        { extensions: [eku(OID.serverAuth), san({ dns: [HOST], email: [email] }, true), aki('Root')] },
+      ],
+    ),
+    ...['x', '//example.org', 'https:', 'https://a b'].map((uri): [string, Recipe] => [
+      `a leaf that also holds the URI ${JSON.stringify(uri)}`,
+      { extensions: [eku(OID.serverAuth), san({ dns: [HOST], uri: [uri] }, true), aki('Root')] },
+    ]),
+    ...[
+      ['WWW.example.org', { dns: [HOST] }],
+      ['b\u00fccher.example', { dns: [HOST, 'xn--bcher-kva.example'] }],
+      ['0xc0000201', { dns: [HOST], ip: [fromHex('c0000201')] }],
+      ['192.0.002.001', { dns: [HOST], ip: [fromHex('c0000201')] }],
+      ['0300.0.2.1', { dns: [HOST], ip: [fromHex('c0000201')] }],
+      ['2001:DB8::1', { dns: [HOST], ip: [fromHex('20010db8000000000000000000000001')] }],
+    ].map(([common, names]): [string, Recipe] => [
+      `a common name that spells an alternative one as ${JSON.stringify(common)}`,
+      { subject: common as string, extensions: [eku(OID.serverAuth), san(names as Named), aki('Root')] },
+    ]),
   ])('%s', (_, recipe) => {
     const leaf = server(ROOT, HOST, recipe);
     expect(judge([leaf], [ROOT])).toBe('ok');
     expect(judge([leaf], [ROOT], { strict: true })).not.toBe('ok');
+  });
+
+  test('a root that issued itself under another key id', () => {
+    const odd = make({
+      subject: 'Root',
+      extensions: [ca(), usage('keyCertSign'), ski('Root'), aki('other')],
+    });
+    const leaf = server(odd, HOST);
+    expect(judge([leaf], [odd])).toBe('ok');
+    expect(judge([leaf], [odd], { strict: true })).toBe('PROFILE');
   });
 
   test('and takes what has it all', () => {

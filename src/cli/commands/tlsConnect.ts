@@ -1,6 +1,6 @@
 /** `q2q tls connect`: our TLS 1.3 client against any server, like `openssl s_client`. */
 import type { Command } from 'commander';
-import { type Certificate, verifyServer } from '../../identity/index.ts';
+import { type Certificate, type ExpectedName, verifyServer } from '../../identity/index.ts';
 import { secure } from '../../peer/secure.ts';
 import type { SecureLink } from '../../peer/secureLink.ts';
 import { ClientContext } from '../../tls/index.ts';
@@ -114,7 +114,7 @@ function nameOf(carrier: Carrier): string {
 }
 
 function serverVerifier(
-  expected: { readonly dns?: string; readonly ip?: string },
+  expected: ExpectedName,
   roots: readonly Certificate[],
   { provider }: Context,
 ): ConstructorParameters<typeof ClientContext>[0]['verifier'] {

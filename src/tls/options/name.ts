@@ -38,20 +38,5 @@ function read(text: string): PeerName {
     throw invalid('hostname', `${JSON.stringify(text)} is more than a name`, {
       hint: 'leave scheme, port and path out',
     });
-  return { kind: 'dns', text: parseDomain(toAscii(text).replace(/\.$/, '')) };
-}
-
-/**
- * U-labels to A-labels (UTS #46, non-transitional) by the URL parser, which every platform has; it alone would read far more
- * than host names, so that nothing but letters beyond ASCII gets there, and its result is checked like any other name.
- */
-function toAscii(name: string): string {
-  if (!/[^\x20-\x7e]/.test(name)) return name;
-  const beyond = /^[A-Za-z0-9._\-\u0080-\u{10ffff}]+$/u;
-  try {
-    if (beyond.test(name)) return new URL(`http://${name}/`).hostname;
-  } catch {
-    // What has no A-label is no name.
-  }
-  throw invalid('hostname', `${JSON.stringify(name)} has no form as a DNS name`);
+  return { kind: 'dns', text: parseDomain(text.replace(/\.$/, '')) };
 }
