@@ -21,6 +21,9 @@ const MEANS: Readonly<Record<IdentityErrorCode, string>> = {
   ERR_IDENTITY_KEY_ID: 'the text is no key id',
   ERR_IDENTITY_ADDRESS: 'the text is no address',
   ERR_IDENTITY_PROTOCOL: 'the protocol name is not allowed',
+  ERR_IDENTITY_DEVICE_CODE: 'the text is no code that adds a device',
+  ERR_IDENTITY_ALLOW_LIST: 'a line of an allow list is neither a name nor a key',
+  ERR_IDENTITY_KEY_WORDS: 'the words are not those of any key',
   // Own side
   ERR_IDENTITY_ISSUE: 'the authority does not issue such a certificate',
   ERR_IDENTITY_MISMATCH: 'certificate and key do not belong together',
@@ -52,6 +55,7 @@ const MEANS: Readonly<Record<IdentityErrorCode, string>> = {
   ERR_IDENTITY_NAME: 'the peer proved another name than the one wanted',
   ERR_IDENTITY_KEY_MISMATCH: 'the peer holds another key than the one wanted',
   ERR_IDENTITY_PIN: 'the chain holds no root with the pinned key',
+  ERR_IDENTITY_PIN_CHANGED: 'somebody known shows another key, and nobody known answers for it',
   ERR_IDENTITY_DENIED: 'the domain has withdrawn this key',
   ERR_IDENTITY_REVOKED: 'the issuer of the certificate has revoked it',
   ERR_IDENTITY_POLICY: 'the peer is proven, but not in a way that the site allows',

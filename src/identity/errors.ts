@@ -39,6 +39,9 @@ const TABLE = {
   ERR_IDENTITY_KEY_ID: ['config'],
   ERR_IDENTITY_ADDRESS: ['config'],
   ERR_IDENTITY_PROTOCOL: ['config'],
+  ERR_IDENTITY_DEVICE_CODE: ['config'],
+  ERR_IDENTITY_ALLOW_LIST: ['config'],
+  ERR_IDENTITY_KEY_WORDS: ['config'],
   // Own side
   ERR_IDENTITY_ISSUE: ['config'],
   ERR_IDENTITY_MISMATCH: ['config'],
@@ -70,6 +73,7 @@ const TABLE = {
   ERR_IDENTITY_NAME: ['remote', 'bad_certificate'],
   ERR_IDENTITY_KEY_MISMATCH: ['remote', 'bad_certificate'],
   ERR_IDENTITY_PIN: ['remote', 'unknown_ca'],
+  ERR_IDENTITY_PIN_CHANGED: ['remote', 'unknown_ca'],
   ERR_IDENTITY_DENIED: ['remote', 'certificate_revoked'],
   ERR_IDENTITY_REVOKED: ['remote', 'certificate_revoked'],
   ERR_IDENTITY_POLICY: ['remote', 'access_denied'],

@@ -21,6 +21,7 @@ export {
   parseName,
   parseProtocol,
 } from './address.ts';
+export { AllowList, parseAllowList } from './allow.ts';
 export type {
   BundleRequest,
   ServerRequest,
@@ -53,6 +54,18 @@ export { crlFault, issueCrl, parseCrl, revocationFault, revokedBy } from './crl.
 export type { Csr } from './csr.ts';
 export { createCsr, parseCsr } from './csr.ts';
 export { describeCertificate } from './describe.ts';
+export type {
+  CheckedDeviceCode,
+  DeviceCode,
+  DeviceGrant,
+  ReadDeviceGrant,
+} from './deviceCode.ts';
+export {
+  formatDeviceGrant,
+  formatDeviceRequest,
+  parseDeviceGrant,
+  parseDeviceRequest,
+} from './deviceCode.ts';
 export { IDENTITY_ERRORS } from './errorMeanings.ts';
 export type { CertificateAlert, IdentityErrorCode } from './errors.ts';
 export { IdentityError, Refusal } from './errors.ts';
@@ -71,6 +84,8 @@ export type { Passphrase } from './pbes2.ts';
 export { groupPeerId, parsePeerId, peerId } from './peerId.ts';
 export type { PemBlock } from './pem.ts';
 export { formatPem, parsePem, parsePemAs } from './pem.ts';
+export type { PinJudgement, PinVerdict } from './pins.ts';
+export { changedPin, heldToPin, judgePin, pinFingerprint, repin, verifiedPin } from './pins.ts';
 export type { Assurance, PeerIdentity } from './proofs.ts';
 export { VerifiedPeer } from './proofs.ts';
 export type { PinnedKeys } from './rawKey.ts';
@@ -86,4 +101,5 @@ export type { Expected } from './verify.ts';
 export { verifyPeer, verifyPinnedDomain } from './verify.ts';
 export type { ClientOptions, WebOptions } from './webVerify.ts';
 export { verifyClient, verifyServer } from './webVerify.ts';
+export { keyWords, matchesWords } from './words.ts';
 export { parseCertificate } from './x509.ts';

@@ -81,3 +81,11 @@ export const MAX_BUNDLE_HANDOVERS = 8;
  * A revocation list: some 25,000 certificates as CAs write them. Read, it takes about 16 MiB at most.
  */
 export const MAX_CRL: number = 2 ** 20;
+/** Characters of a device's request: a label and a request of the largest key. */
+export const MAX_DEVICE_REQUEST = 4096;
+/** Characters of a grant: a chain and two roots of our own take 4 KB as text. */
+export const MAX_DEVICE_GRANT = 32_768;
+/** Keys remembered of one address; the oldest go first. */
+export const MAX_PINNED_KEYS = 32;
+/** Characters of an allow list: ten thousand lines. */
+export const MAX_ALLOW_FILE = 1_048_576;

@@ -26,6 +26,8 @@ export interface PeerIdentity {
   readonly keyId: string;
   /** Key id of the user's own CA, where one signed the leaf. */
   readonly userCa?: string;
+  /** Key id of the CA that the same user had before, where that one answers for the new. */
+  readonly userCaBefore?: string;
   readonly assurance: Assurance;
   /** When this proof ends: the earliest notAfter on the path; `NEVER` for a raw key. */
   readonly expiresAt: number;
@@ -85,7 +87,7 @@ export function isRefusal(value: unknown): value is Refusal {
   return isQ2qError(value) && 'certIndex' in value;
 }
 
-/** Makes the proof. Only the verifier may import this; the package does not export it. */
+/** Makes the proof. Only the verifier and `pins.ts` may import this; the package does not export it. */
 export function provePeer(
   identity: PeerIdentity,
   chain: readonly Certificate[],

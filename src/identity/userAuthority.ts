@@ -71,6 +71,23 @@ export class UserAuthority {
     return new UserAuthority(provider, name, [certificate, ...rest], stored.key);
   }
 
+  /**
+   * This authority in the place of an older one of the same person, whose key signs for ours: contacts who pinned the old
+   * one take the change. The old one's word lasts as long as a device would (90 days, or until its own end).
+   */
+  succeeding(old: UserAuthority, now: number): UserAuthority {
+    if (old.name !== this.name)
+      throw mismatch(`user CA of ${old.name} cannot answer for one of ${this.name}`);
+    const [word] = old.issueDevice({ spki: this.certificate.spki, device: 'user-ca', now });
+    const certificates = [...this.chain, word!, old.certificate.der].map(parseCertificate);
+    return new UserAuthority(
+      this.#provider,
+      this.name,
+      [this.certificate, ...certificates.slice(1)],
+      this.key,
+    );
+  }
+
   get notAfter(): number {
     return this.certificate.notAfter;
   }

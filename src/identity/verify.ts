@@ -119,15 +119,32 @@ function verifyUser(situation: Situation, wanted: string, trust: Trust): Verifie
     domain,
     ...(device === undefined ? {} : { device }),
     keyId: peerId(leaf.spki),
-    ...userCaField(path),
+    ...userCaFields(situation, path, name, trust),
     assurance: vouched(trust.anchorsFor(domain)),
     expiresAt: earliestEnd(path),
   }));
 }
 
-function userCaField(path: readonly Certificate[]): { readonly userCa?: string } {
+/**
+ * The user's own CA, and the one before it where that one answers for it: as it may only sign leaves (path length 0), it
+ * signs one for the new CA's key, and the device shows that one along.
+ */
+function userCaFields(
+  situation: Situation,
+  path: readonly Certificate[],
+  name: string,
+  trust: Trust,
+): Pick<PeerIdentity, 'userCa' | 'userCaBefore'> {
   const ca = userCaOf(path);
-  return ca === undefined ? {} : { userCa: peerId(ca.spki) };
+  if (ca === undefined) return {};
+  const userCa = peerId(ca.spki);
+  const { presented } = situation;
+  const voucher = presented.others.find(({ isCa, spki }) => !isCa && equalBytes(spki, ca.spki));
+  if (voucher === undefined) return { userCa };
+  const others = presented.others.filter((certificate) => certificate !== voucher);
+  const proof = verifyUser({ ...situation, presented: { ...presented, leaf: voucher, others } }, name, trust);
+  const before = proof instanceof VerifiedPeer ? proof.identity.userCa : undefined;
+  return before === undefined || before === userCa ? { userCa } : { userCa, userCaBefore: before };
 }
 
 /** Vouched for by the domain, and that is worth what its root is. */
