@@ -4,8 +4,12 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import { silent } from '../base/log.ts';
+import { type AdminRequest, performAdmin } from '../relay/admin.ts';
+import { askAdmin } from '../relay/adminSocket.node.ts';
 import { DomainService } from '../relay/domain.ts';
+import { hashByOpenSsl } from '../relay/scrypt.node.ts';
 import { DirectoryDomainStore } from '../relay/store.node.ts';
+import type { DomainStore, StoredDomain } from '../relay/store.ts';
 import type { Context } from './context.ts';
 import { CliError } from './errors.ts';
 
@@ -17,19 +21,54 @@ export function addDataOption(command: Command): Command {
   return command.requiredOption('--data <dir>', 'the data folder of the domain; its relay may be running');
 }
 
-/** Opens the domain of the folder for work that adds to it and changes nothing the relay holds. */
-export async function besideRelay<T>(
+/** For those who only look, and need no key for it. */
+export async function readDomain<T>(
   { data }: DomainFolderOptions,
-  { provider }: Context,
-  domain: string | undefined,
-  work: (service: DomainService) => Promise<T>,
+  work: (domain: StoredDomain, store: DomainStore) => Promise<T>,
 ): Promise<T> {
   await checkDomainFolder(data);
   const store = await DirectoryDomainStore.open(data, { exclusive: false });
   try {
+    return await work((await store.domain())!, store);
+  } finally {
+    await store.close();
+  }
+}
+
+/** Opens the domain for work that adds to it and changes nothing that the relay holds. */
+export async function besideRelay<T>(
+  { data }: DomainFolderOptions,
+  context: Context,
+  domain: string | undefined,
+  work: (service: DomainService) => Promise<T>,
+): Promise<T> {
+  await checkDomainFolder(data);
+  return withService(data, false, context, domain, work);
+}
+
+/** Changes the domain: the relay does it, and tells its peers, if it runs; else we do. */
+export async function askDomain(
+  { data }: DomainFolderOptions,
+  request: AdminRequest,
+  context: Context,
+): Promise<object> {
+  await checkDomainFolder(data);
+  const answer = await askAdmin(data, request);
+  return answer ?? withService(data, true, context, undefined, (service) => performAdmin(service, request));
+}
+
+async function withService<T>(
+  data: string,
+  exclusive: boolean,
+  { provider }: Context,
+  domain: string | undefined,
+  work: (service: DomainService) => Promise<T>,
+): Promise<T> {
+  const store = await DirectoryDomainStore.open(data, { exclusive });
+  try {
     return await work(
       await DomainService.open({
-        ...{ store, provider, clock: systemClock, logger: silent },
+        ...{ store, provider, clock: systemClock, logger: silent, hashPassword: hashByOpenSsl },
         ...(domain !== undefined && { domain }),
       }),
     );

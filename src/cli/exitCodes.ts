@@ -57,6 +57,8 @@ const BY_CODE: Readonly<Record<string, ExitCode>> = {
   ERR_PEER_INVITE_EXPIRED: EXIT.refused,
   ERR_PEER_INVITE_REFUSED: EXIT.refused,
   ERR_PEER_INVITE_USED: EXIT.refused,
+  ERR_PEER_LOGIN_REFUSED: EXIT.refused,
+  ERR_PEER_TOO_MANY_DEVICES: EXIT.refused,
   ERR_PEER_NOT_FOUND: EXIT.refused,
   ERR_PEER_REFUSED: EXIT.refused,
   ERR_PEER_WRONG_IDENTITY: EXIT.refused,

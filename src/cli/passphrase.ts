@@ -9,38 +9,39 @@ export interface SecretQuestion {
   readonly file: string | undefined;
   /** What the terminal asks: `Passphrase of alice.pem`. */
   readonly message: string;
+  readonly what: 'passphrase' | 'password';
 }
 
 /** The secret, or undefined when no file is named and nobody is there to be asked. */
 export async function readSecret(
-  { file, message }: SecretQuestion,
+  { file, message, what }: SecretQuestion,
   context: Context,
 ): Promise<string | undefined> {
-  if (file !== undefined) return fromFile(file, context);
+  if (file !== undefined) return fromFile(file, what, context);
   return context.stdin.isTTY === true ? ask(message, context) : undefined;
 }
 
 /** A secret that is made now: typed twice at a terminal. `otherwise` says what else could be done. */
 export async function newSecret(
-  { file, message }: SecretQuestion,
+  { file, message, what }: SecretQuestion,
   otherwise: string,
   context: Context,
 ): Promise<string> {
-  if (file !== undefined) return fromFile(file, context);
+  if (file !== undefined) return fromFile(file, what, context);
   if (context.stdin.isTTY !== true)
-    throw usage('no passphrase was given, and there is no terminal to ask at', otherwise);
+    throw usage(`no ${what} was given, and there is no terminal to ask at`, otherwise);
   const first = await ask(message, context);
   if ((await ask('Once more', context)) !== first)
     throw new CliError('ERR_CLI_SECRET', 'the two are not the same');
   return first;
 }
 
-async function fromFile(file: string, { stdin }: Context): Promise<string> {
-  const [line = ''] = (await readText(file, stdin, 'passphrase file')).split(/\r?\n/, 1);
+async function fromFile(file: string, what: string, { stdin }: Context): Promise<string> {
+  const [line = ''] = (await readText(file, stdin, `${what} file`)).split(/\r?\n/, 1);
   if (line === '')
     throw new CliError(
       'ERR_CLI_FILE',
-      `passphrase file ${file === '-' ? '(stdin)' : file} begins with an empty line`,
+      `${what} file ${file === '-' ? '(stdin)' : file} begins with an empty line`,
     );
   return line;
 }

@@ -1,26 +1,26 @@
 /**
  * The key of an enrolment whose answer may get lost. The domain gives the same key its certificate again
- * (docs/protocol.md §6.1), so the key is written down before the invite's secret leaves, and dropped when the domain has
+ * (docs/protocol.md §6.1), so the key is written down before the invite's secret, or the password, leaves, and dropped when the domain has
  * said yes or no: a process that dies in between costs nobody an invite.
  */
 import { rmdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hex } from '../base/bytes.ts';
 import { isQ2qError } from '../base/errors.ts';
 import type { PrivateKey } from '../crypto/provider.ts';
 import { makePrivateFolder, readPrivateFile, removeFile, writeFileAtomic } from '../identity/files.node.ts';
 import { readPrivateKey, writePrivateKey } from '../identity/index.ts';
-import type { Invite } from '../peer/invite.ts';
 import type { Context } from './context.ts';
 
 /** A PKCS#8 key in PEM. */
 const MAX_FILE = 16_384;
 
-/** After these the domain will never answer this invite otherwise. */
+/** After these the domain will never answer otherwise, or has nothing to give again. */
 const DEFINITE: readonly string[] = [
   'ERR_PEER_INVITE_EXPIRED',
   'ERR_PEER_INVITE_USED',
   'ERR_PEER_INVITE_REFUSED',
+  'ERR_PEER_LOGIN_REFUSED',
+  'ERR_PEER_TOO_MANY_DEVICES',
 ];
 
 export class PendingKey {
@@ -37,9 +37,9 @@ export class PendingKey {
     this.key = kept ?? fresh();
   }
 
-  /** The key that an earlier run with this invite left behind, or a fresh one. */
-  static async of({ home, provider }: Context, invite: Invite): Promise<PendingKey> {
-    const path = join(home, `enrolling-${hex(invite.id)}.pem`);
+  /** The key that an earlier run with the same invite or name (`id`, in hex) left behind, or a fresh one. */
+  static async of({ home, provider }: Context, id: string): Promise<PendingKey> {
+    const path = join(home, `enrolling-${id}.pem`);
     const text = await readPrivateFile(path, MAX_FILE);
     const kept = text === undefined ? undefined : readPrivateKey(provider, text);
     return new PendingKey(home, path, kept, () => provider.generateKey('ed25519'));

@@ -9,6 +9,8 @@ import { formatInvite } from '../peer/invite.ts';
 import { fromNodeError } from '../transport/nodeErrors.node.ts';
 import { listenTcp } from '../transport/tcp.node.ts';
 import { listenWebSocket } from '../transport/ws.node.ts';
+import { performAdmin } from './admin.ts';
+import { serveAdmin } from './adminSocket.node.ts';
 import { DomainService } from './domain.ts';
 import { RELAY_LIMITS, type RelayLimits } from './limits.ts';
 import { LinkCounts } from './links.ts';
@@ -84,6 +86,9 @@ export async function startRelay(options: RelayServerOptions): Promise<RelayServ
       limits,
     });
     undo.unshift(() => relay.close());
+
+    const admin = await serveAdmin(options.dataDir, (request) => performAdmin(service, request));
+    if (admin !== undefined) undo.unshift(() => admin.close());
 
     const { host = '127.0.0.1', port = 0, tcp, web } = options;
     let urls: readonly string[] = [];

@@ -101,7 +101,7 @@ describe('an invite', () => {
 
   test('that leads to another server of the same name meets a wrong root', async () => {
     const line = await inviteOf(overlay, ['--relay', impostor.relayUrl]);
-    await fails(['enroll'], 'dan', { exit: 5, message: /not the example\.org of the invite/ }, line);
+    await fails(['enroll'], 'dan', { exit: 5, message: /is not the example\.org we know/ }, line);
   });
 
   test('whose server is gone reaches nobody', async () => {

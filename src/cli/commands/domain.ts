@@ -5,10 +5,11 @@ import { addExamples } from '../help.ts';
 import { addDomainAccounts } from './domainAccounts.ts';
 import { addDomainInit } from './domainInit.ts';
 import { addDomainInvite } from './domainInvite.ts';
+import { addDomainLog } from './domainLog.ts';
 
 export function addDomain(program: Command, run: Run): void {
   const domain = program.command('domain').description('make a domain, let people in, put them out');
-  for (const add of [addDomainInit, addDomainInvite, addDomainAccounts]) add(domain, run);
+  for (const add of [addDomainInit, addDomainInvite, addDomainAccounts, addDomainLog]) add(domain, run);
   addExamples(domain, [
     'q2q domain init example.org --data /var/lib/q2q',
     'q2q domain invite bob@example.org --data /var/lib/q2q > bob.invite',

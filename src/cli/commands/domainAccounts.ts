@@ -1,17 +1,34 @@
-/** `q2q domain accounts`: who is in a domain, and by which devices. */
+/** `q2q domain accounts`: who is in a domain, by which devices, and their passwords. */
 import type { Command } from 'commander';
-import { groupPeerId } from '../../identity/index.ts';
+import { groupPeerId, parseName } from '../../identity/index.ts';
 import type { Account } from '../../relay/store.ts';
 import type { Context, Run } from '../context.ts';
-import { addDataOption, besideRelay, type DomainFolderOptions } from '../domainFolder.ts';
+import { addDataOption, askDomain, type DomainFolderOptions, readDomain } from '../domainFolder.ts';
+import { usage } from '../errors.ts';
 import { addExamples } from '../help.ts';
+import { newSecret } from '../passphrase.ts';
 
 interface ListOptions extends DomainFolderOptions {
   readonly json?: boolean;
 }
 
+interface PasswordOptions extends DomainFolderOptions {
+  readonly passwordFile?: string;
+}
+
 export function addDomainAccounts(domain: Command, run: Run): void {
-  const accounts = domain.command('accounts').description('the people of the domain');
+  const accounts = domain
+    .command('accounts')
+    .description('the people of the domain: list them, let them log in');
+  for (const add of [addList, addPassword]) add(accounts, run);
+  addExamples(accounts, [
+    'q2q domain accounts --data /var/lib/q2q',
+    'q2q domain accounts password bob@example.org --data /var/lib/q2q',
+  ]);
+}
+
+/** What `q2q domain accounts` alone does. */
+function addList(accounts: Command, run: Run): void {
   const list = accounts
     .command('list', { isDefault: true })
     .description('show the people of the domain and their devices');
@@ -20,14 +37,24 @@ export function addDomainAccounts(domain: Command, run: Run): void {
     .action((options: ListOptions, command: Command) =>
       run(command, (context) => listAccounts(options, context)),
     );
-  addExamples(accounts, ['q2q domain accounts --data /var/lib/q2q']);
 }
 
-async function listAccounts(options: ListOptions, context: Context): Promise<undefined> {
-  const { out } = context;
-  const [domain, accounts] = await besideRelay(options, context, undefined, async (service) => [
-    service.domain,
-    await service.accounts(),
+function addPassword(accounts: Command, run: Run): void {
+  const password = accounts
+    .command('password')
+    .description('set a password by which the person enrols devices: q2q enroll --password')
+    .argument('<user@domain>', 'whose password; the account is made if there is none');
+  addDataOption(password)
+    .option('--password-file <file>', 'its first line is the password, "-" for stdin; default: ask')
+    .action((who: string, options: PasswordOptions, command: Command) =>
+      run(command, (context) => setPassword(who, options, context)),
+    );
+}
+
+async function listAccounts(options: ListOptions, { out }: Context): Promise<undefined> {
+  const [domain, accounts] = await readDomain(options, async ({ domain }, store) => [
+    domain,
+    await store.accounts(),
   ]);
   for (const account of accounts) {
     if (options.json === true) out.json(accountRecord(account, domain));
@@ -62,4 +89,25 @@ function accountRecord({ user, created, blocked, devices }: Account, domain: str
       since: new Date(since).toISOString(),
     })),
   };
+}
+
+async function setPassword(who: string, options: PasswordOptions, context: Context): Promise<undefined> {
+  const user = await userOf(who, options);
+  const password = await newSecret(
+    { file: options.passwordFile, message: `New password of ${who}`, what: 'password' },
+    'name a file with it: --password-file FILE',
+    context,
+  );
+  await askDomain(options, { do: 'password', user, password }, context);
+  context.out.say(`${who} can enrol devices with that password: q2q enroll --password ${who}`);
+  return undefined;
+}
+
+/** The user, who must be one of this domain. */
+export async function userOf(who: string, options: DomainFolderOptions): Promise<string> {
+  const { user, domain } = parseName(who);
+  return readDomain(options, async (held) => {
+    if (held.domain !== domain) throw usage(`${who} is not of ${held.domain}, whose data this is`);
+    return user;
+  });
 }

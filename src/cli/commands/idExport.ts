@@ -73,7 +73,11 @@ async function keyBlock(identity: Identity, options: ExportOptions, context: Con
   if (!options.passphrase) return writePrivateKey(key);
   const message = `New passphrase for the key of ${identityLabel(identity)}`;
   const otherwise = 'name a file with it: --passphrase-file FILE, or say --no-passphrase';
-  const secret = await newSecret({ file: options.passphraseFile, message }, otherwise, context);
+  const secret = await newSecret(
+    { file: options.passphraseFile, message, what: 'passphrase' },
+    otherwise,
+    context,
+  );
   return writeEncryptedPrivateKey(key, secret, context.provider);
 }
 

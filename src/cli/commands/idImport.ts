@@ -82,7 +82,10 @@ async function opened<T>(
     return explained('identity file', file, () => read());
   } catch (error) {
     if (!isQ2qError(error) || error.code !== 'ERR_IDENTITY_PASSPHRASE_NEEDED') throw error;
-    const secret = await readSecret({ file: passphraseFile, message: `Passphrase of ${file}` }, context);
+    const secret = await readSecret(
+      { file: passphraseFile, message: `Passphrase of ${file}`, what: 'passphrase' },
+      context,
+    );
     if (secret === undefined) throw error;
     return explained('identity file', file, () => read(secret));
   }

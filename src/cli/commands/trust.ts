@@ -2,12 +2,11 @@
 import type { Command } from 'commander';
 import { groupPeerId, parseDomain, peerId } from '../../identity/index.ts';
 import { parseRelayUrl } from '../arguments.ts';
-import { readCertificates } from '../certificates.ts';
 import type { Context, Run } from '../context.ts';
-import { CliError } from '../errors.ts';
 import { addExamples } from '../help.ts';
 import { existingStore, openStore } from '../identities.ts';
 import { allRelays, rememberRelay } from '../relays.ts';
+import { readRoots } from '../roots.ts';
 
 interface AddOptions {
   readonly root: string;
@@ -48,10 +47,7 @@ export function addTrust(program: Command, run: Run): void {
 async function addAnchors(text: string, options: AddOptions, context: Context): Promise<undefined> {
   const domain = parseDomain(text);
   if (options.relay !== undefined) parseRelayUrl(options.relay, '--relay');
-  const roots = await readCertificates(options.root, context.stdin);
-  const notCa = roots.find((root) => !root.isCa);
-  if (notCa !== undefined)
-    throw new CliError('ERR_CLI_FILE', `certificate file ${options.root} holds no root certificate`);
+  const roots = await readRoots(options.root, context.stdin);
   await (await openStore(context)).putAnchors({ domain, roots }, { replace: true });
   if (options.relay !== undefined) await rememberRelay(context, domain, options.relay);
   context.out.say(
