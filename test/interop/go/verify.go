@@ -1,5 +1,5 @@
 // The vectors of docs/vectors.md through crypto/x509: the suite on standard input, one result per case on standard
-// output. What crypto/x509 has no notion of (mailboxes as reference names, key ids) is compared here.
+// output. What crypto/x509 has no notion of (mailboxes as reference names, key ids, lists of what is withdrawn) is compared here.
 package main
 
 import (
@@ -7,9 +7,11 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base32"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math/big"
 	"os"
 	"strings"
 	"time"
@@ -27,6 +29,8 @@ type vector struct {
 	Crls                   []string
 	Time                   time.Time
 	Expected               struct{ Dns, Ip, Name, Key, Domain string }
+	Denied_keys            []string
+	Denied_certificates    []struct{ Issuer, Serial string }
 	Judges                 struct{ Go *string }
 }
 
@@ -86,7 +90,11 @@ func judge(s suite, v vector) error {
 	if v.Expected.Ip != "" {
 		options.DNSName = "[" + v.Expected.Ip + "]"
 	}
-	if _, err := leaf.Verify(options); err != nil {
+	chains, err := leaf.Verify(options)
+	if err != nil {
+		return err
+	}
+	if err := denied(v, chains); err != nil {
 		return err
 	}
 	if v.Expected.Name != "" {
@@ -123,6 +131,42 @@ func mailbox(leaf *x509.Certificate, wanted string) error {
 		}
 	}
 	return fmt.Errorf("certificate is for %q, wanted %q", leaf.EmailAddresses, wanted)
+}
+
+// denied: one chain must be left of which nothing is withdrawn.
+func denied(v vector, chains [][]*x509.Certificate) (first error) {
+	for _, chain := range chains {
+		err := deniedIn(v, chain)
+		if err == nil {
+			return nil
+		}
+		if first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+func deniedIn(v vector, chain []*x509.Certificate) error {
+	for i, certificate := range chain {
+		id := keyId(certificate.RawSubjectPublicKeyInfo)
+		for _, key := range v.Denied_keys {
+			if key == id {
+				return errors.New("a key is withdrawn")
+			}
+		}
+		for _, one := range v.Denied_certificates {
+			serial, err := hex.DecodeString(one.Serial)
+			if err != nil {
+				return err
+			}
+			same := new(big.Int).SetBytes(serial).Cmp(certificate.SerialNumber) == 0
+			if same && i+1 < len(chain) && one.Issuer == keyId(chain[i+1].RawSubjectPublicKeyInfo) {
+				return errors.New("a certificate is withdrawn")
+			}
+		}
+	}
+	return nil
 }
 
 // ownKey: a certificate that signs itself, and a key with that id.

@@ -234,3 +234,8 @@ export function peer(
 export function at(milliseconds: number): { readonly time: string } {
   return { time: new Date(milliseconds).toISOString().replace('.000', '') };
 }
+
+/** Is this certificate that of the key peer? */
+export function keyPeer(leaf: Issued, expected: Expected, more: More = {}): Question {
+  return question(leaf, [], more, { kind: 'key', role: 'client', expected });
+}

@@ -1,6 +1,6 @@
 /** uniformResourceIdentifier: under constraints (RFC 5280 §4.2.1.10), and as the device of a q2q user. */
 import { constraints, type Named } from '../../../identity/maker.ts';
-import { type Book, client, peer } from '../book.ts';
+import { type Book, client, peer, type Question } from '../book.ts';
 
 const RULE = 'RFC 5280 §4.2.1.10';
 
@@ -11,10 +11,11 @@ export function uri(book: Book): void {
     limits: { readonly permitted?: Named; readonly excluded?: Named },
     name: string,
     verdict: string,
+    more: Partial<Question> = {},
   ): void => {
     const root = book.root(`uri ${id}`, { constraints: constraints(limits.permitted, limits.excluded) });
     const leaf = book.leaf(`uri ${id} leaf`, root, { names: { uri: [name] } });
-    book.add(`uri::${id}`, RULE, description, client(leaf, root), verdict);
+    book.add(`uri::${id}`, RULE, description, client(leaf, root, more), verdict);
   };
   const permitted = (...uris: string[]): { permitted: Named } => ({ permitted: { uri: uris } });
   const excluded = (...uris: string[]): { excluded: Named } => ({ excluded: { uri: uris } });
@@ -103,7 +104,26 @@ export function uri(book: Book): void {
     broken,
   );
   held('ipv6-host', 'Nor an IPv6 address', org, 'q2q://[2001:db8::1]/', broken);
-  held('relative', 'No scheme at all, under a constraint', org, '//example.org/alice', broken);
+  const loose = { strict: false } as const;
+  held('relative', 'No scheme at all, under a constraint', org, '//example.org/alice', broken, loose);
+  held(
+    'backslash-disguise',
+    'A backslash, at which some readers end the authority',
+    org,
+    'q2q://example.com\\@example.org/',
+    broken,
+    loose,
+  );
+  held('two-at', 'Two at signs', org, 'q2q://x@example.com@example.org/', broken, loose);
+  held('space', 'A space in the host', org, 'q2q://example.org /', broken, loose);
+  held(
+    'ip-short',
+    'An IPv4 address in the short form of old',
+    permitted('127.1'),
+    'q2q://127.1/',
+    broken,
+    loose,
+  );
   held('excluded-host', 'A URI at an excluded host', excluded('example.org'), 'q2q://example.org/', broken);
   held(
     'excluded-below',
