@@ -67,6 +67,7 @@ const MEANS: Readonly<Record<IdentityErrorCode, string>> = {
     'the bundle is not signed by a root we hold, nor by one that such a root certified',
   ERR_IDENTITY_BUNDLE_ROLLBACK: 'the bundle is older than the one we hold, or another of the same number',
   ERR_IDENTITY_BUNDLE_EXPIRED: 'the bundle is past its end',
+  ERR_IDENTITY_WITNESS: 'second opinions on a domain differ, or too few came',
 };
 
 export interface IdentityErrorMeaning {

@@ -84,6 +84,7 @@ const TABLE = {
   ERR_IDENTITY_BUNDLE_SIGNER: ['remote'],
   ERR_IDENTITY_BUNDLE_ROLLBACK: ['remote'],
   ERR_IDENTITY_BUNDLE_EXPIRED: ['remote'],
+  ERR_IDENTITY_WITNESS: ['remote', 'unknown_ca'],
 } as const;
 
 export type IdentityErrorCode = keyof typeof TABLE;

@@ -89,3 +89,6 @@ export const MAX_DEVICE_GRANT = 32_768;
 export const MAX_PINNED_KEYS = 32;
 /** Characters of an allow list: ten thousand lines. */
 export const MAX_ALLOW_FILE = 1_048_576;
+
+/** Witnesses asked about one domain. */
+export const MAX_WITNESSES = 16;
