@@ -30,6 +30,7 @@ export { nobleProvider } from './crypto/noble.ts';
 export { nodeProvider } from './crypto/node.node.ts';
 export * from './identity/index.ts';
 export { DirectoryIdentityStore } from './identity/store.node.ts';
+export type { PassphraseUse, StoredKeyOptions } from './identity/storeKeys.ts';
 export * from './index.ts';
 export { toDuplex } from './peer/duplex.node.ts';
 export { secureWithOpenSsl } from './peer/opensslBackend.node.ts';

@@ -118,6 +118,11 @@ export async function readPrivateFile(path: string, limit: number): Promise<stri
   return readThrough(path, limit, async (file) => requirePrivate(await file.stat(), path, 0o077, '0600'));
 }
 
+/** Like `readTextFile`, for what decides whom we believe: refuses a file that other users may change. */
+export async function readOwnFile(path: string, limit: number): Promise<string | undefined> {
+  return readThrough(path, limit, async (file) => requirePrivate(await file.stat(), path, 0o022, '0600'));
+}
+
 /** Checks and reads one open file, so that nothing can be swapped in between. */
 async function readThrough(
   path: string,

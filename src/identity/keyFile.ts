@@ -5,7 +5,10 @@
 import { type Bytes, equalBytes } from '../base/bytes.ts';
 import type { Signer } from '../crypto/provider.ts';
 import { IdentityError } from './errors.ts';
+import { MAX_STORE_JOURNAL } from './limits.ts';
 import { formatPem, type PemBlock, parsePem } from './pem.ts';
+import { userCaFault } from './profile.ts';
+import { damaged } from './storeErrors.ts';
 import { parseCertificate } from './x509.ts';
 
 const CERTIFICATE = 'CERTIFICATE';
@@ -49,12 +52,43 @@ export function parseKeyFile(text: string): KeyFile {
   return { key, chain };
 }
 
-/** What a user CA must be to be stored. Throws `ERR_IDENTITY_MISMATCH`. */
-export function requireCaKey(chain: readonly Uint8Array[], key: Signer): void {
+/** What must be true of a user CA to be stored as that of `name`. Throws `ERR_IDENTITY_MISMATCH`. */
+export function requireUserCa(name: string, chain: readonly Uint8Array[], key: Signer): void {
   const [first] = chain;
   const ca = first === undefined ? undefined : parseCertificate(first);
-  if (ca?.isCa !== true)
-    throw new IdentityError('ERR_IDENTITY_MISMATCH', 'the first certificate of the chain is no CA');
-  if (!equalBytes(ca.spki, key.spki))
-    throw new IdentityError('ERR_IDENTITY_MISMATCH', 'CA certificate and private key do not belong together');
+  const fault = ca?.isCa === true ? userCaFault(ca, name) : 'the first certificate of the chain is no CA';
+  if (fault !== undefined) throw new IdentityError('ERR_IDENTITY_MISMATCH', fault);
+  if (!equalBytes(ca!.spki, key.spki))
+    throw new IdentityError('ERR_IDENTITY_MISMATCH', 'user CA and private key do not belong together');
+}
+
+/** Whether the leaf of the file was made for `key`. */
+export function holdsKey({ chain }: KeyFile, key: Signer): boolean {
+  return equalBytes(parseCertificate(chain[0]!).spki, key.spki);
+}
+
+/* ---- A change of the passphrase ---- */
+
+const NAME = /^(identities|authorities).[0-9a-f]{32}\.pem$/;
+
+/** The key files by name, as they are to be. */
+export function formatJournal(files: Readonly<Record<string, string>>): string {
+  const text = `${JSON.stringify(files)}\n`;
+  if (text.length <= MAX_STORE_JOURNAL) return text;
+  throw new IdentityError(
+    'ERR_IDENTITY_STORE',
+    `changing the passphrase takes ${text.length} bytes, at most ${MAX_STORE_JOURNAL} are written at once`,
+    { hint: 'remove identities that are not used any more' },
+  );
+}
+
+export function parseJournal(where: string, text: string): Readonly<Record<string, string>> {
+  try {
+    const files = JSON.parse(text) as Readonly<Record<string, string>>;
+    const entries = Object.entries(files);
+    if (entries.every(([name, content]) => NAME.test(name) && typeof content === 'string')) return files;
+  } catch {
+    // not JSON: told below
+  }
+  throw damaged(where, 'it holds no key files');
 }

@@ -66,6 +66,8 @@ export const SCRYPT_STEPS = 4;
 export const MAX_SCRYPT_MEMORY: number = 129 * 2 ** 20;
 /** Largest file of a directory store that is read: a key and a chain take 10 KB, a thousand withdrawn keys 60 KB. */
 export const MAX_STORE_FILE = 1_048_576;
+/** Bytes written in one step when the passphrase of a store changes: all its keys and chains, some 2 KB each. */
+export const MAX_STORE_JOURNAL: number = 16 * 2 ** 20;
 /** Milliseconds that a change waits for other processes that change the same store; one takes some ten. */
 export const LOCK_WAIT = 10_000;
 /** A lock of a process that we cannot see, for it runs in another container, counts for dead at this age. */

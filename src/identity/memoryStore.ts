@@ -3,10 +3,10 @@ import type { Signer } from '../crypto/provider.ts';
 import { parseDomain } from './address.ts';
 import { type Identity, identityLabel, type PublicIdentity } from './identity.ts';
 import { identityFromChain, publicIdentity } from './issue.ts';
-import { requireCaKey } from './keyFile.ts';
+import { requireUserCa } from './keyFile.ts';
 import type { IdentityStore, PutAnchorsOptions, StoredUserAuthority } from './store.ts';
 import { notStored } from './storeErrors.ts';
-import { type Pin, pinnedAddress, pinOf, requireForward } from './storeRecords.ts';
+import { canonicalName, type Pin, pinnedAddress, pinOf, requireForward } from './storeRecords.ts';
 import { type DomainAnchors, Trust } from './trust.ts';
 
 /** Takes every key: nothing has to be written down. */
@@ -96,16 +96,16 @@ export class MemoryIdentityStore implements IdentityStore {
   }
 
   async userAuthority(name: string): Promise<StoredUserAuthority | undefined> {
-    return this.#authorities.get(pinnedAddress(name));
+    return this.#authorities.get(canonicalName(name));
   }
 
-  async putUserAuthority(name: string, authority: StoredUserAuthority): Promise<void> {
-    const { chain, key } = authority;
-    requireCaKey(chain, key);
-    this.#authorities.set(pinnedAddress(name), Object.freeze({ chain: Object.freeze([...chain]), key }));
+  async putUserAuthority(name: string, { chain, key }: StoredUserAuthority): Promise<void> {
+    const owner = canonicalName(name);
+    requireUserCa(owner, chain, key);
+    this.#authorities.set(owner, Object.freeze({ chain: Object.freeze([...chain]), key }));
   }
 
   async removeUserAuthority(name: string): Promise<void> {
-    this.#authorities.delete(pinnedAddress(name));
+    this.#authorities.delete(canonicalName(name));
   }
 }

@@ -6,37 +6,28 @@
  *     anchors/<hash>.json      roots of one domain, what it withdrew, and how new that is
  *     pins/<hash>.json         what was remembered of one address
  *     default                  the label used when none is named
+ *     passphrase-change        while a change of the passphrase is carried out: the files as they are to be
+ *     .lock-…                  while a change is made: by whom
  *
  * Folders are 0700, files 0600 and replaced in one step. Names come from the network, so file names are
  * hashes of them: `../x@d` is as good a name as any other. Processes may share the folder: who changes something
  * holds its lock, so that what is read, judged and written is one step; who only reads needs none, and finds
- * the old state or the new.
+ * the old state or the new. A key is in the clear, under a passphrase, or elsewhere (`storeKeys.ts`); whose it is can be
+ * read without it.
  */
-import { createHash } from 'node:crypto';
-import { join } from 'node:path';
-import type { CryptoProvider, PrivateKey, Signer } from '../crypto/provider.ts';
+import type { CryptoProvider, Signer } from '../crypto/provider.ts';
 import { parseDomain } from './address.ts';
-import {
-  checkPrivateFolder,
-  listFiles,
-  makePrivateFolder,
-  readPrivateFile,
-  readTextFile,
-  removeFile,
-  removeLeftovers,
-  writeFileAtomic,
-} from './files.node.ts';
 import { type Identity, identityLabel, type PublicIdentity } from './identity.ts';
 import { identityFromChain, publicIdentity } from './issue.ts';
-import { formatKeyFile, type KeyFile, parseKeyFile, requireCaKey } from './keyFile.ts';
-import { readPrivateKey, writePrivateKey } from './keys.ts';
-import { MAX_STORE_FILE } from './limits.ts';
-import { lockFolder } from './lock.node.ts';
-import { formatPem } from './pem.ts';
+import { type KeyFile, requireUserCa } from './keyFile.ts';
+import { KeyFiles } from './keyFiles.node.ts';
 import type { IdentityStore, PutAnchorsOptions, StoredUserAuthority } from './store.ts';
 import { damaged, isExportable, located, notExportable, notStored } from './storeErrors.ts';
+import { named, StoreFolder } from './storeFolder.node.ts';
+import { type StoredKeyOptions, StoredKeys } from './storeKeys.ts';
 import {
   canonical,
+  canonicalName,
   formatAnchors,
   formatPin,
   type Pin,
@@ -48,40 +39,35 @@ import {
 } from './storeRecords.ts';
 import { type DomainAnchors, Trust } from './trust.ts';
 
-const FOLDERS = {
-  identity: 'identities',
-  authority: 'authorities',
-  anchors: 'anchors',
-  pin: 'pins',
-} as const;
-type Kind = keyof typeof FOLDERS;
-
 export class DirectoryIdentityStore implements IdentityStore {
   readonly folder: string;
-  readonly #provider: CryptoProvider;
-  /** The last change asked for: changes of one store are done one after the other without asking the disk. */
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #folder: StoreFolder;
+  readonly #keys: StoredKeys;
+  readonly #files: KeyFiles;
 
-  private constructor(folder: string, provider: CryptoProvider) {
-    this.folder = folder;
-    this.#provider = provider;
+  private constructor(folder: StoreFolder, keys: StoredKeys) {
+    this.folder = folder.path;
+    this.#folder = folder;
+    this.#keys = keys;
+    this.#files = new KeyFiles(folder, keys);
   }
 
-  /** Opens the store, making its folder if it is missing. */
-  static async open(folder: string, provider: CryptoProvider): Promise<DirectoryIdentityStore> {
-    await makePrivateFolder(folder);
-    await checkPrivateFolder(folder);
-    return new DirectoryIdentityStore(folder, provider);
+  /** Opens the store, making its folder if it is missing. Nothing is asked for yet. */
+  static async open(
+    folder: string,
+    provider: CryptoProvider,
+    options: StoredKeyOptions = {},
+  ): Promise<DirectoryIdentityStore> {
+    return new DirectoryIdentityStore(await StoreFolder.open(folder), new StoredKeys(provider, options));
   }
 
   /* ---- Identities ---- */
 
   async list(): Promise<readonly string[]> {
     const labels: string[] = [];
-    for (const path of await this.#files('identity')) {
-      const file = await this.#readKeyFile(path);
-      if (file !== undefined)
-        labels.push(identityLabel(located(named(path), () => publicIdentity(file.chain))));
+    for (const path of await this.#folder.all('identity')) {
+      const file = await this.#files.read(path);
+      if (file !== undefined) labels.push(identityLabel(identityOf(path, file)));
     }
     return labels.sort();
   }
@@ -94,7 +80,7 @@ export class DirectoryIdentityStore implements IdentityStore {
     const found = await this.#identityFile(label);
     if (found === undefined) return undefined;
     const { path, file } = found;
-    const signer = await this.#signer(path, file);
+    const signer = await this.#keys.signer(named(path), file);
     return located(named(path), () => identityFromChain(file.chain, signer));
   }
 
@@ -102,20 +88,19 @@ export class DirectoryIdentityStore implements IdentityStore {
     // Made anew from what is about to be written: a pair that does not fit is never stored.
     const checked = identityFromChain(identity.chain, key);
     const label = identityLabel(checked);
-    await this.#change(async () => {
-      const text = formatKeyFile(this.#keyBlock(label, key), checked.chain);
+    const entry = { label, chain: checked.chain, key };
+    await this.#files.put(this.#folder.of('identity', label), entry, async () => {
       // A default that names nobody yet is no default, so this order is right wherever it is cut.
       const usual = await this.#readDefault();
       if (usual === undefined || (usual !== label && !(await this.#isStored(usual))))
-        await this.#write(join(this.folder, 'default'), `${label}\n`);
-      await this.#write(this.#path('identity', label), text);
+        await this.#writeDefault(label);
     });
   }
 
   async remove(label: string): Promise<void> {
-    await this.#change(async () => {
-      await removeFile(this.#path('identity', label));
-      if ((await this.#readDefault()) === label) await removeFile(join(this.folder, 'default'));
+    await this.#files.change(async () => {
+      await this.#folder.remove(this.#folder.of('identity', label));
+      if ((await this.#readDefault()) === label) await this.#folder.remove(this.#folder.file('default'));
     });
   }
 
@@ -126,204 +111,150 @@ export class DirectoryIdentityStore implements IdentityStore {
   }
 
   async setDefault(label: string): Promise<void> {
-    await this.#change(async () => {
+    await this.#files.change(async () => {
       if ((await this.find(label)) === undefined) throw notStored(label);
-      await this.#write(join(this.folder, 'default'), `${label}\n`);
+      await this.#writeDefault(label);
     });
+  }
+
+  async #identityFile(
+    label: string,
+  ): Promise<{ path: string; file: KeyFile; identity: PublicIdentity } | undefined> {
+    const path = this.#folder.of('identity', label);
+    const file = await this.#files.read(path);
+    if (file === undefined) return undefined;
+    const identity = identityOf(path, file);
+    const found = identityLabel(identity);
+    if (found === label) return { path, file, identity };
+    throw damaged(named(path), `it holds ${JSON.stringify(found)}, wanted ${JSON.stringify(label)}`);
+  }
+
+  /** Whether its file is there, be it damaged. */
+  async #isStored(label: string): Promise<boolean> {
+    return (await this.#folder.all('identity')).includes(this.#folder.of('identity', label));
+  }
+
+  async #readDefault(): Promise<string | undefined> {
+    return (await this.#folder.read(this.#folder.file('default')))?.trim();
+  }
+
+  async #writeDefault(label: string): Promise<void> {
+    await this.#folder.write(this.#folder.file('default'), `${label}\n`);
+  }
+
+  /* ---- The passphrase ---- */
+
+  /**
+   * Writes every key anew under `next`, or in the clear without it: all of them or none, wherever it is cut. Keys kept
+   * elsewhere stay there.
+   */
+  async changePassphrase(next: string | undefined): Promise<void> {
+    await this.#files.changePassphrase(next);
+  }
+
+  /** The next use of a key under a passphrase asks for it again. */
+  forgetPassphrase(): void {
+    this.#keys.forget();
+  }
+
+  /* ---- User CAs ---- */
+
+  async userAuthority(name: string): Promise<StoredUserAuthority | undefined> {
+    const owner = canonicalName(name);
+    const path = this.#folder.of('authority', owner);
+    const file = await this.#files.read(path);
+    if (file === undefined) return undefined;
+    const key = await this.#keys.open(named(path), file.key);
+    located(named(path), () => requireUserCa(owner, file.chain, key));
+    return Object.freeze({ chain: Object.freeze(file.chain), key });
+  }
+
+  async putUserAuthority(name: string, { chain, key }: StoredUserAuthority): Promise<void> {
+    const owner = canonicalName(name);
+    requireUserCa(owner, chain, key);
+    if (!isExportable(key)) throw notExportable(owner); // an agent signs later, a CA signs at once
+    await this.#files.put(this.#folder.of('authority', owner), { label: owner, chain, key });
+  }
+
+  async removeUserAuthority(name: string): Promise<void> {
+    const path = this.#folder.of('authority', canonicalName(name));
+    await this.#files.change(() => this.#folder.remove(path));
   }
 
   /* ---- Anchors ---- */
 
   async anchors(domain: string): Promise<DomainAnchors | undefined> {
-    return this.#readAnchors(this.#path('anchors', parseDomain(domain)));
+    return this.#readAnchors(this.#folder.of('anchors', parseDomain(domain)));
   }
 
   async putAnchors(anchors: DomainAnchors, options: PutAnchorsOptions = {}): Promise<void> {
     const offered = canonical(anchors);
-    const path = this.#path('anchors', offered.domain);
-    await this.#change(async () => {
+    const path = this.#folder.of('anchors', offered.domain);
+    await this.#folder.change(async () => {
       if (options.replace !== true) requireForward(await this.#readAnchors(path), offered);
-      await this.#write(path, formatAnchors(offered));
+      await this.#folder.write(path, formatAnchors(offered));
     });
   }
 
   async removeAnchors(domain: string): Promise<void> {
-    const path = this.#path('anchors', parseDomain(domain));
-    await this.#change(() => removeFile(path));
+    const path = this.#folder.of('anchors', parseDomain(domain));
+    await this.#folder.change(() => this.#folder.remove(path));
   }
 
   async trust(): Promise<Trust> {
-    const all: DomainAnchors[] = [];
-    for (const path of await this.#files('anchors')) {
-      const anchors = await this.#readAnchors(path);
-      if (anchors !== undefined) all.push(anchors);
-    }
-    return Trust.of(all);
+    const all = await Promise.all((await this.#folder.all('anchors')).map((path) => this.#readAnchors(path)));
+    return Trust.of(all.filter((anchors) => anchors !== undefined));
   }
 
   async #readAnchors(path: string): Promise<DomainAnchors | undefined> {
-    const text = await readTextFile(path, MAX_STORE_FILE);
+    const text = await this.#folder.read(path);
     return text === undefined ? undefined : parseAnchors(named(path), text);
   }
 
   /* ---- Pins ---- */
 
   async pin(address: string): Promise<Pin | undefined> {
-    return this.#readPin(this.#path('pin', pinnedAddress(address)));
+    return this.#readPin(this.#folder.of('pin', pinnedAddress(address)));
   }
 
   async pins(): Promise<readonly Pin[]> {
-    const all: Pin[] = [];
-    for (const path of await this.#files('pin')) {
-      const pin = await this.#readPin(path);
-      if (pin !== undefined) all.push(pin);
-    }
-    return all.sort((a, b) => (a.address < b.address ? -1 : 1));
+    const all = await Promise.all((await this.#folder.all('pin')).map((path) => this.#readPin(path)));
+    return all.filter((pin) => pin !== undefined).sort((a, b) => (a.address < b.address ? -1 : 1));
   }
 
   async putPin(pin: Pin): Promise<void> {
-    await this.#changePin(pin.address, async () => pin);
+    const checked = pinOf(pinnedAddress(pin.address), pin);
+    const path = this.#folder.of('pin', checked.address);
+    await this.#folder.change(() => this.#folder.write(path, formatPin(checked)));
   }
 
   async updatePin(
     address: string,
     change: (held: Pin | undefined) => Pin | undefined,
   ): Promise<Pin | undefined> {
-    return this.#changePin(address, async (path) => change(await this.#readPin(path)));
-  }
-
-  async removePin(address: string): Promise<void> {
-    const path = this.#path('pin', pinnedAddress(address));
-    await this.#change(() => removeFile(path));
-  }
-
-  async #changePin(
-    address: string,
-    next: (path: string) => Promise<Pin | undefined>,
-  ): Promise<Pin | undefined> {
     const who = pinnedAddress(address);
-    const path = this.#path('pin', who);
-    return this.#change(async () => {
-      const pin = await next(path);
-      if (pin === undefined) return this.#readPin(path);
-      const checked = pinOf(who, pin);
-      await this.#write(path, formatPin(checked));
+    const path = this.#folder.of('pin', who);
+    return this.#folder.change(async () => {
+      const held = await this.#readPin(path);
+      const next = change(held);
+      if (next === undefined) return held;
+      const checked = pinOf(who, next);
+      await this.#folder.write(path, formatPin(checked));
       return checked;
     });
   }
 
+  async removePin(address: string): Promise<void> {
+    const path = this.#folder.of('pin', pinnedAddress(address));
+    await this.#folder.change(() => this.#folder.remove(path));
+  }
+
   async #readPin(path: string): Promise<Pin | undefined> {
-    const text = await readTextFile(path, MAX_STORE_FILE);
+    const text = await this.#folder.read(path);
     return text === undefined ? undefined : parsePin(named(path), text);
   }
-
-  /* ---- User CAs ---- */
-
-  async userAuthority(name: string): Promise<StoredUserAuthority | undefined> {
-    const path = this.#path('authority', pinnedAddress(name));
-    const file = await this.#readKeyFile(path);
-    if (file === undefined) return undefined;
-    const key = this.#openKey(path, file);
-    located(named(path), () => requireCaKey(file.chain, key));
-    return Object.freeze({ chain: Object.freeze(file.chain), key });
-  }
-
-  async putUserAuthority(name: string, { chain, key }: StoredUserAuthority): Promise<void> {
-    const label = pinnedAddress(name);
-    requireCaKey(chain, key);
-    await this.#change(() =>
-      this.#write(this.#path('authority', label), formatKeyFile(this.#keyBlock(label, key), chain)),
-    );
-  }
-
-  async removeUserAuthority(name: string): Promise<void> {
-    const path = this.#path('authority', pinnedAddress(name));
-    await this.#change(() => removeFile(path));
-  }
-
-  /* ---- Keys ---- */
-
-  async #readKeyFile(path: string): Promise<KeyFile | undefined> {
-    const text = await readPrivateFile(path, MAX_STORE_FILE);
-    return text === undefined ? undefined : located(named(path), () => parseKeyFile(text));
-  }
-
-  async #identityFile(
-    label: string,
-  ): Promise<{ path: string; file: KeyFile; identity: PublicIdentity } | undefined> {
-    const path = this.#path('identity', label);
-    const file = await this.#readKeyFile(path);
-    if (file === undefined) return undefined;
-    const identity = located(named(path), () => publicIdentity(file.chain));
-    const found = identityLabel(identity);
-    if (found !== label)
-      throw damaged(named(path), `it holds ${JSON.stringify(found)}, wanted ${JSON.stringify(label)}`);
-    return { path, file, identity };
-  }
-
-  async #signer(path: string, file: KeyFile): Promise<Signer> {
-    return this.#openKey(path, file);
-  }
-
-  #openKey(path: string, { key }: KeyFile): PrivateKey {
-    return located(named(path), () => readPrivateKey(this.#provider, formatPem(key.label, key.der)));
-  }
-
-  #keyBlock(label: string, key: Signer): string {
-    if (!isExportable(key)) throw notExportable(label);
-    return writePrivateKey(key);
-  }
-
-  /* ---- Files ---- */
-
-  async #readDefault(): Promise<string | undefined> {
-    return (await readTextFile(join(this.folder, 'default'), MAX_STORE_FILE))?.trim();
-  }
-
-  /** Whether its file is there, be it damaged. */
-  async #isStored(label: string): Promise<boolean> {
-    return (await this.#files('identity')).includes(this.#path('identity', label));
-  }
-
-  async #files(kind: Kind): Promise<readonly string[]> {
-    const folder = join(this.folder, FOLDERS[kind]);
-    const extension = kind === 'identity' || kind === 'authority' ? '.pem' : '.json';
-    const names = await listFiles(folder);
-    return names.filter((name) => name.endsWith(extension)).map((name) => join(folder, name));
-  }
-
-  #path(kind: Kind, name: string): string {
-    const extension = kind === 'identity' || kind === 'authority' ? 'pem' : 'json';
-    return join(this.folder, FOLDERS[kind], `${fileName(name)}.${extension}`);
-  }
-
-  async #write(path: string, text: string): Promise<void> {
-    await makePrivateFolder(join(path, '..'));
-    await writeFileAtomic(path, text);
-  }
-
-  /** Does `work` while nobody else changes the store, neither in this process nor in another. */
-  #change<T>(work: () => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(async () => {
-      const lock = await lockFolder(this.folder);
-      try {
-        if (lock.inherited)
-          for (const name of ['', ...Object.values(FOLDERS)]) await removeLeftovers(join(this.folder, name));
-        return await work();
-      } finally {
-        await lock.release();
-      }
-    });
-    this.#turn = turn.catch(() => {});
-    return turn;
-  }
 }
 
-function named(path: string): string {
-  return `file "${path}"`;
-}
-
-/** 128 bits of SHA-256: one file per name, and no name in the folder listing. */
-function fileName(name: string): string {
-  return createHash('sha256').update(name).digest('hex').slice(0, 32);
+function identityOf(path: string, { chain }: KeyFile): PublicIdentity {
+  return located(named(path), () => publicIdentity(chain));
 }

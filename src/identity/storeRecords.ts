@@ -2,7 +2,7 @@
  * What a store keeps beside identities, as JSON that people can read: the anchors of a domain and the pin of an
  * address. Also the rule that anchors only move forward.
  */
-import { parseAddress } from './address.ts';
+import { parseAddress, parseName } from './address.ts';
 import { IdentityError } from './errors.ts';
 import { formatPem, parsePemAs } from './pem.ts';
 import { damaged, located } from './storeErrors.ts';
@@ -127,6 +127,12 @@ export function pinOf(who: string, pin: Pin): Pin {
 export function pinnedAddress(text: string): string {
   const address = parseAddress(text);
   return address.kind === 'key' ? `key:${address.id}` : `${address.user}@${address.domain}`;
+}
+
+/** `alice@example.org`, in its one spelling. */
+export function canonicalName(text: string): string {
+  const { user, domain } = parseName(text);
+  return `${user}@${domain}`;
 }
 
 /* ---- JSON ---- */

@@ -14,7 +14,9 @@ import {
   identityLabel,
   type Pin,
   peerId,
+  type StoredUserAuthority,
   selfSignedIdentity,
+  UserAuthority,
 } from '../../src/identity/index.ts';
 import { NOW } from './maker.ts';
 
@@ -36,6 +38,11 @@ export function user<Key extends Signer = PrivateKey>(
 export function keyPeer(): Pair {
   const key = provider.generateKey('p256');
   return { key, identity: selfSignedIdentity(key, NOW) };
+}
+
+export function userCa(name: string): StoredUserAuthority {
+  const key = provider.generateKey('p256');
+  return { chain: authority.issueUserCa({ spki: key.spki, user: name, now: NOW }), key };
 }
 
 export async function errorOf(work: Promise<unknown>): Promise<IdentityError> {
@@ -107,15 +114,16 @@ export function describeStore(name: string, { make, keepsSigners }: StoreUnderTe
     test('refuses a certificate with the key of another', async () => {
       const store = await make();
       await refuses(store.put(user('alice').identity, user('alice').key), 'ERR_IDENTITY_MISMATCH');
-      await refuses(
-        store.putUserAuthority('alice@example.org', { chain: [authority.root.der], key: user('x').key }),
-        'ERR_IDENTITY_MISMATCH',
-      );
-      const { identity, key } = user('alice');
-      await refuses(
-        store.putUserAuthority('alice@example.org', { chain: identity.chain, key }),
-        'ERR_IDENTITY_MISMATCH',
-      );
+      const { chain, key } = userCa('alice');
+      const leaf = user('alice');
+      for (const [name, wrong] of [
+        ['alice@example.org', { chain, key: leaf.key }],
+        ['alice@example.org', { chain: leaf.identity.chain, key: leaf.key }],
+        ['alice@example.org', { chain: [authority.root.der], key: authority.rootKey }],
+        ['bob@example.org', { chain, key }],
+        ['alice@example.org', { chain: [], key }],
+      ] as const)
+        await refuses(store.putUserAuthority(name, wrong), 'ERR_IDENTITY_MISMATCH');
       expect(await store.list()).toEqual([]);
       expect(await store.userAuthority('alice@example.org')).toBeUndefined();
     });
@@ -246,13 +254,14 @@ export function describeStore(name: string, { make, keepsSigners }: StoreUnderTe
 
     test('keeps the user CA of a person', async () => {
       const store = await make();
-      const key = authority.rootKey;
+      const { chain, key } = userCa('alice');
       expect(await store.userAuthority('alice@example.org')).toBeUndefined();
-      await store.putUserAuthority('Alice@example.org', { chain: [authority.root.der], key });
+      await store.putUserAuthority('Alice@example.org', { chain, key });
       const found = await store.userAuthority('alice@example.org');
-      expect(found?.chain).toEqual([authority.root.der]);
-      expect(found?.key.spki).toEqual(key.spki);
-      expect(found?.key.sign('ed25519', new Uint8Array(3))).toHaveLength(64);
+      expect(found?.chain).toEqual(chain);
+      const ca = UserAuthority.load(provider, found!);
+      const { spki } = user('alice').key;
+      expect(ca.issueDevice({ spki, device: 'phone', now: NOW })).toHaveLength(1 + chain.length);
       expect(await store.list()).toEqual([]);
       await store.removeUserAuthority('alice@example.org');
       await store.removeUserAuthority('alice@example.org');
@@ -277,7 +286,7 @@ export function describeStore(name: string, { make, keepsSigners }: StoreUnderTe
         await refuses(store.setDefault(label), 'ERR_IDENTITY_STORE');
         await errorOf(store.putPin({ ...PIN, address: label }));
         await errorOf(store.putAnchors({ domain: label === 'nul' ? '' : label, roots: [] }));
-        await errorOf(store.putUserAuthority(label, { chain: [authority.root.der], key: authority.rootKey }));
+        await errorOf(store.putUserAuthority(label, userCa('alice')));
       }
     });
   });
