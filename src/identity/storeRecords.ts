@@ -31,14 +31,9 @@ export function formatAnchors(anchors: DomainAnchors): string {
     sequence = 0,
     source = 'pinned',
   } = anchors;
-  return format({
-    domain,
-    sequence,
-    source,
-    roots: roots.map((root) => formatPem('CERTIFICATE', root.der)),
-    deniedKeys,
-    deniedCertificates,
-  });
+  const { digest, expiresAt } = anchors; // undefined is left out of JSON
+  const pems = roots.map((root) => formatPem('CERTIFICATE', root.der));
+  return format({ domain, sequence, digest, expiresAt, source, roots: pems, deniedKeys, deniedCertificates });
 }
 
 /** Reads what `formatAnchors` wrote, and what earlier versions did, which knew domain, roots and keys only. */
@@ -49,9 +44,16 @@ export function parseAnchors(where: string, text: string): DomainAnchors {
     throw damaged(where, 'it lacks domain, roots or deniedKeys');
   if (!isCount(sequence) || !isSource(source) || !isDenials(deniedCertificates))
     throw damaged(where, 'its sequence, source or deniedCertificates are malformed');
+  const { digest, expiresAt } = fields;
+  if (!(digest === undefined || isDigest(digest)) || !(expiresAt === undefined || isTime(expiresAt)))
+    throw damaged(where, 'its digest or expiresAt are malformed');
   return located(where, () => {
     const certificates = roots.flatMap((pem) => parsePemAs('CERTIFICATE', pem)).map(parseCertificate);
-    return canonical({ domain, roots: certificates, deniedKeys, deniedCertificates, sequence, source });
+    return canonical({
+      ...{ domain, roots: certificates, deniedKeys, deniedCertificates, sequence, source },
+      ...(digest === undefined ? {} : { digest }),
+      ...(expiresAt === undefined ? {} : { expiresAt }),
+    });
   });
 }
 
@@ -161,6 +163,10 @@ function isCount(value: unknown): value is number {
 
 function isTime(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value);
+}
+
+function isDigest(value: unknown): value is string {
+  return typeof value === 'string' && /^[0-9a-f]{64}$/.test(value);
 }
 
 function isSource(value: unknown): value is AnchorSource {

@@ -186,6 +186,18 @@ describe('the directory store', () => {
     ['no JSON', '{', 'not JSON'],
     ['null', 'null', 'lacks'],
     ['other members', '{"domain":"example.org","roots":[1],"deniedKeys":[]}', 'lacks'],
+    [
+      'of a malformed sequence',
+      '{"domain":"example.org","roots":[],"deniedKeys":[],"sequence":-1}',
+      'sequence',
+    ],
+    ['of a malformed source', '{"domain":"example.org","roots":[],"deniedKeys":[],"source":"x"}', 'source'],
+    ['of a malformed digest', '{"domain":"example.org","roots":[],"deniedKeys":[],"digest":"x"}', 'digest'],
+    [
+      'of malformed denials',
+      '{"domain":"example.org","roots":[],"deniedKeys":[],"deniedCertificates":[1]}',
+      'deniedCertificates',
+    ],
     ['a malformed domain', '{"domain":"../x","roots":[],"deniedKeys":[]}', 'domain'],
     ['a malformed root', '{"domain":"example.org","roots":["x"],"deniedKeys":[]}', 'BEGIN'],
   ])('refuses anchors that are %s', async (_, text, reason) => {
@@ -194,6 +206,38 @@ describe('the directory store', () => {
     const [file] = await readdir(join(store.folder, 'anchors'));
     await writeFile(join(store.folder, 'anchors', file!), text);
     expect((await errorOf(store.trust())).message).toContain(reason);
+  });
+
+  test('reads anchors of earlier versions', async () => {
+    const store = await open();
+    await store.putAnchors({ domain: 'example.org', roots: [authority.root], sequence: 3 });
+    const [file] = await readdir(join(store.folder, 'anchors'));
+    await writeFile(
+      join(store.folder, 'anchors', file!),
+      '{"domain":"example.org","roots":[],"deniedKeys":["x"]}',
+    );
+    expect(await store.anchors('example.org')).toMatchObject({ sequence: 0, deniedKeys: ['x'] });
+  });
+
+  test.each([
+    ['no JSON', '{', 'not JSON'],
+    ['null', 'null', 'lacks'],
+    ['without a time', '{"address":"bob@example.org","keys":[],"verified":true}', 'firstSeen'],
+    ['of nobody', '{"address":"bob","keys":[],"verified":true,"firstSeen":1,"lastSeen":1}', 'file "'],
+  ])('refuses a pin that is %s', async (_, text, reason) => {
+    const store = await open();
+    await store.putPin({
+      ...{ address: 'bob@example.org', keys: [], verified: false },
+      ...{ firstSeen: 0, lastSeen: 0 },
+    });
+    const [file] = await readdir(join(store.folder, 'pins'));
+    await writeFile(join(store.folder, 'pins', file!), text);
+    expect((await errorOf(store.pin('bob@example.org'))).message).toContain(reason);
+    await store.putPin({
+      ...{ address: 'bob@example.org', keys: [], verified: false },
+      ...{ firstSeen: 0, lastSeen: 0 },
+    });
+    expect(await store.pins()).toHaveLength(1);
   });
 
   test('holds the old state or the new after kill -9 at any moment', async () => {

@@ -170,6 +170,8 @@ export function describeStore(name: string, { make, keepsSigners }: StoreUnderTe
         deniedKeys: ['x'],
         deniedCertificates: [{ issuer: KEY, serial: '0a' }],
         sequence: 7,
+        digest: 'ab'.repeat(32),
+        expiresAt: NOW + 1,
         source: 'tofu',
       };
       await store.putAnchors(anchors);
