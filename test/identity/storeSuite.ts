@@ -287,7 +287,7 @@ export function describeStore(name: string, { make, keepsSigners }: StoreUnderTe
         await store.remove(label);
         await refuses(store.setDefault(label), 'ERR_IDENTITY_STORE');
         await errorOf(store.putPin({ ...PIN, address: label }));
-        await errorOf(store.putAnchors({ domain: label === 'nul' ? '' : label, roots: [] }));
+        await errorOf(store.putAnchors({ domain: `${label}\0`, roots: [] }));
         await errorOf(store.putUserAuthority(label, userCa('alice')));
       }
     });
