@@ -131,6 +131,24 @@ export function decryptPbes2(
   passphrase: Passphrase,
   budget: DerivationBudget,
 ): Bytes {
+  const plain = openPbes2(algorithm, ciphertext, passphrase, budget);
+  if (plain === undefined || !isOneSequence(plain)) throw wrongPassphrase();
+  return plain;
+}
+
+export function wrongPassphrase(): IdentityError {
+  return new IdentityError('ERR_IDENTITY_PASSPHRASE_WRONG', 'the passphrase does not open the file', {
+    hint: 'if you are sure of the passphrase, the file is damaged: copy it again',
+  });
+}
+
+/** The octets under the encryption, or undefined where the padding is wrong. */
+export function openPbes2(
+  algorithm: DerReader,
+  ciphertext: Uint8Array,
+  passphrase: Passphrase,
+  budget: DerivationBudget,
+): Bytes | undefined {
   const scheme = algorithm.oid('encryption scheme');
   if (scheme !== PBES2) throw unsupported('encryption scheme', scheme);
   const parameters = algorithm.sequence('PBES2 parameters');
@@ -149,19 +167,13 @@ export function decryptPbes2(
     throw malformed(`encrypted data has ${ciphertext.length} bytes, wanted a multiple of ${BLOCK}`);
 
   const key = readDerivation(derivation, keyLength, budget)(passphraseOctets(passphrase));
-  let plain: Bytes | undefined;
   try {
-    plain = cbc(key, iv).decrypt(ciphertext) as Bytes;
+    return cbc(key, iv).decrypt(ciphertext) as Bytes;
   } catch {
-    // the padding is wrong: told below, as every sign of a wrong key is
+    return undefined; // noble looks at the padding, and says nothing else at this point
   } finally {
     key.fill(0);
   }
-  if (plain === undefined || !isOneSequence(plain))
-    throw new IdentityError('ERR_IDENTITY_PASSPHRASE_WRONG', 'the passphrase does not decrypt the file', {
-      hint: 'if you are sure of the passphrase, the file is damaged: copy it again',
-    });
-  return plain;
 }
 
 function isOneSequence(plain: Bytes): boolean {

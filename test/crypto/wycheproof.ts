@@ -12,14 +12,14 @@ import { readVectors } from '../support/vectors.ts';
 
 type Result = 'valid' | 'invalid' | 'acceptable';
 
-interface Case {
+export interface Case {
   readonly tcId: number;
   readonly comment: string;
   readonly flags: readonly string[];
   readonly result: Result;
 }
 
-interface File<Group, Vector> {
+export interface File<Group, Vector> {
   readonly testGroups: readonly (Group & { readonly tests: readonly (Case & Vector)[] })[];
 }
 
@@ -30,7 +30,7 @@ export interface Outcome {
 }
 
 /** Every `step`-th case is run: 1 is all of them. */
-function run<Group, Vector>(
+export function run<Group, Vector>(
   file: File<Group, Vector>,
   check: (vector: Case & Vector, group: Group) => boolean | 'outside',
   step = 1,
@@ -145,7 +145,12 @@ export function signatures(
     const named =
       parseSpki(spki)?.kind === 'rsa-pss' ? (scheme.replace('_rsae_', '_pss_') as SchemeName) : scheme;
     const signature = fromHex(vector.sig);
-    const der = !name.includes('p1363') ? signature : signature.length === 64 ? derFromRaw(signature) : EMPTY;
+    const width = name.includes('secp384r1') ? 96 : 64;
+    const der = !name.includes('p1363')
+      ? signature
+      : signature.length === width
+        ? derFromRaw(signature)
+        : EMPTY;
     const verdict = provider.verify(named, spki, fromHex(vector.msg), der);
     return verdict === (vector.result === 'valid');
   });

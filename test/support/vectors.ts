@@ -1,5 +1,5 @@
 /** Test vectors of others (Wycheproof, x509-limbo): data beside the repository, never inside it. */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { TestContext } from 'vitest';
 
@@ -20,4 +20,12 @@ export function readVectors<T>(context: TestContext, ...path: readonly string[])
     context.skip(why);
   }
   return JSON.parse(readFileSync(file!, 'utf8')) as T;
+}
+
+/** `always`, and whatever else of that folder fits: more vectors are more tests, and missing ones are told by `readVectors`. */
+export function vectorNames(folder: string, pattern: RegExp, always: readonly string[]): readonly string[] {
+  const root = vectorsDir();
+  const path = root === undefined ? undefined : join(root, folder);
+  const found = path !== undefined && existsSync(path) ? readdirSync(path) : [];
+  return [...new Set([...always, ...found.filter((name) => pattern.test(name))])].sort();
 }
