@@ -7,6 +7,7 @@ import type { CryptoProvider } from '../crypto/provider.ts';
 import { showDistinguishedName } from '../identity/distinguishedName.ts';
 import {
   type Certificate,
+  checkCredential,
   parseCertificate,
   parsePem,
   peerId,
@@ -55,11 +56,9 @@ export async function readCredential(
   const chain = await readCertificates(certificateFile, stdin);
   const text = await readText(keyFile, stdin, 'key file');
   const signer = explained('key file', keyFile, () => readPrivateKey(provider, text));
-  if (peerId(signer.spki) !== peerId(chain[0]!.spki)) {
-    throw new CliError('ERR_CLI_FILE', `key file ${keyFile} is not the key of ${certificateFile}`, {
-      hint: 'the first certificate of the file must be the one of that key',
-    });
-  }
+  explained(`certificate file ${certificateFile} with key file`, keyFile, () =>
+    checkCredential(chain, signer.spki, provider),
+  );
   return { chain: chain.map((certificate) => certificate.der), signer };
 }
 

@@ -49,6 +49,8 @@ export type {
   SignatureAlgorithm,
   Subtrees,
 } from './certificate.ts';
+export type { CredentialBundle, CredentialText } from './credentialBundle.ts';
+export { checkCredential, readCredentialBundle } from './credentialBundle.ts';
 export type { Crl, CrlContents, RevocationReason, RevokedCertificate } from './crl.ts';
 export { crlFault, issueCrl, parseCrl, revocationFault, revokedBy } from './crl.ts';
 export type { Csr } from './csr.ts';

@@ -137,7 +137,7 @@ export function decryptPbes2(
 }
 
 export function wrongPassphrase(): IdentityError {
-  return new IdentityError('ERR_IDENTITY_PASSPHRASE_WRONG', 'the passphrase does not open the file', {
+  return new IdentityError('ERR_IDENTITY_PASSPHRASE_WRONG', 'the passphrase does not decrypt the file', {
     hint: 'if you are sure of the passphrase, the file is damaged: copy it again',
   });
 }

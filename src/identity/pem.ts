@@ -15,6 +15,10 @@ export interface PemBlock {
 const MAX_TEXT = 1 << 20;
 const BEGIN = /^-----BEGIN ([A-Z0-9][A-Z0-9 ]{0,63})-----$/;
 const END = /^-----END ([A-Z0-9][A-Z0-9 ]{0,63})-----$/;
+/** What was to be one of them: dashes lost, another case, something before or behind. */
+const DAMAGED = /--\s*(BEGIN|END)\b/i;
+/** RFC 1421 §4.6: what OpenSSL writes above the body of a key that it encrypts the old way. */
+const HEADER = /^[A-Za-z][A-Za-z0-9-]*: /;
 
 /**
  * All blocks in order. Text around them is refused, for a damaged BEGIN line would read as text; bundles of
@@ -23,13 +27,28 @@ const END = /^-----END ([A-Z0-9][A-Z0-9 ]{0,63})-----$/;
 export function parsePem(text: string, options: { readonly comments?: boolean } = {}): PemBlock[] {
   if (text.length > MAX_TEXT)
     throw refused('TOO_BIG', `PEM text of ${text.length} characters, at most ${MAX_TEXT} are read`);
+  // NUL is in no text of one byte a character, and U+FFFD is what a decoder makes of octets that are no UTF-8.
+  if (/[\0\ufffd]/.test(text))
+    throw refused(
+      'BINARY',
+      'this is no PEM text but binary data',
+      'DER? convert it with `openssl x509 -inform DER` or `openssl pkcs12`; UTF-16? save it as UTF-8',
+    );
   const lines = text.split(/\r\n|\n|\r/);
   const blocks: PemBlock[] = [];
   let around: number | undefined; // first line outside any block that is not blank
   for (let i = 0; i < lines.length; i++) {
-    const begin = BEGIN.exec(lines[i]!.trimEnd());
+    const line = lines[i]!.trimEnd();
+    const begin = BEGIN.exec(line);
     if (begin === null) {
-      if (lines[i]!.trim() !== '') around ??= i;
+      if (END.test(line))
+        throw refused(
+          'UNOPENED',
+          `PEM line ${i + 1} closes a block that no line has begun`,
+          'the file is cut short at its beginning: copy it again',
+        );
+      if (DAMAGED.test(line)) throw damagedBoundary(i);
+      if (line.trim() !== '') around ??= i;
       continue;
     }
     const end = endOfBlock(lines, i, begin[1]!);
@@ -56,7 +75,10 @@ function endOfBlock(lines: readonly string[], start: number, label: string): num
     const line = lines[i]!.trimEnd();
     if (BEGIN.test(line)) break;
     const end = END.exec(line);
-    if (end === null) continue;
+    if (end === null) {
+      if (DAMAGED.test(line)) throw damagedBoundary(i);
+      continue;
+    }
     if (end[1] !== label)
       throw refused(
         'LABEL',
@@ -71,18 +93,27 @@ function endOfBlock(lines: readonly string[], start: number, label: string): num
   );
 }
 
+function damagedBoundary(index: number): IdentityError {
+  return refused(
+    'BOUNDARY',
+    `PEM line ${index + 1} is a damaged BEGIN or END line`,
+    'five dashes on both sides, capital letters, and nothing else on the line, not even a byte order mark',
+  );
+}
+
 function decodeBody(lines: readonly string[], first: number): Bytes {
   const bad = lines.findIndex((line) => !/^[A-Za-z0-9+/]*={0,2}\s*$/.test(line));
-  if (bad >= 0) {
-    const hint = /^[A-Za-z-]+: /.test(lines[bad]!)
-      ? 'headers mean an old encrypted format: convert with `openssl pkcs8 -topk8`'
-      : undefined;
-    throw refused('BASE64', `PEM line ${first + bad + 1} is not base64`, hint);
-  }
+  if (bad >= 0 && HEADER.test(lines[bad]!))
+    throw refused(
+      'HEADERS',
+      `PEM line ${first + bad + 1} is a header, as in keys that are encrypted the old way`,
+      'convert the key with `openssl pkcs8 -topk8 -in F -out G`',
+    );
+  if (bad >= 0) throw refused('BASE64', `PEM line ${first + bad + 1} is not base64`);
+  const body = lines.map((line) => line.trim()).join('');
+  if (body === '') throw refused('EMPTY', `PEM block of line ${first} is empty`);
   try {
-    const der = fromBase64(lines.map((line) => line.trim()).join(''));
-    if (der.length === 0) throw new RangeError('the block is empty');
-    return der;
+    return fromBase64(body);
   } catch (cause) {
     throw refused('BASE64', `PEM block of line ${first}: ${(cause as Error).message}`, undefined, cause);
   }
@@ -101,7 +132,18 @@ export function formatPem(label: string, der: Uint8Array): string {
   return `-----BEGIN ${label}-----\n${body}-----END ${label}-----\n`;
 }
 
-type Kind = 'NO_BLOCK' | 'TRUNCATED' | 'LABEL' | 'BASE64' | 'AROUND' | 'TOO_BIG';
+type Kind =
+  | 'NO_BLOCK'
+  | 'TRUNCATED'
+  | 'UNOPENED'
+  | 'BOUNDARY'
+  | 'LABEL'
+  | 'HEADERS'
+  | 'EMPTY'
+  | 'BASE64'
+  | 'AROUND'
+  | 'BINARY'
+  | 'TOO_BIG';
 
 function refused(kind: Kind, message: string, hint?: string, cause?: unknown): IdentityError {
   const code: IdentityErrorCode = `ERR_IDENTITY_PEM_${kind}`;

@@ -18,6 +18,7 @@ import {
   selfSignedIdentity,
   Trust,
   verifyServer,
+  writeEncryptedPrivateKey,
 } from '../../src/identity/index.ts';
 import {
   type Credential,
@@ -628,26 +629,42 @@ describe('a private certificate', () => {
   });
 
   const bundles: [string, string | { certificates: string; key: string }, RegExp][] = [
-    ['nothing', '', /^key: PEM text is empty/],
-    ['no key', leafPem, /^key: PEM block is a "CERTIFICATE"/],
-    ['two keys', keyPem + otherKey + leafPem, /^key: PEM text has 2 private keys/],
-    ['no certificate', keyPem, /^certificates: hold no certificate/],
-    ['the key of another certificate', otherKey + leafPem, /^key: is not that of the first certificate/],
-    ['the issuer first', keyPem + rootPem + leafPem, /^key: is not that of the first certificate/],
-    ['a chain that does not link', keyPem + leafPem + otherLeaf, /^certificates\[1\]: is not the issuer/],
-    ['an encrypted key', block('ENCRYPTED PRIVATE KEY', Uint8Array.of(48, 0)) + leafPem, /^key: /],
-    ['something else beside them', `${keyPem}${leafPem}${block('X509 CRL', Uint8Array.of(48, 0))}`, /^key: /],
+    ['nothing', '', /^credential: PEM text is empty/],
+    ['no key', leafPem, /^credential: there is no private key/],
+    ['two keys', keyPem + otherKey + leafPem, /^credential: there are 2 private keys/],
+    ['no certificate', keyPem, /^credential: there is no certificate/],
+    ['the key of another certificate', otherKey + leafPem, /^credential: the key belongs to none/],
+    [
+      'the issuer first',
+      keyPem + rootPem + leafPem,
+      /^credential: the key is not that of the first certificate/,
+    ],
+    [
+      'a chain that does not link',
+      keyPem + leafPem + otherLeaf,
+      /^credential: certificate 2 is not the issuer/,
+    ],
+    [
+      'an encrypted key',
+      block('ENCRYPTED PRIVATE KEY', Uint8Array.of(48, 0)) + leafPem,
+      /^credential: .* no passphrase/,
+    ],
+    [
+      'something else beside them',
+      `${keyPem}${leafPem}${block('X509 CRL', Uint8Array.of(48, 0))}`,
+      /^credential: there is a "X509 CRL"/,
+    ],
     [
       'a certificate that is none',
       keyPem + block('CERTIFICATE', Uint8Array.of(48, 0)),
-      /^certificates\[0\]: /,
+      /^credential: certificate 1: /,
     ],
     [
       'a key among the certificates',
       { certificates: leafPem + otherKey, key: keyPem },
-      /^certificates: hold a "PRIVATE KEY"/,
+      /^credential: block 2 of the certificates is a "PRIVATE KEY"/,
     ],
-    ['a block cut short', keyPem + leafPem.slice(0, 100), /^key: /],
+    ['a block cut short', keyPem + leafPem.slice(0, 100), /^credential: /],
   ];
   for (const [what, pem, says] of bundles)
     it(`with ${what} is refused, and no key in the text`, () => {
@@ -660,6 +677,12 @@ describe('a private certificate', () => {
         expect(`${String(error)} ${(error as TlsError).hint}`).not.toContain(secret);
       }
     });
+
+  it('opens an encrypted key with its passphrase', () => {
+    const encrypted = writeEncryptedPrivateKey(key, 'four words', node);
+    const own = PrivateCertificate.load(encrypted + leafPem, { provider, passphrase: 'four words' });
+    expect(own.signer.spki).toEqual(key.spki);
+  });
 
   it('says where the key is that belongs to a later certificate', () => {
     expect(() => PrivateCertificate.load(keyPem + rootPem + leafPem, { provider })).toThrow(

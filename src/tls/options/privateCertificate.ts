@@ -1,19 +1,20 @@
 /** A certificate with the key behind it: what a server is made of, in one value that is right or does not exist. */
 import { sha256 } from '@noble/hashes/sha2.js';
 import type { Bytes } from '../../base/bytes.ts';
-import { equalBytes, hex } from '../../base/bytes.ts';
+import { hex } from '../../base/bytes.ts';
 import { type Clock, systemClock } from '../../base/clock.ts';
 import type { CryptoProvider, Signer } from '../../crypto/provider.ts';
 import {
   type Certificate,
+  type CredentialText,
+  checkCredential,
   describeCertificate,
   formatPem,
   IdentityError,
-  type PemBlock,
+  type Passphrase,
   parseCertificate,
-  parsePem,
   Refusal,
-  readPrivateKey,
+  readCredentialBundle,
   verifyClient,
 } from '../../identity/index.ts';
 import type { Credential, TlsConfigInit } from '../config.ts';
@@ -25,6 +26,8 @@ export interface LoadOptions {
   readonly provider: CryptoProvider;
   /** Tells whether peers' certificates are in date. */
   readonly clock?: Pick<Clock, 'now'>;
+  /** Of an encrypted key. */
+  readonly passphrase?: Passphrase;
 }
 
 /** `AB:CD:…` of the whole certificate, as browsers and `openssl x509 -fingerprint -sha256` show it. */
@@ -53,26 +56,20 @@ export class PrivateCertificate implements Credential {
    * From PEM: one private key, its certificate, and those that link it to a root, leaf first, in one text or two. Every
    * other content is an error that says which.
    */
-  static load(
-    pem: string | { readonly certificates: string; readonly key: string },
-    options: LoadOptions,
-  ): PrivateCertificate {
+  static load(pem: CredentialText, options: LoadOptions): PrivateCertificate {
     checkOptions(options);
-    const { certificates, key } = typeof pem === 'string' ? { certificates: pem, key: pem } : pem;
-    const signer = explained('key', () => readPrivateKey(options.provider, key));
-    const blocks = explained('certificates', () => parsePem(certificates));
-    if (certificates !== key) noKeys(blocks);
-    const chain = blocks
-      .filter(({ label }) => label === 'CERTIFICATE')
-      .map(({ der }, i) => explained(`certificates[${i}]`, () => parseCertificate(der)));
-    return new PrivateCertificate(checkChain(chain, signer), signer, options);
+    const { key, chain } = explained('credential', () =>
+      readCredentialBundle(options.provider, pem, options.passphrase),
+    );
+    return new PrivateCertificate(chain, key, options);
   }
 
   /** From what is in memory already; the key may be one that signs by promise. */
   static of({ chain, signer }: Credential, options: LoadOptions): PrivateCertificate {
     checkOptions(options);
     const parsed = chain.map((der, i) => explained(`certificates[${i}]`, () => parseCertificate(der)));
-    return new PrivateCertificate(checkChain(parsed, signer), signer, options);
+    explained('credential', () => checkCredential(parsed, signer.spki, options.provider));
+    return new PrivateCertificate(parsed, signer, options);
   }
 
   get fingerprint(): string {
@@ -112,33 +109,6 @@ export class PrivateCertificate implements Credential {
 
 function checkOptions(options: LoadOptions): void {
   if (typeof options?.provider?.importKey !== 'function') throw invalid('provider', 'is missing');
-}
-
-/** A key beside certificates that are kept apart from it is one that got there by accident. */
-function noKeys(blocks: readonly PemBlock[]): void {
-  const stray = blocks.find(({ label }) => label !== 'CERTIFICATE');
-  if (stray !== undefined)
-    throw invalid('certificates', `hold a "${stray.label}", wanted certificates only`, {
-      hint: stray.label.endsWith('KEY') ? 'are key and certificates swapped?' : undefined,
-    });
-}
-
-function checkChain(chain: readonly Certificate[], signer: Signer): readonly Certificate[] {
-  const [leaf] = chain;
-  if (leaf === undefined) throw invalid('certificates', 'hold no certificate');
-  if (!equalBytes(leaf.spki, signer.spki)) {
-    const index = chain.findIndex(({ spki }) => equalBytes(spki, signer.spki));
-    throw invalid('key', 'is not that of the first certificate', {
-      hint: index < 0 ? 'it belongs to none of them' : `it is that of certificate ${index + 1}: put it first`,
-    });
-  }
-  for (const [i, issuer] of chain.slice(1).entries()) {
-    if (equalBytes(chain[i]!.issuer, issuer.subject)) continue;
-    throw invalid(`certificates[${i + 1}]`, 'is not the issuer of the one before it', {
-      hint: 'a chain goes from the leaf towards the root, nothing left out',
-    });
-  }
-  return chain;
 }
 
 function unasked(): Refusal {
