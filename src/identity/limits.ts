@@ -24,7 +24,7 @@ export interface PathLimits {
    * CAs between leaf and anchor that are not self-issued, counted as a path length is (RFC 5280 §4.2.1.9).
    */
   readonly intermediates: number;
-  /** 100 P-384 checks by noble take half a second: the worst a stranger can cost us. */
+  /** 50 P-384 checks by noble take a quarter of a second: the worst a stranger can cost us. No good chain of any suite needs 20. */
   readonly signatures: number;
   /**
    * Candidates looked at, so that a web of cross-signed CAs cannot keep the search busy without signatures.
@@ -37,7 +37,7 @@ export interface PathLimits {
 export const PATH_LIMITS: PathLimits = {
   depth: 8,
   intermediates: 6,
-  signatures: 100,
+  signatures: 50,
   steps: 10_000,
   comparisons: 250_000,
 };

@@ -5,6 +5,7 @@
 import type { CryptoProvider } from '../crypto/provider.ts';
 import type { Certificate } from './certificate.ts';
 import { readChain, refusalOf } from './chain.ts';
+import { type Crl, revokedBy } from './crl.ts';
 import { Refusal } from './errors.ts';
 import { WEB_CHAIN } from './limits.ts';
 import { findPath } from './path.ts';
@@ -19,6 +20,11 @@ export interface WebOptions {
   readonly strict?: boolean;
   /** CAs between leaf and anchor, self-issued ones not counted; 6 unless given. */
   readonly maxIntermediates?: number;
+  /**
+   * Revocation lists. Where there are some in an issuer's name, one of them must hold for it, and none that holds may list
+   * what it signed; where there are none, nothing is asked.
+   */
+  readonly crls?: readonly Crl[];
 }
 
 export interface ClientOptions extends WebOptions {
@@ -65,8 +71,12 @@ function verifyWeb(
   const presented = readChain(chain, WEB_CHAIN);
   if (presented instanceof Refusal) return presented;
   const { leaf, others } = presented;
-  const limits = options.maxIntermediates === undefined ? {} : { intermediates: options.maxIntermediates };
-  const answer = findPath({ leaf, intermediates: others, anchors: roots, rules, provider, limits });
+  const { maxIntermediates: intermediates, crls } = options;
+  const answer = findPath({
+    ...{ leaf, intermediates: others, anchors: roots, rules, provider },
+    ...(intermediates === undefined ? {} : { limits: { intermediates } }),
+    ...(crls === undefined ? {} : { withdrawn: revokedBy(crls, rules.now, provider) }),
+  });
   if ('fault' in answer) {
     // A certificate that was left out because it does not parse is the likelier reason for a missing issuer.
     const missing = answer.fault.code === 'ERR_IDENTITY_UNKNOWN_ISSUER';

@@ -6,6 +6,7 @@ import {
   IdentityError,
   type KeyUsage,
   parseCertificate,
+  parseCrl,
   parsePemAs,
   Refusal,
   type SignatureAlgorithm,
@@ -69,7 +70,8 @@ function verify(test: LimboCase, strict: boolean, provider: CryptoProvider): Ver
   const wanted = [test.expected_peer_name ?? [], test.expected_peer_names ?? []].flat().map(expectedName);
   try {
     const chain = [test.peer_certificate, ...test.untrusted_intermediates].map(der);
-    const options: WebOptions = { strict, ...(depth === undefined ? {} : { maxIntermediates: depth }) };
+    const crls = (test.crls ?? []).flatMap((pem) => parsePemAs('X509 CRL', pem).map(parseCrl));
+    const options: WebOptions = { strict, crls, ...(depth === undefined ? {} : { maxIntermediates: depth }) };
     if (test.validation_kind === 'SERVER' && wanted.length !== 1)
       return { actual: 'SKIPPED', context: 'a server is verified for one name, and none other is asked for' };
     const answer =
