@@ -10,6 +10,7 @@
  */
 import { IdentityError } from './errors.ts';
 import { parsePeerId } from './peerId.ts';
+import { quoted } from './quoted.ts';
 
 export type Address =
   | { readonly kind: 'name'; readonly user: string; readonly domain: string; readonly protocol?: string }
@@ -123,15 +124,6 @@ export function isReservedProtocol(name: string): boolean {
 /** Folds A-Z only: `toLowerCase` would turn the Kelvin sign into "k". */
 function asciiLower(text: string): string {
   return text.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
-}
-
-/** Hostile text in an error message: printable ASCII, short, the rest as escapes. */
-function quoted(text: string): string {
-  const shown = JSON.stringify(text.slice(0, 80)).replace(
-    /[^\x20-\x7e]/g,
-    (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
-  return shown.length > 83 || text.length > 80 ? `${shown.slice(0, 80)}…"` : shown;
 }
 
 function refused(message: string, hint?: string): IdentityError {

@@ -14,6 +14,7 @@ import { IdentityError } from './errors.ts';
 import { MAX_ALLOW_FILE } from './limits.ts';
 import { parsePeerId } from './peerId.ts';
 import type { PeerIdentity } from './proofs.ts';
+import { quoted } from './quoted.ts';
 
 /** An immutable list. An empty one lets nobody in. */
 export class AllowList {
@@ -72,8 +73,7 @@ function readLine(line: string, number: number): AllowEntry | undefined {
 
 function readEntry(entry: string): AllowEntry {
   if (/^key:/i.test(entry)) return { kind: 'key', value: parsePeerId(entry.slice(4)) };
-  if (/\s/.test(entry))
-    throw refused(`${JSON.stringify(entry.slice(0, 80))} is more than one word`, 'one name or key per line');
+  if (/\s/.test(entry)) throw refused(`${quoted(entry)} is more than one word`, 'one name or key per line');
   if (entry.startsWith('*@')) return { kind: 'domain', value: parseDomain(entry.slice(2)) };
   if (!entry.includes('@') && /^[a-z2-7-]{56,}$/i.test(entry))
     return { kind: 'key', value: parsePeerId(entry) };

@@ -7,6 +7,7 @@ import { context, DerReader, malformed, type Tlv } from './der.ts';
 import { parseDistinguishedName } from './distinguishedName.ts';
 import { isDotString } from './names.ts';
 import { decodeOid, OID } from './oid.ts';
+import { quoted } from './quoted.ts';
 
 /** Context tags of GeneralName. */
 export const NAME_TAG: Readonly<Record<'email' | 'dns' | 'directory' | 'uri' | 'ip', number>> = {
@@ -116,11 +117,11 @@ function readSubtrees(reader: DerReader, what: string): Subtrees {
     subtree.end(what);
   }
   for (const host of bases.dns)
-    if (!isHostBase(host)) throw malformed(`${what} have the DNS base ${JSON.stringify(host)}`);
+    if (!isHostBase(host)) throw malformed(`${what} have the DNS base ${quoted(host)}`);
   for (const base of bases.email) checkMailBase(base, what);
   for (const base of bases.uri)
     if (/^\.?$/.test(base) || !isHostBase(base.replace(/^\./, '')))
-      throw malformed(`${what} have the URI base ${JSON.stringify(base)}`);
+      throw malformed(`${what} have the URI base ${quoted(base)}`);
   return freeze({
     ...bases,
     dns: bases.dns.map((base) => base.toLowerCase()),
@@ -140,7 +141,7 @@ function checkMailBase(base: string, what: string): void {
   const at = base.lastIndexOf('@');
   const host = at < 0 ? base.replace(/^\./, '') : base.slice(at + 1);
   if (host === '' || !isHostBase(host) || (at >= 0 && !isDotString(base.slice(0, at))))
-    throw malformed(`${what} have the mail base ${JSON.stringify(base)}`);
+    throw malformed(`${what} have the mail base ${quoted(base)}`);
 }
 
 /** Only the host is without case (§7.5). */

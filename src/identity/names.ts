@@ -6,6 +6,7 @@
 import { type Bytes, equalBytes } from '../base/bytes.ts';
 import type { Certificate, CertificateNames, IpRange, NameConstraints, Subtrees } from './certificate.ts';
 import { emailAttributes, isAlikeWithin, isEmptyName, isWithinSubtree } from './distinguishedName.ts';
+import { quoted } from './quoted.ts';
 
 /* ---- Reference identifiers ---- */
 
@@ -205,7 +206,7 @@ function unjudged(names: CertificateNames, permitted: Subtrees, excluded: Subtre
 }
 
 function show(name: unknown): string {
-  if (typeof name === 'string') return JSON.stringify(name.slice(0, 100));
+  if (typeof name === 'string') return quoted(name);
   return name instanceof Uint8Array && (name.length === 4 || name.length === 16) ? formatIp(name) : '(DER)';
 }
 

@@ -6,6 +6,7 @@ import { parseDomain } from './address.ts';
 import type { CertificateNames } from './certificate.ts';
 import { IdentityError } from './errors.ts';
 import { formatIp, isDotString, matchesHost, matchesIp, parseIp, readMailbox, uriHost } from './names.ts';
+import { quoted } from './quoted.ts';
 
 /** Exactly one of these. */
 export interface ExpectedName {
@@ -42,14 +43,13 @@ const READERS: Readonly<Record<string, (text: string) => Reference>> = {
   },
   ip: (text) => {
     const address = parseIp(text);
-    if (address === undefined) throw refused(`${JSON.stringify(text.slice(0, 80))} is no IP address`);
+    if (address === undefined) throw refused(`${quoted(text)} is no IP address`);
     return { text: formatIp(address), matches: (names) => matchesIp(names, address) };
   },
   email: (text) => {
     const at = text.lastIndexOf('@');
     const local = text.slice(0, at);
-    if (at < 1 || local.length > 64 || !isDotString(local))
-      throw refused(`${JSON.stringify(text.slice(0, 80))} is no mailbox`);
+    if (at < 1 || local.length > 64 || !isDotString(local)) throw refused(`${quoted(text)} is no mailbox`);
     const host = parseDomain(text.slice(at + 1));
     return {
       text: `${local}@${host}`,
@@ -63,10 +63,7 @@ const READERS: Readonly<Record<string, (text: string) => Reference>> = {
   uri: (text) => {
     const [, scheme, name] = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#@:]+)\/?$/.exec(text) ?? [];
     if (scheme === undefined || name === undefined)
-      throw refused(
-        `${JSON.stringify(text.slice(0, 80))} is not a scheme and a host`,
-        'write it like q2q://example.org',
-      );
+      throw refused(`${quoted(text)} is not a scheme and a host`, 'write it like q2q://example.org');
     const wanted = `${scheme.toLowerCase()}://${parseDomain(name)}`;
     return {
       text: wanted,
@@ -87,7 +84,7 @@ const MAX_SHOWN = 5;
 /** What a certificate is for, in print. */
 export function showNames({ dns, ip, email, uri }: CertificateNames): string {
   const held = [...dns, ...ip.map(formatIp), ...email, ...uri];
-  const shown = held.slice(0, MAX_SHOWN).map((name) => JSON.stringify(name.slice(0, 253)));
+  const shown = held.slice(0, MAX_SHOWN).map((name) => quoted(name, 253));
   if (held.length > MAX_SHOWN) shown.push(`${held.length - MAX_SHOWN} more`);
   return shown.join(', ') || 'no name';
 }

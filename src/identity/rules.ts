@@ -12,6 +12,7 @@ import { commonNames, isEmptyName } from './distinguishedName.ts';
 import type { IdentityErrorCode, IdentityRule } from './errors.ts';
 import { formatIp, misspeltName, parseIp } from './names.ts';
 import { OID } from './oid.ts';
+import { quoted } from './quoted.ts';
 
 export interface Rules {
   readonly strict: boolean;
@@ -60,10 +61,7 @@ function endEntityFault(leaf: Certificate, rules: Rules): RuleFault | undefined 
     return fault('PROFILE', 'subjectAltName is critical beside a subject');
   const misspelt = misspeltName(leaf.names);
   if (misspelt !== undefined)
-    return fault(
-      'PROFILE',
-      `subjectAltName holds ${JSON.stringify(misspelt.slice(0, 100))}, which is no name of its kind`,
-    );
+    return fault('PROFILE', `subjectAltName holds ${quoted(misspelt)}, which is no name of its kind`);
   return commonNameFault(leaf);
 }
 

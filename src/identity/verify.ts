@@ -20,6 +20,7 @@ import { findPath } from './path.ts';
 import { parsePeerId, peerId } from './peerId.ts';
 import { deviceOf, isNameless, subordinateFault, userCaOf } from './profile.ts';
 import { type PeerIdentity, provePeer, VerifiedPeer } from './proofs.ts';
+import { quoted } from './quoted.ts';
 import { isSelfIssued, leafFault, type RuleFault, type Rules } from './rules.ts';
 import type { DomainAnchors, Trust } from './trust.ts';
 
@@ -111,7 +112,7 @@ function verifyUser(situation: Situation, wanted: string, trust: Trust): Verifie
   )
     return refused('PROFILE', 'a user certificate names one mailbox and nothing else');
   if (names.email[0] !== name)
-    return refused('NAME', `certificate is for ${JSON.stringify(names.email[0])}, wanted "${name}"`);
+    return refused('NAME', `certificate is for ${quoted(names.email[0]!, 253)}, wanted "${name}"`);
   const device = deviceOf(names.uri, user, domain);
   if (device === false) return refused('PROFILE', 'the q2q URI does not repeat the mailbox');
   return verifyPath(situation, trust.anchorsFor(domain), domain, (path) => ({
@@ -164,7 +165,7 @@ function verifyDomain(
   if (names.dns.length === 0 || names.email.length > 0)
     return refused('PROFILE', 'a server certificate names a host and no mailbox');
   if (!names.dns.includes(domain))
-    return refused('NAME', `certificate is for ${JSON.stringify(names.dns[0])}, wanted "${domain}"`);
+    return refused('NAME', `certificate is for ${quoted(names.dns[0]!, 253)}, wanted "${domain}"`);
   const proof = verifyPath(situation, anchors, domain, (path) => ({
     domain,
     keyId: peerId(leaf.spki),

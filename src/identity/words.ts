@@ -9,6 +9,7 @@ import { sha256 } from '@noble/hashes/sha2.js';
 import { concat, utf8 } from '../base/bytes.ts';
 import { IdentityError } from './errors.ts';
 import { digestOfPeerId } from './peerId.ts';
+import { quoted } from './quoted.ts';
 
 const LIST = 2048;
 const WORDS = 12;
@@ -32,7 +33,7 @@ export function matchesWords(id: string, words: string, list: readonly string[])
   if (heard.length !== WORDS) throw refused(`${heard.length} words, wanted ${WORDS}`);
   const found = heard.map((word) => {
     const index = list.findIndex((known) => known.toLowerCase() === word);
-    if (index < 0) throw refused(`${JSON.stringify(word.slice(0, 40))} is not a word of the list`);
+    if (index < 0) throw refused(`${quoted(word, 40)} is not a word of the list`);
     return index;
   });
   if (checkBits(entropyOf(found)) !== (found.at(-1)! & 0x0f))
