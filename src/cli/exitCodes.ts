@@ -41,9 +41,10 @@ const BY_FAULT: Readonly<Record<Fault, ExitCode>> = {
 const BY_CODE: Readonly<Record<string, ExitCode>> = {
   ERR_CLI_USAGE: EXIT.usage,
   ERR_CLI_INTERRUPTED: EXIT.interrupted,
-  // Words of the command line that are no address, name or protocol
+  // Words of the command line that are no address, name, key or protocol
   ERR_IDENTITY_ADDRESS: EXIT.usage,
   ERR_IDENTITY_KEY_ID: EXIT.usage,
+  ERR_IDENTITY_KEY_WORDS: EXIT.usage,
   ERR_IDENTITY_PROTOCOL: EXIT.usage,
   ERR_PEER_ADDRESS: EXIT.usage,
   // The way broke, whoever broke it

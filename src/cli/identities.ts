@@ -1,7 +1,14 @@
 /** The person's identities: which one speaks, and that commands which only look never make a folder. */
 import { access, constants, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { type Identity, identityLabel, type PublicIdentity, parseAddress } from '../identity/index.ts';
+import {
+  type Identity,
+  identityLabel,
+  type PublicIdentity,
+  parseAddress,
+  parseCertificate,
+  peerId,
+} from '../identity/index.ts';
 import { DirectoryIdentityStore } from '../identity/store.node.ts';
 import type { Context } from './context.ts';
 import { CliError, usage } from './errors.ts';
@@ -78,6 +85,18 @@ export function labelOf(text: string): string {
   return address.kind === 'key' ? `key:${address.id}` : `${address.user}@${address.domain}`;
 }
 
+/** The key of the user CA that signed the device, if one did. */
+export function userCaOf({ chain }: PublicIdentity): string | undefined {
+  const issuer = chain[1] === undefined ? undefined : parseCertificate(chain[1]);
+  const mailbox = issuer?.nameConstraints?.permitted.email[0];
+  return issuer?.isCa === true && mailbox?.includes('@') === true ? peerId(issuer.spki) : undefined;
+}
+
+/** What others remember us by, and compare: the user CA's key where there is one, for devices come and go. */
+export function comparedKey(identity: PublicIdentity): string {
+  return userCaOf(identity) ?? identity.keyId;
+}
+
 /** The first line about an identity. */
 export function identityTitle(identity: PublicIdentity, usual: boolean): string {
   return `${identityLabel(identity)}${usual ? '  (speaks when none is named)' : ''}`;
@@ -91,6 +110,7 @@ export function identityRecord(identity: PublicIdentity, usual: boolean): object
     address: identityLabel(identity),
     keyId,
     device: device ?? null,
+    userCa: userCaOf(identity) ?? null,
     expiresAt: new Date(notAfter).toISOString(),
     default: usual,
   };

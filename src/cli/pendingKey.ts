@@ -37,12 +37,17 @@ export class PendingKey {
     this.key = kept ?? fresh();
   }
 
-  /** The key that an earlier run with the same invite or name (`id`, in hex) left behind, or a fresh one. */
+  /** The key that an earlier run with the same invite or name (`id`) left behind, or a fresh one. */
   static async of({ home, provider }: Context, id: string): Promise<PendingKey> {
     const path = join(home, `enrolling-${id}.pem`);
     const text = await readPrivateFile(path, MAX_FILE);
     const kept = text === undefined ? undefined : readPrivateKey(provider, text);
     return new PendingKey(home, path, kept, () => provider.generateKey('ed25519'));
+  }
+
+  /** True when an earlier run left it, or `keep` wrote it. */
+  get isKept(): boolean {
+    return this.#isKept;
   }
 
   async keep(): Promise<void> {

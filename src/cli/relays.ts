@@ -24,6 +24,12 @@ export async function rememberRelay(context: Context, domain: string, url: strin
   await writeFileAtomic(pathOf(context), `${JSON.stringify(relays, undefined, 2)}\n`);
 }
 
+export async function forgetRelay(context: Context, domain: string): Promise<void> {
+  const { [domain]: known, ...others } = await readRelays(context);
+  if (known !== undefined)
+    await writeFileAtomic(pathOf(context), `${JSON.stringify(others, undefined, 2)}\n`);
+}
+
 async function readRelays(context: Context): Promise<Relays> {
   const path = pathOf(context);
   const text = await readTextFile(path, MAX_FILE);

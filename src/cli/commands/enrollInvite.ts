@@ -16,6 +16,8 @@ export interface EnrollOptions {
   readonly inviteFile?: string;
   readonly password?: boolean;
   readonly passwordFile?: string;
+  readonly code?: boolean;
+  readonly grantFile?: string;
   readonly root?: string;
   readonly relay?: string;
   readonly device?: string;

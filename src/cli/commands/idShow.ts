@@ -4,7 +4,15 @@ import { renderUnicodeCompact } from 'uqr';
 import { groupPeerId, identityLabel, type PublicIdentity, parseCertificate } from '../../identity/index.ts';
 import type { Context, Run } from '../context.ts';
 import { addExamples } from '../help.ts';
-import { existingStore, identityRecord, identityTitle, shownIdentity } from '../identities.ts';
+import {
+  comparedKey,
+  existingStore,
+  identityRecord,
+  identityTitle,
+  shownIdentity,
+  userCaOf,
+} from '../identities.ts';
+import { wordsOf } from '../words.ts';
 
 interface ShowOptions {
   readonly qr?: boolean;
@@ -33,7 +41,8 @@ async function showIdentity(
   const store = await existingStore(context);
   const identity = await shownIdentity(context, store, name);
   const usual = (await store?.defaultLabel()) === identityLabel(identity);
-  if (options.json === true) out.json(identityRecord(identity, usual));
+  if (options.json === true)
+    out.json({ ...identityRecord(identity, usual), words: wordsOf(comparedKey(identity)) });
   else for (const line of lines(identity, usual)) out.print(line);
   if (options.qr === true) for (const line of qrLines(identity)) out.print(line);
   return undefined;
@@ -42,10 +51,13 @@ async function showIdentity(
 function lines(identity: PublicIdentity, usual: boolean): readonly string[] {
   const { keyId, device, notAfter, chain } = identity;
   const { notBefore } = parseCertificate(chain[0]!);
+  const userCa = userCaOf(identity);
   return [
     identityTitle(identity, usual),
     ...(device === undefined ? [] : [`  device     ${device}`]),
     `  key id     ${groupPeerId(keyId)}`,
+    ...(userCa === undefined ? [] : [`  user CA    ${groupPeerId(userCa)}`]),
+    `  words      ${wordsOf(comparedKey(identity))}`,
     `  valid      ${new Date(notBefore).toISOString()}`,
     `  to         ${new Date(notAfter).toISOString()}${notAfter < Date.now() ? '  EXPIRED' : ''}`,
   ];

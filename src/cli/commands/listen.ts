@@ -9,6 +9,7 @@ import { CLOSE_CODES } from '../../peer/codes.ts';
 import type { Authorize } from '../../peer/types.ts';
 import { processLink, processStdioLink } from '../../transport/stdio.node.ts';
 import { connectTcp } from '../../transport/tcp.node.ts';
+import { allowFile } from '../allowFile.ts';
 import { type HostPort, parseHostPort, parseList } from '../arguments.ts';
 import { ChannelReport } from '../channelReport.ts';
 import type { Context, Run } from '../context.ts';
@@ -25,6 +26,7 @@ import { pour, splice } from '../splice.ts';
 interface ListenOptions extends EndpointOptions {
   readonly description?: string;
   readonly allow?: string;
+  readonly allowFile?: string;
   readonly allowAnyEnrolled?: boolean;
   readonly stdout?: boolean;
   readonly stdio?: boolean;
@@ -43,6 +45,7 @@ export function addListen(program: Command, run: Run): void {
     .description('answer a protocol for those who are allowed; nobody is unless you say who')
     .argument('<protocol>', 'what for, such as chat/1')
     .option('--allow <who,who>', 'names (user@domain) and keys (key:…) that may come in')
+    .option('--allow-file <file>', 'the same from a file, one a line, # comments; changes hold at once')
     .option('--allow-any-enrolled', 'let in everybody who is enrolled in a domain we know')
     .option('--description <text>', 'shown to allowed callers who choose among several devices');
   addEndpointOptions(listen, '--as')
@@ -79,7 +82,7 @@ async function listenFor(
 ): Promise<ExitCode | undefined> {
   const { out, signal } = context;
   const protocol = parseProtocol(text);
-  const authorize = authorizer(options);
+  const authorize = await authorizer(options, context);
   const service = serviceOf(options, context);
   const endpoint = await openEndpoint(options, context);
   const once = options.once === true || options.stdio === true ? deferred<void>() : undefined;
@@ -142,19 +145,20 @@ function tellFailure(channel: Channel, error: Error, options: ListenOptions, { o
 }
 
 /** Default deny: without a rule there is nothing to listen for. */
-function authorizer(options: ListenOptions): Authorize {
+async function authorizer(options: ListenOptions, context: Context): Promise<Authorize> {
   const labels = options.allow === undefined ? [] : parseList(options.allow, '--allow').map(labelOf);
-  if (labels.length === 0 && options.allowAnyEnrolled !== true) {
+  const list = options.allowFile === undefined ? undefined : await allowFile(options.allowFile, context);
+  if (labels.length === 0 && list === undefined && options.allowAnyEnrolled !== true) {
     throw usage(
       'nobody is allowed',
-      'say who may come in: --allow alice@example.org,key:…, or --allow-any-enrolled',
+      'say who may come in: --allow alice@example.org,key:…, --allow-file FILE, or --allow-any-enrolled',
     );
   }
   const allowed = new Set(labels);
   const isAllowed = ({ name, keyId }: PeerIdentity): boolean =>
     (name !== undefined && (allowed.has(name) || options.allowAnyEnrolled === true)) ||
     allowed.has(`key:${keyId}`);
-  return ({ from }) => isAllowed(from);
+  return async ({ from }) => isAllowed(from) || (await list?.(from)) === true;
 }
 
 function serviceOf(options: ListenOptions, context: Context): Service {

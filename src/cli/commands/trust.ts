@@ -1,72 +1,51 @@
-/** `q2q trust`: whom we believe about which domain. Enrolling does this by itself; key peers do it by hand. */
+/** `q2q trust`: whom we believe about which domain, and whom we have met. Enrolling fills it; people check it. */
 import type { Command } from 'commander';
-import { groupPeerId, parseDomain, peerId } from '../../identity/index.ts';
-import { parseRelayUrl } from '../arguments.ts';
+import { parseDomain } from '../../identity/index.ts';
 import type { Context, Run } from '../context.ts';
 import { addExamples } from '../help.ts';
-import { existingStore, openStore } from '../identities.ts';
-import { allRelays, rememberRelay } from '../relays.ts';
-import { readRoots } from '../roots.ts';
-
-interface AddOptions {
-  readonly root: string;
-  readonly relay?: string;
-}
+import { existingStore, labelOf } from '../identities.ts';
+import { isDomain, unknown } from '../known.ts';
+import { forgetRelay } from '../relays.ts';
+import { addTrustAdd } from './trustAdd.ts';
+import { addTrustList } from './trustList.ts';
+import { addTrustVerify } from './trustVerify.ts';
 
 export function addTrust(program: Command, run: Run): void {
-  const trust = program.command('trust').description('whom we believe about which domain');
-  const add = trust
-    .command('add')
-    .description('believe a root certificate about a domain; get the file by a way you trust')
-    .argument('<domain>', 'the domain')
-    .requiredOption('--root <file>', 'its root certificate, PEM or DER, "-" for stdin')
-    .option('--relay <url>', 'its relay, ws://, wss:// or tcp://')
-    .action((domain: string, options: AddOptions, command: Command) =>
-      run(command, (context) => addAnchors(domain, options, context)),
-    );
-  addExamples(add, ['q2q trust add example.org --root root.pem --relay wss://relay.example.org/']);
-  trust
-    .command('list')
-    .description('show the domains we know, their roots and relays')
-    .option('--json', 'one JSON object a domain')
-    .action((options: { json?: boolean }, command: Command) =>
-      run(command, (context) => listAnchors(options, context)),
-    );
+  const trust = program
+    .command('trust')
+    .description('whom we believe about which domain, and whom we have met');
+  for (const add of [addTrustList, addTrustAdd, addTrustVerify, addTrustRemove]) add(trust, run);
+  addExamples(trust, [
+    'q2q trust add example.org --root root.pem --relay wss://relay.example.org/',
+    'q2q trust list',
+    'q2q trust verify bob@example.org',
+  ]);
+}
+
+function addTrustRemove(trust: Command, run: Run): void {
   trust
     .command('remove')
-    .description('believe nobody about a domain any more')
-    .argument('<domain>', 'the domain')
-    .action((domain: string, _options: object, command: Command) =>
-      run(command, async (context) => {
-        await (await existingStore(context))?.removeAnchors(parseDomain(domain));
-        return undefined;
-      }),
+    .description('believe nobody about a domain any more, or forget the keys of somebody we have met')
+    .argument('<who>', 'a domain, user@domain or key:…')
+    .action((who: string, _options: object, command: Command) =>
+      run(command, (context) => (isDomain(who) ? removeDomain(who, context) : forgetPerson(who, context))),
     );
 }
 
-async function addAnchors(text: string, options: AddOptions, context: Context): Promise<undefined> {
+async function removeDomain(text: string, context: Context): Promise<undefined> {
   const domain = parseDomain(text);
-  if (options.relay !== undefined) parseRelayUrl(options.relay, '--relay');
-  const roots = await readRoots(options.root, context.stdin);
-  await (await openStore(context)).putAnchors({ domain, roots }, { replace: true });
-  if (options.relay !== undefined) await rememberRelay(context, domain, options.relay);
-  context.out.say(
-    `${domain} is vouched for by the key ${roots.map(({ spki }) => groupPeerId(peerId(spki))).join(' or ')}`,
-  );
+  const store = await existingStore(context);
+  if (store === undefined || (await store.anchors(domain)) === undefined) throw unknown(domain);
+  await store.removeAnchors(domain);
+  await forgetRelay(context, domain);
   return undefined;
 }
 
-async function listAnchors(options: { json?: boolean }, context: Context): Promise<undefined> {
+async function forgetPerson(who: string, context: Context): Promise<undefined> {
+  const label = labelOf(who);
   const store = await existingStore(context);
-  const relays = new Map(store === undefined ? [] : await allRelays(context));
-  for (const domain of (await store?.trust())?.domains ?? []) {
-    const keys = ((await store?.anchors(domain))?.roots ?? []).map(({ spki }) => peerId(spki));
-    const relay = relays.get(domain);
-    if (options.json === true) context.out.json({ domain, roots: keys, relay: relay ?? null });
-    else
-      context.out.print(
-        `${domain}\n  root key   ${keys.map(groupPeerId).join(' or ')}\n  relay      ${relay ?? 'none'}`,
-      );
-  }
+  if (store === undefined || (await store.pin(label)) === undefined) throw unknown(label);
+  await store.removePin(label);
+  context.out.say(`forgot ${label}: whoever shows that name next is taken for them`);
   return undefined;
 }
