@@ -147,6 +147,7 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
       'malformed-two-at',
       'malformed-quoted',
       'malformed-line-break',
+      'malformed-two-dots',
     ),
     go: all('mail', 'malformed-quoted', 'malformed-wildcard'),
   },
