@@ -67,3 +67,12 @@ export const RENEW_AT: number = 2 / 3;
 export const RENEW_JITTER: number = 1 / 20;
 /** A renewal that failed is tried again after this. */
 export const RENEW_RETRY = 60_000;
+
+/** A domain's document on the web: a bundle of 60,000 bytes as base64, a root or two as PEM, its addresses. */
+export const MAX_WELL_KNOWN = 131_072;
+/** All witnesses together answer within this; a dial to one of them takes as long at most. */
+export const WITNESS_TIMEOUT = 10_000;
+/** A question to a witness: a domain has at most 253 characters. */
+export const MAX_WITNESS_QUESTION = 512;
+/** A witness's answer: four roots of the largest keys. */
+export const MAX_WITNESS_ANSWER = 32_768;
