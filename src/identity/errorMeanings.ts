@@ -28,6 +28,7 @@ const MEANS: Readonly<Record<IdentityErrorCode, string>> = {
   ERR_IDENTITY_CREDENTIAL_ORDER: 'the certificates of a chain are in the wrong order',
   ERR_IDENTITY_CREDENTIAL_LEAVES: 'more than one certificate is for the key',
   ERR_IDENTITY_CREDENTIAL_LINK: 'a certificate of a chain did not sign the one before it',
+  ERR_IDENTITY_PKCS12: 'the PKCS#12 file is malformed, or not of a kind that we import',
   ERR_IDENTITY_CSR: 'the certification request is malformed or does not prove its key',
   ERR_IDENTITY_CRL: 'the revocation list is malformed, or cannot be used for this issuer',
   ERR_IDENTITY_CRL_STALE: 'the revocation list is out of date',

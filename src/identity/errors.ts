@@ -46,6 +46,7 @@ const TABLE = {
   ERR_IDENTITY_CREDENTIAL_ORDER: ['config'],
   ERR_IDENTITY_CREDENTIAL_LEAVES: ['config'],
   ERR_IDENTITY_CREDENTIAL_LINK: ['config'],
+  ERR_IDENTITY_PKCS12: ['config'],
   ERR_IDENTITY_CSR: ['remote', 'bad_certificate'],
   ERR_IDENTITY_CRL: ['config'],
   ERR_IDENTITY_CRL_STALE: ['config'],

@@ -88,6 +88,7 @@ export type { PemBlock } from './pem.ts';
 export { formatPem, parsePem, parsePemAs } from './pem.ts';
 export type { PinJudgement, PinVerdict } from './pins.ts';
 export { changedPin, heldToPin, judgePin, pinFingerprint, repin, verifiedPin } from './pins.ts';
+export { readPkcs12 } from './pkcs12.ts';
 export type { Assurance, PeerIdentity } from './proofs.ts';
 export { VerifiedPeer } from './proofs.ts';
 export type { PinnedKeys } from './rawKey.ts';

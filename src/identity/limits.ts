@@ -94,3 +94,8 @@ export const MAX_ALLOW_FILE = 1_048_576;
 
 /** Witnesses asked about one domain. */
 export const MAX_WITNESSES = 16;
+
+/** A PKCS#12 file: a key and a chain of 48 certificates take about 100 KB. */
+export const MAX_PKCS12: number = 2 ** 18;
+/** Bags of a PKCS#12 file, those in bags counted too: a key, its chain, and what others left in there. */
+export const MAX_BAGS = 64;

@@ -186,7 +186,7 @@ function isOneSequence(plain: Bytes): boolean {
   }
 }
 
-type Derive = (passphrase: Uint8Array) => Uint8Array;
+export type Derive = (passphrase: Uint8Array) => Uint8Array;
 
 function readDerivation(reader: DerReader, keyLength: number, budget: DerivationBudget): Derive {
   const id = reader.oid('key derivation');
@@ -196,12 +196,20 @@ function readDerivation(reader: DerReader, keyLength: number, budget: Derivation
   return (id === PBKDF2 ? readPbkdf2 : readScrypt)(parameters, keyLength, budget);
 }
 
-/** PBKDF2-params (RFC 8018 §A.2); also the MAC of a PKCS#12 file. */
-export function readPbkdf2(parameters: DerReader, keyLength: number, budget: DerivationBudget): Derive {
+/**
+ * PBKDF2-params (RFC 8018 §A.2), also those of a PKCS#12 file's MAC, which says how long its key is (RFC 9579 §4): then no
+ * `wanted` is given.
+ */
+export function readPbkdf2(
+  parameters: DerReader,
+  wanted: number | undefined,
+  budget: DerivationBudget,
+): Derive {
   const salt = readSalt(parameters);
   const iterations = parameters.smallInteger('iteration count');
   if (iterations < 1) throw malformed('iteration count is 0');
-  readKeyLength(parameters, keyLength);
+  const keyLength = wanted ?? readMacKeyLength(parameters);
+  if (wanted !== undefined) readKeyLength(parameters, wanted);
   let prf: string = SHA1_PRF;
   if (!parameters.done) {
     // Java writes out the default. Nothing is signed here, so a second spelling is harmless.
@@ -242,6 +250,13 @@ function readSalt(parameters: DerReader): Bytes {
   const salt = parameters.octetString('salt');
   if (salt.length > MAX_SALT) throw malformed(`salt has ${salt.length} bytes, at most ${MAX_SALT} are read`);
   return salt;
+}
+
+/** As long as a digest: from SHA-1's 20 octets to SHA-512's 64. */
+function readMacKeyLength(parameters: DerReader): number {
+  const length = parameters.smallInteger('key length');
+  if (length < 20 || length > 64) throw malformed(`key length is ${length}, wanted 20 to 64`);
+  return length;
 }
 
 function readKeyLength(parameters: DerReader, wanted: number): void {
