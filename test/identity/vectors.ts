@@ -8,6 +8,7 @@ import {
   type Expected,
   IdentityError,
   parseCertificate,
+  parseCrl,
   Refusal,
   Trust,
   type VerifiedPeer,
@@ -47,7 +48,10 @@ function ask(suite: VectorSuite, one: VectorCase, provider: CryptoProvider): Ver
     names.map((name) => parseCertificate(bytes(name)));
   const chain = [one.leaf, ...one.intermediates].map(bytes);
   const now = Date.parse(one.time);
-  const options = { strict: one.strict ?? true };
+  const options = {
+    strict: one.strict ?? true,
+    ...(one.crls && { crls: one.crls.map((name) => parseCrl(Buffer.from(suite.crls[name]!, 'base64'))) }),
+  };
   switch (one.kind) {
     case 'client':
       return verifyClient(chain, roots(one.anchors), now, provider, options);

@@ -17,12 +17,14 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 /** As many processes at once. */
 const ABREAST = 2;
 
-const pems = new Map(
-  Object.entries(suite.certificates).map(([name, text]) => [
-    name,
-    formatPem('CERTIFICATE', Buffer.from(text, 'base64')),
-  ]),
-);
+const certificates = pems('CERTIFICATE', suite.certificates);
+const crls = pems('X509 CRL', suite.crls);
+
+function pems(label: string, values: Readonly<Record<string, string>>): ReadonlyMap<string, string> {
+  return new Map(
+    Object.entries(values).map(([name, text]) => [name, formatPem(label, Buffer.from(text, 'base64'))]),
+  );
+}
 
 describe.skipIf(!haveOpenssl())('OpenSSL', () => {
   const judgements: Judgement[] = [];
@@ -43,9 +45,9 @@ describe.skipIf(!haveOpenssl())('OpenSSL', () => {
 
 let files = 0;
 
-function file(names: readonly string[]): string {
+function file(names: readonly string[], from: ReadonlyMap<string, string> = certificates): string {
   const path = join(folder, `${files++}.pem`);
-  writeFileSync(path, names.map((name) => pems.get(name)).join(''));
+  writeFileSync(path, names.map((name) => from.get(name)).join(''));
   return path;
 }
 
@@ -59,6 +61,8 @@ async function judge(one: VectorCase): Promise<Judgement> {
   );
   if (one.kind === 'key') args.push('-check_ss_sig');
   if (one.intermediates.length > 0) args.push('-untrusted', file(one.intermediates));
+  // Lists of every CA of the chain are asked for, then.
+  if (one.crls !== undefined) args.push('-crl_check_all', '-CRLfile', file(one.crls, crls));
   args.push('-purpose', one.role === 'server' ? 'sslserver' : 'sslclient');
   args.push('-attime', String(Date.parse(one.time) / 1000), ...nameOptions(one), file([one.leaf]));
   const { ok, said } = await run(args);

@@ -223,7 +223,7 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
   // Times and encodings.
   'end-excluded': {
     why: 'takes the last second for over; RFC 5280 §4.1.2.5 includes it',
-    openssl: [...all('time', 'last-second', 'one-second'), 'key::last-second'],
+    openssl: [...all('time', 'last-second', 'one-second'), 'key::last-second', 'crl::last-second'],
   },
   ber: {
     why: 'reads BER, or does not look at everything in a certificate; what X.690 §10 and §11 or RFC 5280 §4 forbid passes',
@@ -254,6 +254,19 @@ export const DIFFERENCES: Readonly<Record<string, Difference>> = {
       ...all('der', 'utc-no-seconds', 'generalized-early'),
       'role::empty',
     ],
+  },
+  'lax-lists': {
+    why: 'takes revocation lists that RFC 5280 §5 forbids to issue: without a number or an end, of version 1, with an empty list, with bytes behind; or does not look at what is critical in entries (Go, whose callers have to)',
+    openssl: all('crl', 'no-next', 'version-1', 'no-number', 'empty-sequence', 'trailing'),
+    go: all('crl', 'no-number', 'entry-critical-unknown', 'empty-sequence', 'trailing'),
+  },
+  'one-list': {
+    why: 'takes one list per issuer and looks at no other',
+    openssl: ['crl::two-lists'],
+  },
+  'lists-demanded': {
+    why: '-crl_check_all wants a list of every issuer; q2q takes those there are',
+    openssl: ['crl::none-of-the-ca'],
   },
   'lax-parameters': {
     why: 'takes parameters of a signature algorithm where RFC 8410 §3 wants none',

@@ -2,6 +2,7 @@
 import type { Book } from '../book.ts';
 import { algorithms } from './algorithms.ts';
 import { critical } from './critical.ts';
+import { crls } from './crls.ts';
 import { encoding } from './encoding.ts';
 import { keyPeers } from './keyPeers.ts';
 import { mail } from './mail.ts';
@@ -28,4 +29,5 @@ export const GROUPS: readonly ((book: Book) => void)[] = [
   userCas,
   rolls,
   revocations,
+  crls,
 ];
