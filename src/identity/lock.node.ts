@@ -48,14 +48,22 @@ export async function lockFolder(folder: string, { wait = LOCK_WAIT }: LockOptio
   });
 }
 
+/** Claims of this process that could not be removed when they ended: nobody holds them. */
+const abandoned = new Set<string>();
+
 /** The way to release what we claimed, or who was there too. */
 async function claim(folder: string): Promise<(() => Promise<void>) | number> {
   const random = randomBytes(8).toString('hex');
-  const name = `.lock-${process.pid}-${await startTime(process.pid)}-${await namespace()}-${random}`;
+  const started = (await startTime(process.pid)) ?? 'x';
+  const name = `.lock-${process.pid}-${started}-${await namespace()}-${random}`;
   const path = join(folder, name);
-  const release = (): Promise<void> => unlink(path).catch(() => {});
-  await (await open(path, 'wx', 0o600)).close();
+  const release = async (): Promise<void> => {
+    await unlink(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') abandoned.add(name);
+    });
+  };
   try {
+    await (await open(path, 'wx', 0o600)).close();
     const { holder } = await look(folder, name);
     if (holder === undefined) return release;
     await release();
@@ -73,7 +81,8 @@ async function look(folder: string, mine?: string): Promise<{ holder?: number; c
     const [, pid, started, space] = NAME.exec(name) ?? [];
     if (pid === undefined || name === mine) continue;
     const path = join(folder, name);
-    if (await lives(path, Number(pid), started!, space!)) return { holder: Number(pid), cleaned };
+    if (!abandoned.has(name) && (await lives(path, Number(pid), started!, space!)))
+      return { holder: Number(pid), cleaned };
     await unlink(path).catch(() => {});
     cleaned = true;
   }
@@ -81,8 +90,8 @@ async function look(folder: string, mine?: string): Promise<{ holder?: number; c
 }
 
 /**
- * Exact where the system tells when a process began. In a container of its own a process is invisible to us, so
- * there age decides: no change takes nearly as long.
+ * Dead for sure, or alive: a process that we cannot learn enough about lives. In a container of its own it is
+ * invisible to us; there age decides, for no change takes nearly as long.
  */
 async function lives(path: string, pid: number, started: string, space: string): Promise<boolean> {
   if (space !== (await namespace())) {
@@ -94,14 +103,17 @@ async function lives(path: string, pid: number, started: string, space: string):
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
   }
-  return (await startTime(pid)) === started;
+  const now = await startTime(pid);
+  return now === undefined || started === 'x' || now === started; // else its id went to another process
 }
 
-/** Clock ticks since boot at which the process began, where the system tells; else 'x'. */
-async function startTime(pid: number): Promise<string> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
+/** Clock ticks since boot at which the process began, where the system tells. */
+async function startTime(pid: number): Promise<string | undefined> {
+  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'ENOENT' && error.code !== 'ESRCH') throw error;
+  });
   // The second field, the command, may hold anything but ends with the last ")".
-  return text?.slice(text.lastIndexOf(')') + 2).split(' ')[19] ?? 'x';
+  return text?.slice(text.lastIndexOf(')') + 2).split(' ')[19];
 }
 
 let ours: Promise<string> | undefined;
