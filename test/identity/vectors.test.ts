@@ -2,11 +2,12 @@
  * Our own vectors (docs/vectors.md) through both providers, and the file against its generator:
  * `npx vitest run test/identity/vectors.test.ts -u` writes it anew.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { expect, test } from 'vitest';
 import { provider as noble } from '../../src/crypto/noble.ts';
 import { provider as node } from '../../src/crypto/node.node.ts';
 import { formatSuite, makeSuite } from '../vectors/identity/suite.ts';
-import { answer, VECTORS } from './vectors.ts';
+import { answer, answerBundle, VECTORS } from './vectors.ts';
 
 const suite = makeSuite();
 
@@ -21,6 +22,19 @@ test.each([node, noble])('every case is answered as it says ($name)', (provider)
     return (code ?? result) === wanted
       ? []
       : [`${one.id}: wanted ${wanted}, ${code ?? result} ${message ?? ''}`];
+  });
+  expect(wrong).toEqual([]);
+});
+
+test.each([node, noble])('every bundle is answered as it says ($name)', (provider) => {
+  const wrong = suite.bundle_cases.flatMap((one) => {
+    const { result, code, message, after } = answerBundle(suite, one, provider);
+    const wanted = one.code ?? one.result;
+    if ((code ?? result) !== wanted)
+      return [`${one.id}: wanted ${wanted}, ${code ?? result} ${message ?? ''}`];
+    return one.after === undefined || isDeepStrictEqual(after, one.after)
+      ? []
+      : [`${one.id}: afterwards ${JSON.stringify(after)} is held`];
   });
   expect(wrong).toEqual([]);
 });

@@ -1,12 +1,17 @@
 /** The vectors of test/vectors/identity: reading the file, and q2q's own answer to a case. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { sha256 } from '@noble/hashes/sha2.js';
+import { hex } from '../../src/base/bytes.ts';
 import type { CryptoProvider } from '../../src/crypto/provider.ts';
 import {
+  acceptBundle,
   type Certificate,
   type DomainAnchors,
   type Expected,
+  firstBundle,
   IdentityError,
+  parseBundle,
   parseCertificate,
   parseCrl,
   Refusal,
@@ -16,7 +21,7 @@ import {
   verifyPeer,
   verifyServer,
 } from '../../src/identity/index.ts';
-import type { VectorCase, VectorSuite } from '../vectors/identity/format.ts';
+import type { BundleCase, VectorCase, VectorSuite } from '../vectors/identity/format.ts';
 
 export const VECTORS: string = resolve(import.meta.dirname, '..', 'vectors', 'identity', 'vectors.json');
 
@@ -73,6 +78,30 @@ function ask(suite: VectorSuite, one: VectorCase, provider: CryptoProvider): Ver
       return verifyPeer(chain, expectedOf(one), Trust.of([...others, held]), one.role, now, provider);
     }
   }
+}
+
+export type BundleAnswer = Answer & { readonly after?: BundleCase['after'] };
+
+export function answerBundle(suite: VectorSuite, one: BundleCase, provider: CryptoProvider): BundleAnswer {
+  const bundle = (name: string): Uint8Array => Buffer.from(suite.bundles[name]!, 'base64');
+  const names = new Map(Object.entries(suite.certificates).map(([name, text]) => [text, name]));
+  const now = Date.parse(one.time);
+  const before = one.held === undefined ? undefined : bundle(one.held);
+  const held: DomainAnchors = {
+    domain: one.domain,
+    roots: one.anchors.map((name) => parseCertificate(Buffer.from(suite.certificates[name]!, 'base64'))),
+    deniedKeys: one.denied_keys ?? [],
+    ...(before && { sequence: parseBundle(before).sequence, digest: hex(sha256(before)) }),
+  };
+  const got = one.first
+    ? firstBundle(bundle(one.bundle), one.domain, 'web', now, provider)
+    : acceptBundle(bundle(one.bundle), held, now, provider);
+  if (got instanceof Refusal) return { result: 'FAILURE', code: got.code, message: got.message };
+  const roots = got.roots.map(({ der }) => names.get(Buffer.from(der).toString('base64'))!);
+  return {
+    result: 'SUCCESS',
+    after: { roots, sequence: got.sequence ?? 0, denied_keys: got.deniedKeys ?? [] },
+  };
 }
 
 function expectedOf({ expected = { any: true } }: VectorCase): Expected {

@@ -16,16 +16,22 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 describe.skipIf(!have('go'))('Go', () => {
   test('says of every vector what is noted', () => {
     const program = join(folder, 'verify');
-    const source = fileURLToPath(new URL('go/verify.go', import.meta.url));
+    const sources = ['verify', 'bundle'].map((name) =>
+      fileURLToPath(new URL(`go/${name}.go`, import.meta.url)),
+    );
     const env = {
       GOCACHE: join(tmpdir(), 'q2q-go-cache'),
       ...process.env,
       GO111MODULE: 'off',
       CGO_ENABLED: '0',
     };
-    execFileSync('go', ['build', '-o', program, source], { env });
+    execFileSync('go', ['build', '-o', program, ...sources], { env });
     const output = execFileSync(program, { input: readFileSync(VECTORS), encoding: 'utf8' });
-    expect(unnoted('go', suite.cases, JSON.parse(output) as Judgement[])).toEqual([]);
-    console.log(summary('go', suite.cases));
+    const judgements = JSON.parse(output) as Judgement[];
+    expect(unnoted('go', suite.cases, judgements)).toEqual([]);
+    // Of bundles there is one format and one answer.
+    const bundles = suite.bundle_cases.map((one) => ({ ...one, judges: { go: one.result, openssl: null } }));
+    expect(unnoted('go', bundles, judgements)).toEqual([]);
+    console.log(`${summary('go', suite.cases)}; of ${bundles.length} bundles it says what we do`);
   });
 });

@@ -20,7 +20,9 @@ import (
 type suite struct {
 	Certificates map[string][]byte
 	Crls         map[string][]byte
+	Bundles      map[string][]byte
 	Cases        []vector
+	Bundle_cases []bundleCase
 }
 
 type vector struct {
@@ -47,15 +49,20 @@ func main() {
 		os.Exit(1)
 	}
 	results := []result{}
-	for _, v := range s.Cases {
-		if v.Judges.Go == nil {
-			continue
-		}
-		if err := judge(s, v); err != nil {
-			results = append(results, result{v.Id, "FAILURE", err.Error()})
+	add := func(id string, err error) {
+		if err != nil {
+			results = append(results, result{id, "FAILURE", err.Error()})
 		} else {
-			results = append(results, result{v.Id, "SUCCESS", ""})
+			results = append(results, result{id, "SUCCESS", ""})
 		}
+	}
+	for _, v := range s.Cases {
+		if v.Judges.Go != nil {
+			add(v.Id, judge(s, v))
+		}
+	}
+	for _, v := range s.Bundle_cases {
+		add(v.Id, judgeBundle(s, v))
 	}
 	json.NewEncoder(os.Stdout).Encode(results)
 }
@@ -232,9 +239,14 @@ func ownKey(leaf *x509.Certificate, wanted string) error {
 	return errors.New("the key has another id")
 }
 
-// SHA-256 of the SubjectPublicKeyInfo, two octets of checksum, one of version.
 func keyId(spki []byte) string {
 	digest := sha256.Sum256(spki)
-	check := sha256.Sum256(append(append([]byte("q2q key id"), digest[:]...), 1))
-	return strings.ToLower(base32.StdEncoding.EncodeToString(append(append(digest[:], check[:2]...), 1)))
+	return idOfDigest(digest[:])
+}
+
+// SHA-256 of the SubjectPublicKeyInfo, two octets of checksum, one of version.
+func idOfDigest(digest []byte) string {
+	check := sha256.Sum256(append(append([]byte("q2q key id"), digest...), 1))
+	id := append(append([]byte{}, digest...), check[0], check[1], 1)
+	return strings.ToLower(base32.StdEncoding.EncodeToString(id))
 }

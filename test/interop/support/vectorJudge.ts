@@ -11,7 +11,7 @@ export interface Judgement {
 /** Cases where a judge does not say what is noted: neither an unlisted difference nor one that is none any more. */
 export function unnoted(
   judge: Judge,
-  cases: readonly VectorCase[],
+  cases: readonly Pick<VectorCase, 'id' | 'result' | 'judges'>[],
   judgements: readonly Judgement[],
 ): readonly string[] {
   const said = new Map(judgements.map((one) => [one.id, one]));

@@ -10,7 +10,7 @@ import { bitString, context, der, integer, sequence, time } from '../../../src/i
 import { EMPTY_NAME, nameOf } from '../../../src/identity/distinguishedName.ts';
 import { OID } from '../../../src/identity/oid.ts';
 import { aki, ca, constraints, DAY, eku, type Named, NOW, san, ski, usage } from '../../identity/maker.ts';
-import type { Expected, VectorCase } from './format.ts';
+import type { BundleCase, Expected, VectorCase } from './format.ts';
 import { keyOf } from './keys.ts';
 
 /** A certificate of the book. */
@@ -74,7 +74,9 @@ export type Question = Omit<Asked, 'id' | 'description' | 'rule' | 'result' | 'c
 export class Book {
   readonly certificates: Map<string, Bytes> = new Map();
   readonly crls: Map<string, Bytes> = new Map();
+  readonly bundles: Map<string, Bytes> = new Map();
   readonly cases: Asked[] = [];
+  readonly bundleCases: BundleCase[] = [];
 
   /** `verdict`: "ok", or the code of the refusal without its prefix. */
   add(id: string, rule: string, description: string, question: Question, verdict: string): void {
@@ -82,6 +84,11 @@ export class Book {
     const result = verdict === 'ok' ? 'SUCCESS' : 'FAILURE';
     const code = verdict === 'ok' ? {} : { code: `ERR_IDENTITY_${verdict}` };
     this.cases.push({ id, rule, description, ...question, result, ...code });
+  }
+
+  addBundle(one: BundleCase): void {
+    if (this.bundleCases.some(({ id }) => id === one.id)) throw new Error(`two cases are called "${one.id}"`);
+    this.bundleCases.push(one);
   }
 
   certify(name: string, recipe: Recipe): Issued {

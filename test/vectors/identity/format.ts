@@ -49,6 +49,32 @@ export interface VectorCase {
   readonly reasons?: Readonly<Partial<Record<Judge, string>>>;
 }
 
+/** Whether what is held of a domain moves on to a bundle. */
+export interface BundleCase {
+  readonly id: string;
+  readonly description: string;
+  readonly rule: string;
+  readonly bundle: string;
+  readonly domain: string;
+  /** Roots that are held; none with `first`. */
+  readonly anchors: readonly string[];
+  /** Key ids that are held as withdrawn. */
+  readonly denied_keys?: readonly string[];
+  /** The bundle that was taken before. */
+  readonly held?: string;
+  /** Nothing is held yet: the bundle stands for itself. */
+  readonly first?: true;
+  readonly time: string;
+  readonly result: Verdict;
+  readonly code?: string;
+  /** What is held afterwards. */
+  readonly after?: {
+    readonly roots: readonly string[];
+    readonly sequence: number;
+    readonly denied_keys: readonly string[];
+  };
+}
+
 export interface VectorSuite {
   readonly version: 1;
   readonly description: string;
@@ -56,5 +82,7 @@ export interface VectorSuite {
   /** DER in base64. */
   readonly certificates: Readonly<Record<string, string>>;
   readonly crls: Readonly<Record<string, string>>;
+  readonly bundles: Readonly<Record<string, string>>;
   readonly cases: readonly VectorCase[];
+  readonly bundle_cases: readonly BundleCase[];
 }

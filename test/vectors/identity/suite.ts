@@ -20,7 +20,9 @@ export function makeSuite(): VectorSuite {
     reasons: Object.fromEntries(Object.entries(reasons).map(([reason, { why }]) => [reason, why])),
     certificates: based(book.certificates),
     crls: based(book.crls),
+    bundles: based(book.bundles),
     cases: book.cases.map(judged),
+    bundle_cases: book.bundleCases,
   };
 }
 

@@ -1,6 +1,7 @@
 /** Every group of vectors, in the order of the file. */
 import type { Book } from '../book.ts';
 import { algorithms } from './algorithms.ts';
+import { bundles } from './bundles.ts';
 import { critical } from './critical.ts';
 import { crls } from './crls.ts';
 import { encoding } from './encoding.ts';
@@ -30,4 +31,5 @@ export const GROUPS: readonly ((book: Book) => void)[] = [
   rolls,
   revocations,
   crls,
+  bundles,
 ];
