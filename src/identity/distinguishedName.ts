@@ -168,12 +168,17 @@ function showValue({ tag, value }: Attribute): string {
   return `#${[...value].map((byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 }
 
+/** `visible`, for a part of a name: what separates parts is escaped too. */
+export function printable(text: string): string {
+  return visible(text).replace(/[,+]/g, '\\$&');
+}
+
 /**
  * Control characters, direction marks and other invisible things become escapes; nothing can repaint a
  * terminal.
  */
-export function printable(text: string): string {
-  return text.replace(/[\p{C}\p{Zl}\p{Zp}\\,+]/gu, (char) =>
-    char === ',' || char === '+' || char === '\\' ? `\\${char}` : `\\u{${char.codePointAt(0)!.toString(16)}}`,
+export function visible(text: string): string {
+  return text.replace(/[\p{C}\p{Zl}\p{Zp}\\]/gu, (char) =>
+    char === '\\' ? '\\\\' : `\\u{${char.codePointAt(0)!.toString(16)}}`,
   );
 }

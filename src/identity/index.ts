@@ -55,7 +55,7 @@ export type { Crl, CrlContents, RevocationReason, RevokedCertificate } from './c
 export { crlFault, issueCrl, parseCrl, revocationFault, revokedBy } from './crl.ts';
 export type { Csr } from './csr.ts';
 export { createCsr, parseCsr } from './csr.ts';
-export { describeCertificate } from './describe.ts';
+export { describeCertificate, describeCrl, describeKey, describeRequest } from './describe.ts';
 export type {
   CheckedDeviceCode,
   DeviceCode,

@@ -215,7 +215,7 @@ describe('a certificate in words', () => {
     expect(text).toMatch(/^used for +clientAuth, serverAuth$/m);
     expect(text).toMatch(/^fingerprint +SHA-256 ([0-9a-f]{2}:){31}[0-9a-f]{2}$/m);
     const root = describeCertificate(authority.root);
-    expect(root).toMatch(/^authority +yes, over 1 further CAs$/m);
+    expect(root).toMatch(/^authority +yes, over 1 further CAs \(critical\)$/m);
     expect(root).toMatch(/^may sign +mail example\.org$/m);
     expect(root).toMatch(/^may not sign +ip 0\.0\.0\.0\/0$/m);
     expect(root).toMatch(/^may not sign +ip ::\/0$/m);
