@@ -5,9 +5,11 @@
  * Read in this order: `der`, `oid`, `pem` (formats); `certificate`, `x509` (what a certificate says);
  * `peerId`, `address` (what people call each other); `names`, `reference` (what a name matches); `rules`, `path` (RFC 5280
  * §6); `proofs`, `trust`, `profile`, `verify` (who may speak for whom); `issue`, `csr`, `authority`,
- * `userAuthority` (making certificates); `store` (keeping them).
+ * `userAuthority` (making certificates); `bundle` (what a domain says of itself), `tofu`, `witness` (believing it the first
+ * time); `pins`, `words`, `allow` (what people remember, compare and write down); `deviceCode` (one more device);
+ * `store` (keeping all that).
  *
- * Three kinds of peer: a user device `alice@example.org` (rfc822Name, signed by its domain's root), a
+ * Three kinds of peer: a user device `alice@example.org` (rfc822Name, signed by its domain's root or its user's own CA), a
  * domain's server or relay (dNSName, same root), and a key peer (self-signed, named by the hash of its key).
  * Anchors are chosen by the claimed domain; there is no pool of roots and no switch that weakens a check.
  * Only noble is imported from outside.
