@@ -59,6 +59,19 @@ describe('floors', () => {
     expect(offences).toEqual([]);
   });
 
+  it('needs nothing but noble to say who is at the other end', () => {
+    const reached = new Set(files.map((file) => relative(src, file)).filter(isIdentity));
+    for (const file of reached)
+      for (const { specifier } of imports.filter((one) => one.file === file && one.specifier.startsWith('.')))
+        reached.add(relative(src, resolve(src, dirname(file), specifier)));
+    expect(reached).toContain('crypto/spki.ts');
+    const foreign = imports.filter(
+      ({ file, specifier }) =>
+        reached.has(file) && !specifier.startsWith('.') && !specifier.startsWith('@noble/'),
+    );
+    expect(foreign).toEqual([]);
+  });
+
   it('keeps Node out of every portable file', () => {
     const offences = imports.filter(
       ({ file, specifier }) =>
@@ -109,6 +122,10 @@ describe('floors', () => {
 function room(file: string): string | undefined {
   const first = file.split('/')[0]!;
   return first in FLOORS ? first : undefined;
+}
+
+function isIdentity(file: string): boolean {
+  return room(file) === 'identity' && isPortable(file);
 }
 
 function isPortable(file: string): boolean {

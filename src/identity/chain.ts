@@ -1,5 +1,6 @@
 /** From presented bytes to certificates: sizes first, then parsing. */
 import type { Certificate } from './certificate.ts';
+import { showDistinguishedName } from './distinguishedName.ts';
 import { IdentityError, Refusal } from './errors.ts';
 import type { ChainLimits } from './limits.ts';
 import type { Fault } from './path.ts';
@@ -58,6 +59,10 @@ const HINTS: Partial<Record<Fault['code'], string>> = {
 /** Names the certificate by its place in the chain; an anchor has none. */
 export function refusalOf(fault: Fault, presented: PresentedChain): Refusal {
   const index = fault.certificate === undefined ? undefined : presented.indexOf.get(fault.certificate);
-  const hint = HINTS[fault.code];
-  return new Refusal(fault.code, fault.message, index, { hint });
+  const { code, message, certificate } = fault;
+  const missing =
+    code === 'ERR_IDENTITY_UNKNOWN_ISSUER' && certificate !== undefined
+      ? `: "${showDistinguishedName(certificate.issuer).slice(0, 200)}"`
+      : '';
+  return new Refusal(code, message + missing, index, { hint: HINTS[code] });
 }

@@ -17,54 +17,60 @@ export type CertificateAlert =
   | 'certificate_required';
 
 /**
- * Code: whose fault, and which alert a handshake ends with (`certificate_unknown` unless given). What each means is said
- * in `errorMeanings.ts`, which only those load who print it.
+ * Codes whose fault is the caller's, the configuration's or a file's, and nobody else's. Types only: a page that verifies peers
+ * does not load the names of what it never does.
+ */
+type ConfigCode =
+  | 'ERR_IDENTITY_PEM_NO_BLOCK'
+  | 'ERR_IDENTITY_PEM_TRUNCATED'
+  | 'ERR_IDENTITY_PEM_LABEL'
+  | 'ERR_IDENTITY_PEM_UNOPENED'
+  | 'ERR_IDENTITY_PEM_BOUNDARY'
+  | 'ERR_IDENTITY_PEM_HEADERS'
+  | 'ERR_IDENTITY_PEM_EMPTY'
+  | 'ERR_IDENTITY_PEM_BINARY'
+  | 'ERR_IDENTITY_PEM_BASE64'
+  | 'ERR_IDENTITY_PEM_AROUND'
+  | 'ERR_IDENTITY_PEM_TOO_BIG'
+  | 'ERR_IDENTITY_KEY'
+  | 'ERR_IDENTITY_PASSPHRASE_NEEDED'
+  | 'ERR_IDENTITY_PASSPHRASE_WRONG'
+  | 'ERR_IDENTITY_ENCRYPTION'
+  | 'ERR_IDENTITY_CREDENTIAL_NO_KEY'
+  | 'ERR_IDENTITY_CREDENTIAL_KEYS'
+  | 'ERR_IDENTITY_CREDENTIAL_NO_CERTIFICATE'
+  | 'ERR_IDENTITY_CREDENTIAL_STRAY'
+  | 'ERR_IDENTITY_CREDENTIAL_DUPLICATE'
+  | 'ERR_IDENTITY_CREDENTIAL_ORDER'
+  | 'ERR_IDENTITY_CREDENTIAL_LEAVES'
+  | 'ERR_IDENTITY_CREDENTIAL_LINK'
+  | 'ERR_IDENTITY_CRL'
+  | 'ERR_IDENTITY_CRL_STALE'
+  | 'ERR_IDENTITY_KEY_ID'
+  | 'ERR_IDENTITY_ADDRESS'
+  | 'ERR_IDENTITY_PROTOCOL'
+  | 'ERR_IDENTITY_DEVICE_CODE'
+  | 'ERR_IDENTITY_ALLOW_LIST'
+  | 'ERR_IDENTITY_KEY_WORDS'
+  | 'ERR_IDENTITY_ISSUE'
+  | 'ERR_IDENTITY_MISMATCH'
+  | 'ERR_IDENTITY_STORE_MODE'
+  | 'ERR_IDENTITY_STORE_OWNER'
+  | 'ERR_IDENTITY_STORE_OLDER'
+  | 'ERR_IDENTITY_STORE_SIGNER'
+  | 'ERR_IDENTITY_PKCS12';
+
+/**
+ * The other codes: whose fault, and which alert a handshake ends with (`certificate_unknown` unless given). What each means is
+ * said in `errorMeanings.ts`, which only those load who print it.
  */
 const TABLE = {
   // Formats
   ERR_IDENTITY_DER: ['remote', 'bad_certificate'],
-  ERR_IDENTITY_PEM_NO_BLOCK: ['config'],
-  ERR_IDENTITY_PEM_TRUNCATED: ['config'],
-  ERR_IDENTITY_PEM_LABEL: ['config'],
-  ERR_IDENTITY_PEM_UNOPENED: ['config'],
-  ERR_IDENTITY_PEM_BOUNDARY: ['config'],
-  ERR_IDENTITY_PEM_HEADERS: ['config'],
-  ERR_IDENTITY_PEM_EMPTY: ['config'],
-  ERR_IDENTITY_PEM_BINARY: ['config'],
-  ERR_IDENTITY_PEM_BASE64: ['config'],
-  ERR_IDENTITY_PEM_AROUND: ['config'],
-  ERR_IDENTITY_PEM_TOO_BIG: ['config'],
-  ERR_IDENTITY_KEY: ['config'],
-  ERR_IDENTITY_PASSPHRASE_NEEDED: ['config'],
-  ERR_IDENTITY_PASSPHRASE_WRONG: ['config'],
-  ERR_IDENTITY_ENCRYPTION: ['config'],
-  ERR_IDENTITY_CREDENTIAL_NO_KEY: ['config'],
-  ERR_IDENTITY_CREDENTIAL_KEYS: ['config'],
-  ERR_IDENTITY_CREDENTIAL_NO_CERTIFICATE: ['config'],
-  ERR_IDENTITY_CREDENTIAL_STRAY: ['config'],
-  ERR_IDENTITY_CREDENTIAL_DUPLICATE: ['config'],
-  ERR_IDENTITY_CREDENTIAL_ORDER: ['config'],
-  ERR_IDENTITY_CREDENTIAL_LEAVES: ['config'],
-  ERR_IDENTITY_CREDENTIAL_LINK: ['config'],
-  ERR_IDENTITY_PKCS12: ['config'],
   ERR_IDENTITY_CSR: ['remote', 'bad_certificate'],
-  ERR_IDENTITY_CRL: ['config'],
-  ERR_IDENTITY_CRL_STALE: ['config'],
-  ERR_IDENTITY_KEY_ID: ['config'],
-  ERR_IDENTITY_ADDRESS: ['config'],
-  ERR_IDENTITY_PROTOCOL: ['config'],
-  ERR_IDENTITY_DEVICE_CODE: ['config'],
-  ERR_IDENTITY_ALLOW_LIST: ['config'],
-  ERR_IDENTITY_KEY_WORDS: ['config'],
   // Own side
-  ERR_IDENTITY_ISSUE: ['config'],
-  ERR_IDENTITY_MISMATCH: ['config'],
   ERR_IDENTITY_STORE: ['local'],
-  ERR_IDENTITY_STORE_MODE: ['config'],
-  ERR_IDENTITY_STORE_OWNER: ['config'],
   ERR_IDENTITY_STORE_BUSY: ['local'],
-  ERR_IDENTITY_STORE_OLDER: ['config'],
-  ERR_IDENTITY_STORE_SIGNER: ['config'],
   // Refusals: what a presented chain did not prove
   ERR_IDENTITY_NO_CERTIFICATE: ['remote', 'certificate_required'],
   ERR_IDENTITY_CHAIN_TOO_BIG: ['remote', 'bad_certificate'],
@@ -101,14 +107,15 @@ const TABLE = {
   ERR_IDENTITY_WITNESS: ['remote', 'unknown_ca'],
 } as const;
 
-export type IdentityErrorCode = keyof typeof TABLE;
+export type IdentityErrorCode = keyof typeof TABLE | ConfigCode;
 
 type Unprefixed<Code> = Code extends `ERR_IDENTITY_${infer Rule}` ? Rule : never;
 /** What a code says behind its prefix. */
 export type IdentityRule = Unprefixed<IdentityErrorCode>;
 
 export function consequencesOf(code: IdentityErrorCode): { fault: Fault; alert: CertificateAlert } {
-  const [fault, alert = 'certificate_unknown'] = TABLE[code] as readonly [Fault, CertificateAlert?];
+  const table: Partial<Record<IdentityErrorCode, readonly [Fault, CertificateAlert?]>> = TABLE;
+  const [fault, alert = 'certificate_unknown'] = table[code] ?? ['config'];
   return { fault, alert };
 }
 

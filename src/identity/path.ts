@@ -11,7 +11,6 @@ import { type Bytes, equalBytes } from '../base/bytes.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { verifySignature } from './algorithms.ts';
 import type { Certificate } from './certificate.ts';
-import { showDistinguishedName } from './distinguishedName.ts';
 import type { IdentityErrorCode } from './errors.ts';
 import { PATH_LIMITS, type PathLimits } from './limits.ts';
 import { rememberedSignature } from './memo.ts';
@@ -211,17 +210,12 @@ function pathLengthFault(
   };
 }
 
-/** Made for every dead end but read for one, so its text is put together only then. */
+/** Made for every dead end but read for one: whose name is missing, `chain.ts` adds then. */
 function unknownIssuer(child: Certificate, tooDeep: boolean): Fault {
-  return {
-    code: 'ERR_IDENTITY_UNKNOWN_ISSUER',
-    get message() {
-      if (tooDeep) return 'path is longer than allowed';
-      const name = showDistinguishedName(child.issuer).slice(0, 200);
-      return `no certificate we hold or were sent is the issuer "${name}"`;
-    },
-    certificate: child,
-  };
+  const message = tooDeep
+    ? 'path is longer than allowed'
+    : 'no certificate we hold or were sent is its issuer';
+  return { code: 'ERR_IDENTITY_UNKNOWN_ISSUER', message, certificate: child };
 }
 
 /**
