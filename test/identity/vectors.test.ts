@@ -2,17 +2,25 @@
  * Our own vectors (docs/vectors.md) through both providers, and the file against its generator:
  * `npx vitest run test/identity/vectors.test.ts -u` writes it anew.
  */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { expect, test } from 'vitest';
 import { provider as noble } from '../../src/crypto/noble.ts';
 import { provider as node } from '../../src/crypto/node.node.ts';
 import { formatSuite, makeSuite } from '../vectors/identity/suite.ts';
 import { answer, answerBundle, VECTORS } from './vectors.ts';
+import { withTables } from './vectorsPage.ts';
 
 const suite = makeSuite();
 
 test('the file is what its generator makes', async () => {
   await expect(formatSuite(suite)).toMatchFileSnapshot(VECTORS);
+});
+
+test('docs/vectors.md counts the cases and lists the differences', async () => {
+  const page = resolve(import.meta.dirname, '..', '..', 'docs', 'vectors.md');
+  await expect(withTables(readFileSync(page, 'utf8'), suite)).toMatchFileSnapshot(page);
 });
 
 test.each([node, noble])('every case is answered as it says ($name)', (provider) => {

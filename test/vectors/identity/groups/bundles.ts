@@ -92,7 +92,7 @@ export function bundles(book: Book): void {
     book.addBundle({
       id: `bundle::${id}`,
       description,
-      rule: 'docs/protocol.md, bundles',
+      rule: 'q2q bundle',
       bundle: `bundle ${id}`,
       domain: 'example.org',
       anchors: anchors.map(({ name }) => name),

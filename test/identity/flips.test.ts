@@ -1,0 +1,11 @@
+/** One flipped bit in what the roll, the user CA and the domain sign; every bit of it is tried in `test/slow`. */
+import { describe, expect, test } from 'vitest';
+import { provider } from '../../src/crypto/node.node.ts';
+import { flippables, unnoticed } from '../support/flips.ts';
+
+describe('one flipped bit is refused in', () => {
+  test.each(flippables('ed25519'))('$name', (one) => {
+    expect(one.accepts(one.bytes, provider)).toBe(true);
+    expect(unnoticed(one, provider, 7)).toEqual([]);
+  });
+});
