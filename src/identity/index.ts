@@ -108,6 +108,7 @@ export type { Expected } from './verify.ts';
 export { verifyPeer, verifyPinnedDomain } from './verify.ts';
 export type { ClientOptions, WebOptions } from './webVerify.ts';
 export { verifyClient, verifyServer } from './webVerify.ts';
+export { withdrawal } from './withdrawn.ts';
 export type { Witness, WitnessOptions } from './witness.ts';
 export { askWitnesses } from './witness.ts';
 export { keyWords, matchesWords } from './words.ts';

@@ -220,7 +220,7 @@ function standingFault(
 }
 
 /** Whether the domain has withdrawn the certificate: by its key, or by who issued it under which number. */
-function deniedFault(
+export function deniedFault(
   certificate: Certificate,
   issuer: Certificate | undefined,
   { domain, deniedKeys = [], deniedCertificates = [] }: DomainAnchors,

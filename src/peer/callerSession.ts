@@ -72,7 +72,12 @@ export class CallerSession {
         path: this.#path,
         sessionStats: () => this.#session.stats(),
       });
-      channel.closed.then(this.#released, this.#released);
+      const forget = this.#parts.live?.watch(link.negotiated.peer!, (error) => channel.cut(error));
+      const over = (): void => {
+        forget?.();
+        this.#released();
+      };
+      channel.closed.then(over, over);
       return channel;
     } catch (error) {
       this.#released();

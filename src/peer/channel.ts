@@ -9,6 +9,8 @@ import type { Identity, PeerIdentity } from '../identity/index.ts';
 import type { MuxStats } from '../mux/index.ts';
 import type { Negotiated } from '../tls/index.ts';
 import type { Link, LinkHandler, LinkInfo } from '../transport/link.ts';
+import { CLOSE_CODES, resetCodeOf } from './codes.ts';
+import { PeerError } from './errors.ts';
 import type { SecureLink, SecureStats } from './secureLink.ts';
 import { linkChunks, linkReadable, linkWritable } from './streams.ts';
 
@@ -61,6 +63,7 @@ export class Channel implements Link, AsyncDisposable {
   #ended = false;
   #gone = false;
   #error: Q2qError | undefined;
+  #cut: PeerError | undefined;
 
   /** Takes over a link that nobody has started. Endpoints make channels; applications get them. */
   constructor(link: ChannelCarrier, facts: ChannelFacts) {
@@ -84,7 +87,8 @@ export class Channel implements Link, AsyncDisposable {
         this.#ended = true;
         if (!this.#catchingUp) this.#handler?.end();
       },
-      closed: (error) => {
+      closed: (below) => {
+        const error = this.#cut ?? revocationIn(below) ?? below;
         this.#gone = true;
         this.#error = error;
         if (!this.#catchingUp) this.#handler?.closed(error);
@@ -184,8 +188,22 @@ export class Channel implements Link, AsyncDisposable {
     this.#link.reset(code);
   }
 
+  /** For the endpoint: the domain has withdrawn what the channel stands on. */
+  cut(error: PeerError): void {
+    this.#cut = error;
+    this.#link.reset(CLOSE_CODES.revoked);
+  }
+
   /** Closes and waits. A failure is left to `closed`: a block that already throws keeps its own error. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close().catch(() => {});
   }
+}
+
+/** Whoever cut the channel, or its path, said why. */
+function revocationIn(error: Q2qError | undefined): PeerError | undefined {
+  if (resetCodeOf(error) !== CLOSE_CODES.revoked) return undefined;
+  return new PeerError('ERR_PEER_REVOKED', 'the domain has withdrawn the certificate of one end', {
+    cause: error,
+  });
 }

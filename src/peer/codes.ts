@@ -13,7 +13,8 @@ export type CloseCodeName =
   | 'goingAway'
   | 'token'
   | 'wrongIdentity'
-  | 'handlerFailed';
+  | 'handlerFailed'
+  | 'revoked';
 
 export const CLOSE_CODES: Readonly<Record<CloseCodeName, number>> = {
   /** Absent, not listening or not allowed: deliberately one code. */
@@ -26,7 +27,7 @@ export const CLOSE_CODES: Readonly<Record<CloseCodeName, number>> = {
   busy: 0x103,
   /** The same instance opened a newer control channel. */
   superseded: 0x104,
-  /** The certificate ran out, or the account was blocked. */
+  /** The certificate ran out. */
   expired: 0x105,
   timeout: 0x106,
   goingAway: 0x107,
@@ -36,6 +37,8 @@ export const CLOSE_CODES: Readonly<Record<CloseCodeName, number>> = {
   wrongIdentity: 0x109,
   /** The application's handler threw. */
   handlerFailed: 0x10a,
+  /** The domain has withdrawn a certificate that this stands on, or blocked its account. */
+  revoked: 0x10b,
 };
 
 /** From here on, codes are the application's. */

@@ -3,17 +3,24 @@ import type { Clock } from '../base/clock.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { type Expected, type Identity, type Trust, verifyPeer } from '../identity/index.ts';
 import { ClientContext, type PeerVerifier, ServerContext } from '../tls/index.ts';
+import type { LiveTrust } from './liveTrust.ts';
 import { CONTROL_ALPN } from './names.ts';
 
 export interface ContextParts {
+  /** As it is now: ask anew for each verification. */
   readonly trust: Trust;
   readonly provider: CryptoProvider;
   readonly clock: Clock;
   readonly keyLog?: (line: string) => void;
+  /** Ends channels whose proof is withdrawn while they live. */
+  readonly live?: LiveTrust;
 }
 
-export function expecting(expected: Expected, { trust, provider, clock }: ContextParts): PeerVerifier {
-  return { verify: ({ chain, role }) => verifyPeer(chain, expected, trust, role, clock.now(), provider) };
+export function expecting(expected: Expected, parts: ContextParts): PeerVerifier {
+  const { provider, clock } = parts;
+  return {
+    verify: ({ chain, role }) => verifyPeer(chain, expected, parts.trust, role, clock.now(), provider),
+  };
 }
 
 /** Towards a domain's server. */

@@ -9,7 +9,7 @@ import { ControlStream } from './controlStream.ts';
 import { PeerError } from './errors.ts';
 import { controlFailure, requestFailure } from './failures.ts';
 import { CONTROL_TIMEOUT } from './limits.ts';
-import type { OfferRow, ToPeer, ToRelay } from './messages.ts';
+import type { DeviceRow, OfferRow, ToPeer, ToRelay } from './messages.ts';
 import { CONTROL_CHANNEL, PATH_CHANNEL, SOFTWARE } from './names.ts';
 import { secure } from './secure.ts';
 import type { SecureLink } from './secureLink.ts';
@@ -20,6 +20,8 @@ export interface ControlEvents {
   incoming(question: Extract<ToPeer, { type: 'incoming' }>): Promise<boolean>;
   /** Who asked under this id comes now. */
   path(incoming: number, token: Uint8Array): void;
+  /** The domain's newest bundle, as it came. */
+  bundle(bundle: Uint8Array): void;
 }
 
 export interface ControlOptions {
@@ -147,6 +149,22 @@ export class ControlClient {
     return (await this.#ask({ type: 'renew' }, 'certificate', about)).chain;
   }
 
+  async devices(signal?: AbortSignal): Promise<readonly DeviceRow[]> {
+    return (await this.#ask({ type: 'devices' }, 'device_list', 'devices', signal)).devices;
+  }
+
+  async revoke(keyId: string, signal?: AbortSignal): Promise<void> {
+    await this.#ask({ type: 'revoke', keyId }, 'done', `the device ${keyId}`, signal);
+  }
+
+  async userCa(csr: Uint8Array, signal?: AbortSignal): Promise<readonly Uint8Array[]> {
+    return (await this.#ask({ type: 'user_ca', csr }, 'certificate', 'user CA', signal)).chain;
+  }
+
+  async adopt(chain: readonly Uint8Array[], signal?: AbortSignal): Promise<void> {
+    await this.#ask({ type: 'adopt', chain }, 'done', 'the device', signal);
+  }
+
   close(): void {
     this.#stream.close();
     this.#gone(undefined);
@@ -198,13 +216,16 @@ export class ControlClient {
       case 'path':
         this.#options.events.path(message.id, message.token);
         break;
+      case 'bundle':
+        this.#options.events.bundle(message.bundle);
+        break;
       default:
         this.#settle(message);
     }
   }
 
   /** An answer to nothing we wait for: to a dial that was given up. */
-  #settle(message: Exclude<ToPeer, { type: 'welcome' | 'incoming' | 'path' }>): void {
+  #settle(message: Exclude<ToPeer, { type: 'welcome' | 'incoming' | 'path' | 'bundle' }>): void {
     const pending = this.#pending.get(message.id);
     if (pending === undefined) return;
     this.#pending.delete(message.id);

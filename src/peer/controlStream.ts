@@ -2,7 +2,7 @@
 import type { Q2qError } from '../base/errors.ts';
 import { CLOSE_CODES, type CloseCodeName } from './codes.ts';
 import { PeerError } from './errors.ts';
-import { MAX_CONTROL_BACKLOG } from './limits.ts';
+import { MAX_CONTROL_BACKLOG, MAX_MESSAGE, MAX_MESSAGE_TO_PEER } from './limits.ts';
 import {
   type ControlMessage,
   encodeMessage,
@@ -25,13 +25,14 @@ export type ControlSide = 'peer' | 'relay';
 export class ControlStream<Side extends ControlSide> {
   readonly #link: SecureLink;
   readonly #side: Side;
-  readonly #reader = new MessageReader();
+  readonly #reader: MessageReader;
   readonly #handler: ControlHandler<Side extends 'peer' ? ToPeer : ToRelay>;
   #over = false;
 
   constructor(link: SecureLink, side: Side, handler: ControlHandler<Side extends 'peer' ? ToPeer : ToRelay>) {
     this.#link = link;
     this.#side = side;
+    this.#reader = new MessageReader(side === 'peer' ? MAX_MESSAGE_TO_PEER : MAX_MESSAGE);
     this.#handler = handler;
     link.start({
       data: (chunk) => this.#data(chunk),

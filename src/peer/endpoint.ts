@@ -8,7 +8,14 @@ import { systemClock } from '../base/clock.ts';
 import { type Listener as EventListener, Events } from '../base/events.ts';
 import { type Logger, silent } from '../base/log.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
-import { type Identity, identityLabel, parseDomain, parseProtocol } from '../identity/index.ts';
+import {
+  type Identity,
+  identityLabel,
+  parseDomain,
+  parseProtocol,
+  Refusal,
+  type Trust,
+} from '../identity/index.ts';
 import type { Link } from '../transport/link.ts';
 import { Closing, withDeadline } from './abort.ts';
 import type { Channel } from './channel.ts';
@@ -19,6 +26,7 @@ import { PeerError } from './errors.ts';
 import { CONTROL_TIMEOUT, MAX_DESCRIPTION } from './limits.ts';
 import { type Claim, ListenerSession } from './listenerSession.ts';
 import { type ListenerEntry, Listeners } from './listeners.ts';
+import { LiveTrust } from './liveTrust.ts';
 import { INSTANCE_LENGTH } from './messages.ts';
 import { RelayLink } from './relayLink.ts';
 import { Renewal } from './renewal.ts';
@@ -26,9 +34,11 @@ import { Session } from './session.ts';
 import type {
   ChannelHandler,
   Connect,
+  DeviceInfo,
   DialOptions,
   Listener,
   ListenOptions,
+  OwnAccountOptions,
   PeerEvents,
   PeerOptions,
   RelayConfig,
@@ -46,6 +56,7 @@ export class Peer implements AsyncDisposable {
   readonly #options: CompletePeerOptions;
   readonly #logger: Logger;
   readonly #parts: ContextParts;
+  readonly #live: LiveTrust;
   readonly #events = new Events<PeerEvents>();
   /** By label; the first is the default. */
   readonly #identities: Map<string, Identity>;
@@ -60,10 +71,13 @@ export class Peer implements AsyncDisposable {
   protected constructor(options: CompletePeerOptions) {
     this.#options = options;
     this.#logger = options.logger ?? silent;
+    const { provider, clock = systemClock } = options;
+    const live = (this.#live = new LiveTrust(options.trust, provider, clock));
     this.#parts = {
-      trust: options.trust,
-      provider: options.provider,
-      clock: options.clock ?? systemClock,
+      get trust() {
+        return live.trust;
+      },
+      ...{ provider, clock, live },
       ...(options.keyLog && { keyLog: options.keyLog }),
     };
     this.#identities = identitiesOf(options);
@@ -77,6 +91,7 @@ export class Peer implements AsyncDisposable {
           identityOf: (label) => this.#identities.get(label)!,
           onPath: (as, path, claim) => this.#arrive(as, path, claim, url),
           onControl: (as, control) => this.#keepFresh(as, domain, control),
+          onBundle: (bundle) => this.#believe(domain, bundle),
           onState: (state) => this.#events.emit('relay', state),
         }),
     );
@@ -86,6 +101,11 @@ export class Peer implements AsyncDisposable {
   /** Checks the options; links are opened when they are needed. */
   static async create(options: CompletePeerOptions): Promise<Peer> {
     return new Peer(options);
+  }
+
+  /** What is believed now: as it was given, and what the domains said since. */
+  get trust(): Trust {
+    return this.#live.trust;
   }
 
   get identities(): readonly Identity[] {
@@ -132,6 +152,26 @@ export class Peer implements AsyncDisposable {
     return this.#dialler.dial(address, this.#identity(options.from), options, this.#closing);
   }
 
+  /** The devices and user CAs of our account, as its domain has them. */
+  devices(options: OwnAccountOptions = {}): Promise<readonly DeviceInfo[]> {
+    return this.#atHome(options, (control, signal) => control.devices(signal));
+  }
+
+  /** Withdraws one of them, for everybody and at once: whatever channel it holds is cut. */
+  revokeDevice(keyId: string, options: OwnAccountOptions = {}): Promise<void> {
+    return this.#atHome(options, (control, signal) => control.revoke(keyId, signal));
+  }
+
+  /** A certificate that lets the key of `csr` sign devices of our account (`UserAuthority`): the chain, that CA first. */
+  requestUserCa(csr: Uint8Array, options: OwnAccountOptions = {}): Promise<readonly Uint8Array[]> {
+    return this.#atHome(options, (control, signal) => control.userCa(csr, signal));
+  }
+
+  /** Tells the domain of a device that our user CA has signed, before that device comes by itself. */
+  adopt(chain: readonly Uint8Array[], options: OwnAccountOptions = {}): Promise<void> {
+    return this.#atHome(options, (control, signal) => control.adopt(chain, signal));
+  }
+
   /** Ends everything; open channels end with an error if their users have not closed them. */
   async close(): Promise<void> {
     if (this.#closing.reason !== undefined) return;
@@ -165,6 +205,30 @@ export class Peer implements AsyncDisposable {
     const relays = this.#relays.filter((relay) => domain === undefined || relay.domain === domain);
     if (relays.length > 0) return relays;
     throw new PeerError('ERR_PEER_NO_RELAY', `no relay of ${domain ?? 'any domain'} is configured`);
+  }
+
+  /** Asks the domain of one of our identities. */
+  #atHome<T>(
+    { as, signal }: OwnAccountOptions,
+    ask: (control: ControlClient, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    this.#closing.throwIfClosed();
+    const identity = this.#identity(as);
+    const [relay] = this.#relaysFor(identity);
+    const reason = (): Error => new PeerError('ERR_PEER_TIMEOUT', `${relay!.url} did not answer in time`);
+    const limit = {
+      ...{ clock: this.#parts.clock, delay: 2 * CONTROL_TIMEOUT, reason, closing: this.#closing, signal },
+    };
+    return withDeadline(limit, async (deadline) =>
+      ask(await relay!.control(identityLabel(identity), deadline), deadline),
+    );
+  }
+
+  #believe(domain: string, bundle: Uint8Array): void {
+    const anchors = this.#live.accept(domain, bundle);
+    if (anchors instanceof Refusal)
+      this.#logger.log('warn', 'the bundle of a domain is not believed', { domain, error: anchors });
+    else if (anchors !== undefined) this.#events.emit('trust', { anchors });
   }
 
   /** One relay that takes us is enough; the others are tried again in the background. */
@@ -204,7 +268,7 @@ export class Peer implements AsyncDisposable {
       logger: this.#logger,
     });
     const incoming = new ListenerSession(session, {
-      identity: this.#identities.get(as)!,
+      identity: () => this.#identities.get(as)!,
       claim,
       listeners: this.#listeners,
       path: { kind: 'relayed', via },
@@ -221,14 +285,15 @@ export class Peer implements AsyncDisposable {
     if (identity.name?.split('@')[1] !== domain) return; // key peers sign for themselves
     let renewal = this.#renewals.get(as);
     if (renewal === undefined) {
-      const onRenewed = (renewed: Identity): void => {
-        this.#identities.set(as, renewed);
-        this.#events.emit('renewed', { identity: renewed });
-      };
-      this.#renewals.set(
-        as,
-        (renewal = new Renewal({ parts: this.#parts, logger: this.#logger, onRenewed })),
-      );
+      renewal = new Renewal({
+        ...{ parts: this.#parts, logger: this.#logger },
+        onRenewed: (renewed) => {
+          this.#identities.set(as, renewed);
+          this.#events.emit('renewed', { identity: renewed });
+        },
+        onFailed: (failed, error) => this.#events.emit('renewalFailed', { identity: failed, error }),
+      });
+      this.#renewals.set(as, renewal);
     }
     renewal.watch(identity, control);
   }

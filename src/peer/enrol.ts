@@ -207,7 +207,7 @@ async function ask(
   return message.chain;
 }
 
-/** The certificate must be the name that we asked for on our key, under the root we know. The root itself comes last. */
+/** The certificate must be the name that we asked for on our key, under the root we know. */
 function checked(
   chain: readonly Uint8Array[],
   { user, domain }: Target,
@@ -227,7 +227,7 @@ function checked(
   if (proof instanceof Refusal) throw proof;
   if (!equalBytes(proof.spki, key.spki))
     throw new PeerError('ERR_PEER_PROTOCOL', `${domain} sent a certificate for another key`);
-  return identityFromChain(chain.slice(0, -1), key);
+  return identityFromChain(chain, key);
 }
 
 function enrolFailure(error: unknown, { url, domain }: Target): Error {

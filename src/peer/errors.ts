@@ -21,6 +21,8 @@ export type PeerErrorCode =
   | 'ERR_PEER_INVITE_EXPIRED'
   | 'ERR_PEER_INVITE_USED'
   | 'ERR_PEER_INVITE_REFUSED'
+  | 'ERR_PEER_REVOKED'
+  | 'ERR_PEER_USER_CA'
   | 'ERR_PEER_LOGIN_REFUSED'
   | 'ERR_PEER_TOO_MANY_DEVICES';
 
@@ -51,6 +53,11 @@ const TABLE: Readonly<Record<PeerErrorCode, readonly [Fault, hint?: string]>> = 
   ERR_PEER_INVITE_EXPIRED: ['config', 'ask for a new invite'],
   ERR_PEER_INVITE_USED: ['config', 'an invite works once; ask for a new one'],
   ERR_PEER_INVITE_REFUSED: ['config', 'ask for a new invite'],
+  ERR_PEER_REVOKED: [
+    'remote',
+    'the domain has withdrawn a certificate or blocked an account; if it is yours, ask who runs the domain, or another device of yours',
+  ],
+  ERR_PEER_USER_CA: ['config', 'the device that holds the user CA signs this one again'],
   ERR_PEER_LOGIN_REFUSED: [
     'config',
     'check both; after a few wrong passwords the account is locked for a while',

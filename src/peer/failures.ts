@@ -25,6 +25,7 @@ export function controlFailure(error: unknown, domain: string, url: string): Err
     return failed('ERR_PEER_WRONG_IDENTITY', `${url} did not prove to be ${domain}: ${refusal.message}`);
   if (isForgery(error))
     return failed('ERR_PEER_WRONG_IDENTITY', `${url} did not prove to be ${domain}: ${said}`);
+  if (saysRevoked(error)) return failed('ERR_PEER_REVOKED', `${domain} has withdrawn this identity`);
   if (refusesCertificate(error))
     return failed('ERR_PEER_NOT_ENROLLED', `${domain} refused our certificate: ${said}`);
   if (isAlert(error)) return failed('ERR_PEER_PROTOCOL', `no secure channel to ${domain}: ${said}`);
@@ -43,9 +44,13 @@ export function channelFailure(error: unknown, dialled: string): Error {
   const refusal = refusalIn(error);
   if (refusal?.code === 'ERR_IDENTITY_NO_ANCHOR')
     return failed('ERR_PEER_NO_TRUST', `${dialled}: ${refusal.message}`);
+  if (refusal?.code === 'ERR_IDENTITY_DENIED')
+    return failed('ERR_PEER_REVOKED', `${dialled}: ${refusal.message}`);
   if (refusal !== undefined)
     return failed('ERR_PEER_WRONG_IDENTITY', `who answered is not ${dialled}: ${refusal.message}`);
   if (isForgery(error)) return failed('ERR_PEER_WRONG_IDENTITY', `who answered is not ${dialled}: ${said}`);
+  if (saysRevoked(error))
+    return failed('ERR_PEER_REVOKED', `the domain has withdrawn the certificate of ${dialled}, or ours`);
   if (refusesCertificate(error))
     return failed('ERR_PEER_REFUSED', `${dialled} refused our certificate: ${said}`);
   if (isTimeout(error)) return failed('ERR_PEER_TIMEOUT', `${dialled} did not answer the handshake`);
@@ -91,6 +96,12 @@ function refusesCertificate(error: unknown): boolean {
   return isAlert(error) && error.alert !== undefined && CERTIFICATE_ALERTS.has(error.alert);
 }
 
+/** The other end refused our certificate as withdrawn, or somebody on the way cut it for that. */
+function saysRevoked(error: unknown): boolean {
+  const alert = isAlert(error) && error.alert === 'certificate_revoked';
+  return alert || resetCodeOf(error) === CLOSE_CODES.revoked;
+}
+
 function isTimeout(error: unknown): boolean {
   return error instanceof SecureError && error.code === 'ERR_SECURE_TIMEOUT';
 }
@@ -103,6 +114,8 @@ export function notFound(dialled: string): PeerError {
 const ANSWERS: Readonly<Record<Exclude<FailureCode, 'not_found'>, readonly [PeerErrorCode, string]>> = {
   busy: ['ERR_PEER_BUSY', 'the relay takes no more of this now'],
   refused: ['ERR_PEER_NOT_ENROLLED', 'the domain has blocked this account'],
+  revoked: ['ERR_PEER_REVOKED', 'the domain has withdrawn this key'],
+  user_ca: ['ERR_PEER_USER_CA', 'a user CA has signed this device, and the domain does not sign over it'],
   invalid: ['ERR_PEER_PROTOCOL', 'the relay found the request invalid'],
   invite_expired: ['ERR_PEER_INVITE_EXPIRED', 'the invite has expired'],
   invite_used: ['ERR_PEER_INVITE_USED', 'the invite was used, with another key'],

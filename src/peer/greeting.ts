@@ -98,7 +98,10 @@ class GreetedLink implements ChannelCarrier, LinkHandler {
     this.#link.closeWrite();
   }
 
+  /** What came and was not read is dropped: nothing waits for a reader any more. */
   close(): void {
+    this.#held = [];
+    this.resume();
     this.#link.close();
   }
 

@@ -2,6 +2,10 @@
 
 /** One control message, length prefix excluded: eight certificates and a description fit twice over. */
 export const MAX_MESSAGE = 16_384;
+/** The same from the relay: a domain's bundle, which may list a thousand withdrawn keys, comes in one. */
+export const MAX_MESSAGE_TO_PEER = 61_440;
+/** Rows of a device list: devices and user CAs of one account, those withdrawn lately among them. */
+export const MAX_DEVICES = 128;
 /** Nesting of a message's values: an array of rows in an array of fields is 3. */
 export const MAX_DEPTH = 4;
 /** Values in one message: a 16 KiB message of one-byte values would otherwise make 16,384 objects. */

@@ -27,7 +27,8 @@ export interface Claim {
 }
 
 export interface ListenerSessionOptions {
-  readonly identity: Identity;
+  /** As it is now: renewal replaces it, and a session outlives certificates. */
+  readonly identity: () => Identity;
   readonly claim: Claim;
   readonly listeners: Listeners;
   readonly path: ChannelPath;
@@ -39,7 +40,7 @@ export interface ListenerSessionOptions {
 export class ListenerSession {
   readonly #session: Session;
   readonly #options: ListenerSessionOptions;
-  readonly #context: ServerContext;
+  #context: { readonly identity: Identity; readonly made: ServerContext } | undefined;
   /** The yes that was given before the path existed; used once. */
   #granted: string | undefined;
   readonly #turns = new Slots(HANDSHAKES_AT_ONCE);
@@ -47,7 +48,6 @@ export class ListenerSession {
   constructor(session: Session, options: ListenerSessionOptions) {
     this.#session = session;
     this.#options = options;
-    this.#context = listenerContext(options.identity, options.parts);
     this.#granted = options.claim.protocol;
     session.onIncoming((incoming) => this.#incoming(incoming));
   }
@@ -72,11 +72,13 @@ export class ListenerSession {
     link.send(Uint8Array.of(GREETING));
     const channel = new Channel(link, {
       peer: peer.identity,
-      local: this.#options.identity,
+      local: this.#options.identity(),
       protocol: entry.protocol,
       path: this.#options.path,
       sessionStats: () => this.#session.stats(),
     });
+    const forget = this.#options.parts.live?.watch(peer, (error) => channel.cut(error));
+    if (forget !== undefined) void channel.closed.then(forget, forget);
     await this.#handle(channel, entry);
   }
 
@@ -86,7 +88,7 @@ export class ListenerSession {
     const { logger, parts } = this.#options;
     await this.#turns.enter(); // what the caller sent waits in the channel's window meanwhile
     try {
-      const link = await secure(incoming.accept(), this.#context, {
+      const link = await secure(incoming.accept(), this.#currentContext(), {
         timeout: CHANNEL_TIMEOUT,
         clock: parts.clock,
       });
@@ -97,8 +99,10 @@ export class ListenerSession {
         return undefined;
       }
       const entry = await this.#admit(peer, link.negotiated.alpn!);
-      if (entry === undefined) link.reset(CLOSE_CODES.notFound);
-      return entry && { link, entry, peer };
+      const withdrawn = entry !== undefined && parts.live?.refusal(peer) !== undefined; // while it was asked
+      if (entry !== undefined && !withdrawn) return { link, entry, peer };
+      link.reset(withdrawn ? CLOSE_CODES.revoked : CLOSE_CODES.notFound);
+      return undefined;
     } catch (error) {
       const { message } = toError(error);
       logger.log('info', 'no secure channel', { code: isQ2qError(error) ? error.code : undefined, message });
@@ -108,6 +112,13 @@ export class ListenerSession {
     }
   }
 
+  #currentContext(): ServerContext {
+    const { identity, parts } = this.#options;
+    const now = identity();
+    if (this.#context?.identity !== now) this.#context = { identity: now, made: listenerContext(now, parts) };
+    return this.#context.made;
+  }
+
   #isClaimed({ identity }: VerifiedPeer): boolean {
     const claimed = this.#options.claim.peer.identity;
     return identity.keyId === claimed.keyId && identity.name === claimed.name;
@@ -115,7 +126,7 @@ export class ListenerSession {
 
   async #admit(peer: VerifiedPeer, protocol: string): Promise<ListenerEntry | undefined> {
     const { identity, listeners, parts, logger } = this.#options;
-    const label = identityLabel(identity);
+    const label = identityLabel(identity());
     const entry = listeners.find(label, protocol);
     if (entry === undefined) return undefined;
     if (this.#granted === protocol) {

@@ -4,6 +4,7 @@
  */
 import { type Bytes, concat } from '../base/bytes.ts';
 import { ChunkQueue } from '../base/chunks.ts';
+import { MAX_BUNDLE } from '../identity/limits.ts';
 import { PeerError } from './errors.ts';
 import { bytes, type Field, flag, integer, list, text } from './fields.ts';
 import {
@@ -11,7 +12,9 @@ import {
   MAX_CHAIN_CERTIFICATES,
   MAX_DEPTH,
   MAX_DESCRIPTION,
+  MAX_DEVICES,
   MAX_MESSAGE,
+  MAX_MESSAGE_TO_PEER,
   MAX_OFFERS,
   MAX_PASSWORD,
   MAX_PROTOCOLS_PER_LISTEN,
@@ -29,7 +32,9 @@ export type FailureCode =
   | 'invite_used'
   | 'invite_refused'
   | 'login_refused'
-  | 'too_many_devices';
+  | 'too_many_devices'
+  | 'revoked'
+  | 'user_ca';
 
 export type ToRelay =
   /** First on a control channel. `instance` stays the same while the process lives. */
@@ -71,7 +76,15 @@ export type ToRelay =
       readonly password: string;
       readonly csr: Uint8Array;
       readonly device: string;
-    };
+    }
+  /** The account's devices and user CAs. */
+  | { readonly type: 'devices'; readonly id: number }
+  /** Withdraws one of them. */
+  | { readonly type: 'revoke'; readonly id: number; readonly keyId: string }
+  /** A CA for the account's own devices; `csr` is for its key. */
+  | { readonly type: 'user_ca'; readonly id: number; readonly csr: Uint8Array }
+  /** A device that the account's user CA has signed. */
+  | { readonly type: 'adopt'; readonly id: number; readonly chain: readonly Uint8Array[] };
 
 export type ToPeer =
   | { readonly type: 'welcome'; readonly domain: string; readonly address: string; readonly observed: string }
@@ -90,7 +103,10 @@ export type ToPeer =
       readonly chain: readonly Uint8Array[];
     }
   /** The caller whose `incoming` had this id comes: open a path with the token. */
-  | { readonly type: 'path'; readonly id: number; readonly token: Uint8Array };
+  | { readonly type: 'path'; readonly id: number; readonly token: Uint8Array }
+  | { readonly type: 'device_list'; readonly id: number; readonly devices: readonly DeviceRow[] }
+  /** The domain's newest word on its roots and on what it has withdrawn: after `welcome`, and whenever it changes. */
+  | { readonly type: 'bundle'; readonly bundle: Uint8Array };
 
 /** `node` is the same for all offers of one control channel: it tells whether a live session already leads there. */
 export interface OfferRow {
@@ -98,6 +114,20 @@ export interface OfferRow {
   readonly description: string;
   readonly keyId: string;
   readonly node: number;
+}
+
+export type DeviceOrigin = (typeof ORIGINS)[number];
+/** How a device came in; `authority` is no device but a user CA. */
+const ORIGINS = ['invite', 'password', 'user_ca', 'renewal', 'authority'] as const;
+
+/** Times are milliseconds since the epoch, 0 where unknown. */
+export interface DeviceRow {
+  readonly keyId: string;
+  readonly label: string;
+  readonly by: DeviceOrigin;
+  readonly since: number;
+  readonly lastSeen: number;
+  readonly revoked: boolean;
 }
 
 export type ControlMessage = ToRelay | ToPeer;
@@ -114,6 +144,7 @@ type Layout = {
 
 export const TOKEN_LENGTH = 16;
 export const INSTANCE_LENGTH = 16;
+const KEY_ID_LENGTH = 56;
 const id = integer();
 const chain = list(bytes(1, MAX_CHAIN_BYTES), 0, MAX_CHAIN_CERTIFICATES);
 const protocol = text(1, 255);
@@ -128,6 +159,8 @@ const FAILURES: readonly FailureCode[] = [
   'invite_refused',
   'login_refused',
   'too_many_devices',
+  'revoked',
+  'user_ca',
 ];
 const failure: Field<FailureCode> = {
   wanted: 'a failure code',
@@ -142,8 +175,27 @@ const offer: Field<OfferRow> = {
     const [number, description, keyId, node] = value as readonly Packed[];
     if (id.read(number!) === undefined || id.read(node!) === undefined) return undefined;
     if (text(0, MAX_DESCRIPTION).read(description!) === undefined) return undefined;
-    if (text(56, 56).read(keyId!) === undefined) return undefined;
+    if (text(KEY_ID_LENGTH, KEY_ID_LENGTH).read(keyId!) === undefined) return undefined;
     return { offer: number, description, keyId, node } as OfferRow;
+  },
+};
+
+const keyId = text(KEY_ID_LENGTH, KEY_ID_LENGTH);
+const origin: Field<DeviceOrigin> = {
+  wanted: 'how a device came in',
+  write: (value) => value,
+  read: (value) => ORIGINS.find((known) => known === value),
+};
+const DEVICE_FIELDS = [keyId, text(0, 64), origin, integer(), integer(), flag] as const;
+const device: Field<DeviceRow> = {
+  wanted: 'a device',
+  write: (row) => [row.keyId, row.label, row.by, row.since, row.lastSeen, row.revoked],
+  read(value) {
+    if (!Array.isArray(value) || value.length !== DEVICE_FIELDS.length) return undefined;
+    const fields = value as readonly Packed[];
+    if (DEVICE_FIELDS.some((field, index) => field.read(fields[index]!) === undefined)) return undefined;
+    const [keyId, label, by, since, lastSeen, revoked] = fields;
+    return { keyId, label, by, since, lastSeen, revoked } as DeviceRow;
   },
 };
 
@@ -164,6 +216,10 @@ const LAYOUT: Layout = {
     10,
     { id, user: text(1, 64), password: text(1, MAX_PASSWORD), csr: bytes(1, 4_096), device: text(0, 64) },
   ],
+  devices: [11, { id }],
+  revoke: [12, { id, keyId }],
+  user_ca: [13, { id, csr: bytes(1, 4_096) }],
+  adopt: [14, { id, chain }],
   welcome: [64, { domain: text(1, 253), address, observed: text(0, 64) }],
   listening: [65, { id, listener: id }],
   done: [66, { id }],
@@ -173,6 +229,8 @@ const LAYOUT: Layout = {
   failed: [70, { id, code: failure }],
   incoming: [71, { id, from: address, protocol, chain }],
   path: [72, { id, token: bytes(TOKEN_LENGTH, TOKEN_LENGTH) }],
+  device_list: [73, { id, devices: list(device, 0, MAX_DEVICES) }],
+  bundle: [74, { bundle: bytes(1, MAX_BUNDLE) }],
 };
 /** Messages with a code from here on go from the relay to the peer. */
 const FIRST_TO_PEER = 64;
@@ -195,8 +253,8 @@ export function encodeMessage(message: ControlMessage): Bytes {
   for (const [name, field] of Object.entries(fields) as [string, Field<unknown>][])
     values.push(field.write((message as unknown as Record<string, unknown>)[name]));
   const body = pack(values);
-  if (body.length > MAX_MESSAGE)
-    throw new RangeError(`control message of ${body.length} bytes, limit ${MAX_MESSAGE}`);
+  const limit = isToPeer(message) ? MAX_MESSAGE_TO_PEER : MAX_MESSAGE;
+  if (body.length > limit) throw new RangeError(`control message of ${body.length} bytes, limit ${limit}`);
   return concat([Uint8Array.of(body.length >> 8, body.length), body]);
 }
 
@@ -231,6 +289,12 @@ export function isToPeer(message: ControlMessage): message is ToPeer {
 /** Cuts a byte stream into messages. After an error it must not be used any more. */
 export class MessageReader {
   readonly #queue = new ChunkQueue();
+  readonly #limit: number;
+
+  /** `limit`: bytes of one message. */
+  constructor(limit: number = MAX_MESSAGE) {
+    this.#limit = limit;
+  }
 
   push(chunk: Uint8Array): void {
     this.#queue.push(chunk);
@@ -240,8 +304,8 @@ export class MessageReader {
   next(): ControlMessage | undefined {
     if (this.#queue.length < 2) return undefined;
     const length = (this.#queue.at(0)! << 8) | this.#queue.at(1)!;
-    if (length === 0 || length > MAX_MESSAGE)
-      throw violation(`control message of ${length} bytes, wanted 1 to ${MAX_MESSAGE}`);
+    if (length === 0 || length > this.#limit)
+      throw violation(`control message of ${length} bytes, wanted 1 to ${this.#limit}`);
     if (this.#queue.length < 2 + length) return undefined;
     this.#queue.take(2);
     return decodeMessage(this.#queue.take(length));

@@ -32,6 +32,7 @@ export interface RelayLinkOptions {
   /** A caller comes, over this path. */
   readonly onPath: (as: string, path: Link, claim: Claim) => void;
   readonly onControl: (as: string, control: ControlClient) => void;
+  readonly onBundle: (bundle: Uint8Array) => void;
   readonly onState: (state: PeerEvents['relay']) => void;
 }
 
@@ -155,6 +156,7 @@ export class RelayLink {
         events: {
           incoming: (question) => questions.ask(question),
           path: (incoming, token) => this.#path(as, control, questions.take(incoming), token),
+          bundle: this.#options.onBundle,
         },
       }),
     );

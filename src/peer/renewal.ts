@@ -1,5 +1,6 @@
 /** Keeps an enrolled identity's certificate fresh: asks for the next one at two thirds of the life of this one. */
 import { equalBytes } from '../base/bytes.ts';
+import { isQ2qError, toError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import {
   type Identity,
@@ -21,7 +22,11 @@ export interface RenewalOptions {
   readonly parts: ContextParts;
   readonly logger: Logger;
   readonly onRenewed: (identity: Identity) => void;
+  readonly onFailed: (identity: Identity, error: Error) => void;
 }
+
+/** The domain will not say otherwise in a minute. */
+const FINAL: ReadonlySet<string> = new Set(['ERR_PEER_USER_CA', 'ERR_PEER_REVOKED']);
 
 export class Renewal {
   readonly #options: RenewalOptions;
@@ -63,13 +68,16 @@ export class Renewal {
   }
 
   async #renew(identity: Identity, control: ControlClient): Promise<void> {
-    const { logger, onRenewed, parts } = this.#options;
+    const { logger, onRenewed, onFailed, parts } = this.#options;
     try {
       const renewed = this.#checked(identity, await control.renew());
       onRenewed(renewed);
       this.watch(renewed, control);
-    } catch (error) {
+    } catch (thrown) {
+      const error = toError(thrown);
       logger.log('warn', 'renewal failed', { identity: identityLabel(identity), error });
+      onFailed(identity, error);
+      if (isQ2qError(error) && FINAL.has(error.code)) return;
       this.#cancel = parts.clock.after(RENEW_RETRY, () => void this.#renew(identity, control));
     }
   }

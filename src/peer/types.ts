@@ -2,9 +2,10 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
-import type { Certificate, Identity, PeerIdentity, Trust } from '../identity/index.ts';
+import type { Certificate, DomainAnchors, Identity, PeerIdentity, Trust } from '../identity/index.ts';
 import type { Link } from '../transport/link.ts';
 import type { Channel } from './channel.ts';
+import type { DeviceRow } from './messages.ts';
 
 /** Opens a link to a relay URL. The portable one speaks WebSocket; `q2q/node` adds `tcp://`. */
 export type Connect = (url: string, options: { readonly signal: AbortSignal }) => Promise<Link>;
@@ -88,6 +89,15 @@ export interface DialOptions {
   readonly timeout?: number;
 }
 
+/** A device of one's own account, or a user CA (`by` is `authority`), as the domain has it. */
+export type DeviceInfo = DeviceRow;
+
+export interface OwnAccountOptions {
+  /** The identity whose account it is: its name or key id. Default: the peer's first. */
+  readonly as?: string;
+  readonly signal?: AbortSignal;
+}
+
 export interface PeerEvents {
   /** The control channel of one identity at one relay came up or went down. */
   relay: {
@@ -99,6 +109,13 @@ export interface PeerEvents {
   };
   /** A new certificate for one identity: store it. */
   renewed: { readonly identity: Identity };
+  /**
+   * A certificate could not be renewed. It is tried again in a minute, but for `ERR_PEER_USER_CA` (whoever holds the user CA
+   * must sign the device again) and `ERR_PEER_REVOKED`.
+   */
+  renewalFailed: { readonly identity: Identity; readonly error: Error };
+  /** A domain's bundle changed what we believe of it: store it. Channels that it withdraws have ended by now. */
+  trust: { readonly anchors: DomainAnchors };
   /** A handler threw; its channel was reset, nothing else was touched. */
   handlerError: { readonly protocol: string; readonly error: Error };
 }

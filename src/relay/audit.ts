@@ -18,6 +18,16 @@ export const AUDIT_EVENTS = [
   'password_set',
   'password_failed',
   'password_locked',
+  'user_ca_issued',
+  /** A device that a user CA has signed came, or was told of. */
+  'adopted',
+  'revoked',
+  'unblocked',
+  /** A bundle was signed: `sequence`. */
+  'bundle',
+  'rolled',
+  'root_retired',
+  'passphrase_set',
 ] as const;
 export type AuditEvent = (typeof AUDIT_EVENTS)[number];
 
@@ -37,6 +47,10 @@ export interface AuditEntry {
   /** Id of an invite, in hex. */
   readonly invite?: string;
   readonly reason?: string;
+  /** Key id of the issuer of a withdrawn certificate, and its number in hex. */
+  readonly issuer?: string;
+  readonly serial?: string;
+  readonly sequence?: number;
   /** When a certificate, an invite or a lock ends. */
   readonly until?: number;
   /** Lines like this one that were left out before it. */

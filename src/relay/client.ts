@@ -13,6 +13,7 @@ export interface Admitted {
   /** `alice@example.org`, or undefined for a key peer. */
   readonly name: string | undefined;
   readonly keyId: string;
+  /** What its listeners and callees are shown. */
   readonly chain: readonly Uint8Array[];
   readonly expiresAt: number;
   readonly observed: string;
@@ -40,6 +41,8 @@ export function addressOf({ name, keyId }: Admitted): string {
 export class Client {
   readonly id: number;
   readonly who: Admitted;
+  /** The newest it has: a renewal replaces the one that it came with. */
+  chain: readonly Uint8Array[];
   readonly address: string;
   /** Every address it can be dialled by. */
   readonly addresses: readonly string[];
@@ -60,6 +63,7 @@ export class Client {
   constructor(id: number, who: Admitted, count: IdentityCount, limits: RelayLimits, now: number) {
     this.id = id;
     this.who = who;
+    this.chain = who.chain;
     this.count = count;
     this.#messageBucket = new TokenBucket(limits.messageBurst, limits.messageRate, now);
     this.address = addressOf(who);

@@ -23,7 +23,7 @@ export class RelayContexts {
     return this.#current().control;
   }
 
-  /** The root rides along, so that a device that knows only its hash can find it. Clients are key peers. */
+  /** The roots ride along, so that a device that knows only the hash of one can find it. Clients are key peers. */
   get enrol(): ServerContext {
     return this.#current().enrol;
   }
@@ -31,18 +31,22 @@ export class RelayContexts {
   #current(): { control: ServerContext; enrol: ServerContext } {
     const credential = this.#domain.serverCredential();
     if (this.#made?.credential === credential) return this.#made;
-    const withRoot = { ...credential, chain: [...credential.chain, this.#domain.authority.root.der] };
+    const [leaf] = credential.chain;
+    const { handovers, roots } = this.#domain.wayBack;
+    const led = { ...credential, chain: [leaf!, ...handovers] };
+    const withRoots = { ...credential, chain: [...led.chain, ...roots] };
+    const nobody = Trust.of([]);
     this.#made = {
       credential,
-      control: this.#context(credential, CONTROL_ALPN, this.#domain.trust),
-      enrol: this.#context(withRoot, ENROL_ALPN, Trust.of([])),
+      control: this.#context(led, CONTROL_ALPN, () => this.#domain.trust),
+      enrol: this.#context(withRoots, ENROL_ALPN, () => nobody),
     };
     return this.#made;
   }
 
-  #context(credential: Credential, alpn: string, trust: Trust): ServerContext {
+  #context(credential: Credential, alpn: string, trust: () => Trust): ServerContext {
     const verify = ({ chain, role }: { chain: readonly Uint8Array[]; role: 'client' | 'server' }) =>
-      verifyPeer(chain, { kind: 'anyPeer' }, trust, role, this.#clock.now(), this.#provider);
+      verifyPeer(chain, { kind: 'anyPeer' }, trust(), role, this.#clock.now(), this.#provider);
     return new ServerContext(
       { credentials: [credential], alpn: [alpn], clientCertificate: 'require', verifier: { verify } },
       this.#provider,

@@ -26,10 +26,18 @@ export type CoreAction =
       readonly listener: number;
       readonly from: string;
       readonly to: string;
+      /** The two ends' control channels. */
+      readonly clients: readonly [number, number];
     }
   | { readonly type: 'refusePath'; readonly path: number; readonly code: CloseCodeName }
-  /** Ask the domain for a new certificate; answer with `renewed`. */
-  | { readonly type: 'renew'; readonly client: number; readonly id: number };
+  /** A question for the domain; answer with `answer`, or with `renewed` where it is that. */
+  | { readonly type: 'ask'; readonly client: number; readonly question: DomainQuestion };
+
+/** What the domain decides, not the relay. */
+export type DomainQuestion = Extract<
+  ToRelay,
+  { readonly type: 'renew' | 'devices' | 'revoke' | 'user_ca' | 'adopt' }
+>;
 
 export interface CoreStats {
   readonly controls: number;
@@ -71,6 +79,7 @@ export class RelayCore {
           listener: meeting.listenerPath!,
           from: meeting.caller.address,
           to: meeting.listener.address,
+          clients: [meeting.caller.id, meeting.listener.id],
         }),
       abandon: (path) => this.#actions.push({ type: 'refusePath', path, code: 'timeout' }),
     });
@@ -147,7 +156,13 @@ export class RelayCore {
         this.#dials.answer(client, message.id, message.allow, now);
         break;
       case 'renew':
-        this.#actions.push({ type: 'renew', client: id, id: message.id });
+      case 'devices':
+      case 'revoke':
+      case 'user_ca':
+      case 'adopt':
+        if (client.count.domainBucket.take(now))
+          this.#actions.push({ type: 'ask', client: id, question: message });
+        else this.#fail(client, message.id, 'busy');
         break;
       case 'enrol':
       case 'login':
@@ -165,9 +180,22 @@ export class RelayCore {
     if (known === undefined) return;
     if (typeof answer === 'string') this.#fail(known, id, answer);
     else {
+      known.chain = answer.chain;
       this.#expireAt(known, answer.expiresAt);
       this.#send(known, { type: 'certificate', id, chain: answer.chain });
     }
+  }
+
+  /** The domain's answer to any other question. */
+  answer(client: number, message: ToPeer): void {
+    const known = this.#clients.get(client);
+    if (known !== undefined) this.#send(known, message);
+  }
+
+  /** The domain has withdrawn what this client stands on. */
+  evict(client: number, reason: string, now: number): void {
+    const known = this.#clients.get(client);
+    if (known !== undefined) this.#close(known, 'revoked', reason, now);
   }
 
   /** A "path" channel was opened with this token. */

@@ -10,6 +10,8 @@ import type { Timer, Timers } from './timers.ts';
 export interface IdentityCount {
   readonly address: string;
   readonly dialBucket: TokenBucket;
+  /** Questions that the domain answers, most by a write to disk. */
+  readonly domainBucket: TokenBucket;
   controls: number;
   offers: number;
   paths: number;
@@ -32,11 +34,12 @@ export class IdentityCounts {
 
   /** Counts one more control channel, or is undefined when there are enough. */
   enter(address: string, now: number): IdentityCount | undefined {
-    const { controlsPerIdentity, dialBurst, dialRate } = this.#limits;
+    const { controlsPerIdentity, dialBurst, dialRate, askBurst, askRate } = this.#limits;
     let count = this.#byAddress.get(address);
     if (count === undefined) {
       const dialBucket = new TokenBucket(dialBurst, dialRate, now);
-      count = { address, dialBucket, controls: 0, offers: 0, paths: 0, forgetting: undefined };
+      const domainBucket = new TokenBucket(askBurst, askRate, now);
+      count = { address, dialBucket, domainBucket, controls: 0, offers: 0, paths: 0, forgetting: undefined };
       this.#byAddress.set(address, count);
     }
     if (count.controls >= controlsPerIdentity) return undefined;

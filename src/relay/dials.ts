@@ -86,7 +86,7 @@ export class Dials {
         id: question.incoming,
         from: caller.address,
         protocol,
-        chain: caller.who.chain,
+        chain: caller.chain,
       });
     }
     dial.timer = this.#timers.set(now + this.#limits.answerDeadline, (at) => this.#conclude(dial, at));

@@ -3,8 +3,9 @@
  * docs/protocol.md §6.
  */
 import { sha256 } from '@noble/hashes/sha2.js';
-import { equalConstantTime, fromHex, hex } from '../base/bytes.ts';
+import { type Bytes, equalConstantTime, fromHex, hex } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
+import { Events, type Listener } from '../base/events.ts';
 import type { Logger } from '../base/log.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import {
@@ -14,20 +15,35 @@ import {
   parseCertificate,
   parseCsr,
   parseName,
+  parsePeerId,
   peerId,
-  readPrivateKey,
+  Refusal,
   Trust,
-  writePrivateKey,
+  type VerifiedPeer,
+  verifyPeer,
+  withdrawal,
 } from '../identity/index.ts';
 import { DEVICE } from '../identity/profile.ts';
 import { TokenBucket } from '../mux/bucket.ts';
+import type { CloseCodeName } from '../peer/codes.ts';
 import { INVITE_ID_LENGTH, INVITE_SECRET_LENGTH, type Invite } from '../peer/invite.ts';
-import type { FailureCode } from '../peer/messages.ts';
+import type { DeviceRow, FailureCode } from '../peer/messages.ts';
 import type { Credential } from '../tls/index.ts';
-import { Audit, type AuditEntry } from './audit.ts';
+import {
+  allKeys,
+  changeDevice,
+  deviceRows,
+  keysWith,
+  markRevoked,
+  withDevice,
+  withUserCa,
+} from './accounts.ts';
+import { Audit, type AuditEntry, type AuditFacts } from './audit.ts';
 import { RelayError } from './errors.ts';
 import { RELAY_LIMITS, type RelayLimits } from './limits.ts';
 import { type HashPassword, hashPortably, Passwords } from './passwords.ts';
+import { type Lists, Revocations, type WithdrawnKey } from './revocations.ts';
+import { loadAuthority, storedRoots } from './roots.ts';
 import type { Account, Device, DomainStore, StoredInvite } from './store.ts';
 
 export interface DomainOptions {
@@ -37,6 +53,8 @@ export interface DomainOptions {
   readonly logger: Logger;
   /** Needed once, when the store is empty. Later it must agree with what is stored. */
   readonly domain?: string;
+  /** Of the root keys, where they are stored encrypted; a new domain's key is encrypted with it from the beginning. */
+  readonly passphrase?: string;
   /** Milliseconds; at most and by default 7 days. */
   readonly userLifetime?: number;
   readonly limits?: Partial<RelayLimits>;
@@ -69,31 +87,59 @@ export interface Issued {
   readonly expiresAt: number;
 }
 
+/** What is withdrawn: a device or user CA with all that stands on its key, a person, or one certificate. */
+export type RevokeTarget =
+  | { readonly keyId: string }
+  | { readonly user: string }
+  /** `issuer` is a key id; `serial` lower-case hex. */
+  | { readonly issuer: string; readonly serial: string };
+
+export interface DomainEvents {
+  /** A new bundle is in force. `blocked`: whoever has that name is out, whatever key it shows. */
+  bundle: { readonly bundle: Bytes; readonly blocked?: string };
+}
+
 const DAY = 86_400_000;
 /** Milliseconds that a user's certificate lasts unless told. */
 const USER_LIFETIME: number = 7 * DAY;
 /** Days that an invite is good for unless told. */
 const INVITE_LIFETIME: number = 7 * DAY;
 const SERVER_LIFETIME: number = 30 * DAY;
+/** Until when a withdrawn key stays in the bundle whose certificates we do not know: the longest there are. */
+const LONGEST_LIFE: number = 366 * DAY;
 /** Lines of the audit log handed out unless told. */
 const AUDIT_LINES = 1_000;
 
 export class DomainService {
-  readonly authority: DomainAuthority;
   readonly #options: DomainOptions;
   readonly #limits: RelayLimits;
   readonly #audit: Audit;
   readonly #passwords: Passwords;
+  readonly #events = new Events<DomainEvents>();
   readonly #wrongSecrets = new Map<string, number>();
   /** By key: certificates are written down one by one, so nobody may ask for them without end. */
   readonly #allowances = new Map<string, TokenBucket>();
+  #authority: DomainAuthority;
+  #retired: readonly Bytes[];
+  #passphrase: string | undefined;
+  #revocations: Revocations;
+  #trust: Trust;
   #server: { credential: Credential; renewAt: number } | undefined;
   /** Changes of the store, one after another: two enrolments with one invite must not cross. */
   #turn: Promise<unknown> = Promise.resolve();
 
-  private constructor(authority: DomainAuthority, options: DomainOptions) {
+  private constructor(
+    authority: DomainAuthority,
+    retired: readonly Bytes[],
+    revocations: Revocations,
+    options: DomainOptions,
+  ) {
     const { store, clock, provider, hashPassword: hash = hashPortably } = options;
-    this.authority = authority;
+    this.#authority = authority;
+    this.#retired = retired;
+    this.#passphrase = options.passphrase;
+    this.#revocations = revocations;
+    this.#trust = Trust.of([revocations.anchors]);
     this.#options = options;
     this.#limits = { ...RELAY_LIMITS, ...options.limits };
     this.#audit = new Audit(store, clock, this.#limits);
@@ -103,9 +149,12 @@ export class DomainService {
     });
   }
 
-  /** Loads the domain, or makes it when the store is empty. */
+  /**
+   * Loads the domain, or makes it when the store is empty. Where the root keys are encrypted, rejects with
+   * `ERR_IDENTITY_PASSPHRASE_NEEDED` or `…_WRONG`.
+   */
   static async open(options: DomainOptions): Promise<DomainService> {
-    const { store, provider, clock, domain } = options;
+    const { store, provider, clock, domain, passphrase } = options;
     const stored = await store.domain();
     if (stored !== undefined) {
       if (domain !== undefined && domain !== stored.domain)
@@ -113,20 +162,26 @@ export class DomainService {
           'ERR_RELAY_OTHER_DOMAIN',
           `the data holds the domain ${stored.domain}, asked for was ${domain}`,
         );
-      const rootKey = readPrivateKey(provider, stored.rootKey);
-      const authority = DomainAuthority.load(provider, { rootCertificate: stored.rootCertificate, rootKey });
-      return new DomainService(authority, options);
+      const authority = loadAuthority(provider, stored, passphrase);
+      const revocations = Revocations.of(await store.revocations(), authority, clock.now(), provider);
+      return new DomainService(authority, stored.retired, revocations, options);
     }
     if (domain === undefined)
       throw new RelayError('ERR_RELAY_NO_DOMAIN', 'there is no domain yet, and none was named');
     const authority = DomainAuthority.create(provider, domain, clock.now());
-    await store.putDomain({
-      domain: authority.domain,
-      rootCertificate: authority.root.der,
-      rootKey: writePrivateKey(authority.rootKey),
-      urls: [],
-    });
-    return new DomainService(authority, options);
+    const roots = storedRoots(provider, authority, passphrase);
+    await store.putDomain({ domain: authority.domain, ...roots, retired: [], urls: [] });
+    const revocations = Revocations.of(undefined, authority, clock.now(), provider);
+    return new DomainService(authority, [], revocations, options);
+  }
+
+  on<K extends keyof DomainEvents>(name: K, listener: Listener<DomainEvents[K]>): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  /** As it is now: a roll replaces it. */
+  get authority(): DomainAuthority {
+    return this.#authority;
   }
 
   get domain(): string {
@@ -134,11 +189,22 @@ export class DomainService {
   }
 
   get anchors(): DomainAnchors {
-    return { domain: this.domain, roots: [this.authority.root] };
+    return this.#revocations.anchors;
   }
 
+  /** As it is now: what is withdrawn proves nothing here. */
   get trust(): Trust {
-    return Trust.of([this.anchors]);
+    return this.#trust;
+  }
+
+  /** Certificates that lead from today's root to those that others may know instead, and these roots themselves. */
+  get wayBack(): { readonly handovers: readonly Bytes[]; readonly roots: readonly Bytes[] } {
+    const { handovers, roots } = this.authority;
+    const older = roots.length > 1 || this.#retired.length > 0;
+    return {
+      handovers: older ? handovers.slice(0, 1).map(({ der }) => der) : [],
+      roots: [...roots.map(({ der }) => der), ...this.#retired],
+    };
   }
 
   /** What the server presents: a key that lives in memory only, a leaf that is renewed at two thirds of its life. */
@@ -164,15 +230,289 @@ export class DomainService {
     return createInvite(this.authority, this.#options, user, options);
   }
 
-  /** True when the identity, already verified, has a place here. Key peers are the relay's question, not the domain's. */
-  async admits(identity: PeerIdentity): Promise<boolean> {
-    if (identity.name === undefined || identity.domain !== this.domain) return false;
+  /** Why an identity, already verified, has no place here; undefined when it has one, which is noted. */
+  async refusal(identity: PeerIdentity): Promise<CloseCodeName | undefined> {
+    if (identity.name === undefined || identity.domain !== this.domain) return 'notAdmitted';
+    if (this.#revocations.has(identity.keyId)) return 'revoked';
     const account = await this.#options.store.account(parseName(identity.name).user);
-    return account !== undefined && !account.blocked;
+    if (account === undefined) return 'notAdmitted';
+    if (account.blocked) return 'revoked';
+    const device = account.devices.find(({ keyId }) => keyId === identity.keyId);
+    const { clock } = this.#options;
+    if (device !== undefined && clock.now() - (device.lastSeen ?? 0) < this.#limits.seenEvery)
+      return undefined;
+    return this.#alone(() => this.#seen(account.user, identity));
+  }
+
+  /** Writes down that a device was here; one that only a user CA vouched for so far becomes known by that. */
+  async #seen(user: string, identity: PeerIdentity): Promise<CloseCodeName | undefined> {
+    const { store, clock } = this.#options;
+    const now = clock.now();
+    const account = (await store.account(user))!;
+    const { keyId, device: label = '', userCa, expiresAt } = identity;
+    if (account.devices.some((known) => known.keyId === keyId)) {
+      await store.putAccount(changeDevice(account, keyId, { lastSeen: now }));
+      return undefined;
+    }
+    const by = userCa === undefined ? 'renewal' : 'user_ca';
+    const device: Device = { keyId, label, since: now, by, lastSeen: now, until: expiresAt };
+    return (await this.#adopt(account, device, userCa ?? 'domain')) ? undefined : 'busy';
+  }
+
+  async #adopt(account: Account, device: Device, by: string): Promise<boolean> {
+    const { store, clock } = this.#options;
+    const larger = withDevice(account, device, this.#limits.devicesPerAccount, clock.now());
+    if (larger === undefined) return false;
+    await store.putAccount(larger);
+    const { keyId, label, until = 0 } = device;
+    await this.#audit.write({ what: 'adopted', user: account.user, keyId, device: label, until, by });
+    return true;
   }
 
   accounts(): Promise<readonly Account[]> {
     return this.#options.store.accounts();
+  }
+
+  // What a person does with the devices of their own account.
+
+  async devices(identity: PeerIdentity): Promise<readonly DeviceRow[]> {
+    const account = await this.#accountOf(identity);
+    return account === undefined ? [] : deviceRows(account, (keyId) => this.#revocations.has(keyId));
+  }
+
+  /** A key peer has no account, and who is blocked has none any more. */
+  async #accountOf({ name }: PeerIdentity): Promise<Account | undefined> {
+    const account = name === undefined ? undefined : await this.#options.store.account(parseName(name).user);
+    return account?.blocked ? undefined : account;
+  }
+
+  revokeOwn(identity: PeerIdentity, keyId: string): Promise<FailureCode | undefined> {
+    return this.#alone(async () => {
+      const account = await this.#accountOf(identity);
+      if (account === undefined) return 'refused';
+      if (!allKeys(account).some((own) => own.keyId === keyId)) return 'not_found';
+      if (this.#revocations.has(keyId)) return undefined;
+      const { clock } = this.#options;
+      if (this.#revocations.live(clock.now()) >= this.#limits.keysWithdrawnByUsers) return 'busy';
+      await this.#withdraw(account, keysWith(account, keyId), { keyId, by: identity.keyId });
+      return undefined;
+    });
+  }
+
+  /** A CA for devices of that person, constrained to their mailbox; withdrawn together with the device that asked for it. */
+  async userCa(identity: PeerIdentity, csr: Uint8Array): Promise<Issued | FailureCode> {
+    const { provider, clock, store } = this.#options;
+    const spki = spkiOf(provider, csr);
+    if (spki === undefined) return 'invalid';
+    if (!this.#mayIssue(identity.keyId)) return 'busy';
+    return this.#alone(async () => {
+      const account = await this.#accountOf(identity);
+      const keyId = peerId(spki);
+      if (account === undefined) return 'refused';
+      if (this.#revocations.has(keyId) || this.#revocations.has(identity.keyId)) return 'revoked';
+      if (account.devices.some((device) => device.keyId === keyId)) return 'invalid'; // a CA's key is no device's
+      const now = clock.now();
+      const chain = this.authority.issueUserCa({ spki, user: account.user, now });
+      const until = parseCertificate(chain[0]!).notAfter;
+      const ca = { keyId, since: now, until, by: identity.keyId };
+      const larger = withUserCa(account, ca, this.#limits.userCasPerAccount, now);
+      if (larger === undefined) return 'too_many_devices';
+      await store.putAccount(larger);
+      const { user } = account;
+      await this.#audit.write({ what: 'user_ca_issued', user, keyId, until, by: identity.keyId });
+      return { chain, expiresAt: until };
+    });
+  }
+
+  /** A device that the person's user CA has signed, told of before it comes. Undefined: it is known now. */
+  async adopt(identity: PeerIdentity, chain: readonly Uint8Array[]): Promise<FailureCode | undefined> {
+    const { provider, clock } = this.#options;
+    if (identity.name === undefined) return 'refused';
+    if (!this.#mayIssue(identity.keyId)) return 'busy';
+    const wanted = { kind: 'name', name: identity.name } as const;
+    const proof = verifyPeer(chain, wanted, this.trust, 'client', clock.now(), provider);
+    if (proof instanceof Refusal) return proof.code === 'ERR_IDENTITY_DENIED' ? 'revoked' : 'invalid';
+    const { keyId, device: label = '', userCa, expiresAt: until } = proof.identity;
+    if (userCa === undefined) return 'invalid';
+    return this.#alone(async () => {
+      const account = await this.#accountOf(identity);
+      if (account === undefined) return 'refused';
+      if (this.#revocations.has(keyId)) return 'revoked';
+      const known = account.devices.find((device) => device.keyId === keyId);
+      const device: Device = { since: clock.now(), ...known, keyId, label, by: 'user_ca', until };
+      return (await this.#adopt(account, device, identity.keyId)) ? undefined : 'too_many_devices';
+    });
+  }
+
+  // What the domain takes back.
+
+  /** On disk and in force when it resolves: the bundle that says so is signed and on its way to everybody. */
+  async revoke(target: RevokeTarget): Promise<void> {
+    await this.#alone(() => this.#revoke(target));
+  }
+
+  async #revoke(target: RevokeTarget): Promise<void> {
+    const { store, clock } = this.#options;
+    const now = clock.now();
+    if ('user' in target) {
+      const account = await this.#account(target.user);
+      await this.#withdraw({ ...account, blocked: true }, allKeys(account), { by: 'admin' });
+    } else if ('keyId' in target) {
+      const keyId = parsePeerId(target.keyId);
+      const accounts = await store.accounts();
+      const account = accounts.find((one) => allKeys(one).some((key) => key.keyId === keyId));
+      const known = account === undefined ? [] : keysWith(account, keyId);
+      const keys = known.length > 0 ? known : [{ keyId, until: 0 }];
+      await this.#withdraw(account, keys, { keyId, by: 'admin' });
+    } else {
+      const issuer = parsePeerId(target.issuer);
+      const { serial } = target;
+      if (!/^([0-9a-f]{2}){1,20}$/.test(serial))
+        throw new RelayError('ERR_RELAY_REVOKE', `"${serial}" is no serial number in hex`);
+      const { keys, certificates } = this.#revocations.lists;
+      const others = certificates.filter((one) => one.issuer !== issuer || one.serial !== serial);
+      const entry = { issuer, serial, at: now, until: now + LONGEST_LIFE };
+      await this.#publish({ keys, certificates: [...others, entry] });
+      await this.#audit.write({ what: 'revoked', issuer, serial, by: 'admin' });
+      this.#announce();
+    }
+  }
+
+  /** The account is back, and its keys with it, but for those that were withdrawn one by one. */
+  async unblock(user: string): Promise<void> {
+    await this.#alone(async () => {
+      const account = await this.#account(user);
+      const { keys, certificates } = this.#revocations.lists;
+      const kept = keys.filter((key) => key.user !== account.user || key.blocked !== true);
+      await this.#options.store.putAccount({ ...account, blocked: false });
+      await this.#publish({ keys: kept, certificates });
+      await this.#audit.write({ what: 'unblocked', user: account.user, by: 'admin' });
+      this.#announce();
+    });
+  }
+
+  /** The newest bundle: signed anew when the last one is a week old. */
+  async bundle(): Promise<Bytes> {
+    const { clock } = this.#options;
+    const current = (): Bytes | undefined => this.#revocations.current(clock.now());
+    return (
+      current() ??
+      this.#alone(async () => {
+        if (current() === undefined) await this.#publish();
+        return this.#revocations.stored!.bundle;
+      })
+    );
+  }
+
+  /** The last bundle as it is, undefined before the first. */
+  get signedBundle(): Bytes | undefined {
+    return this.#revocations.stored?.bundle;
+  }
+
+  /** Whether a proof that was good is so no longer; asked of all who are here when a bundle has changed. */
+  isWithdrawn({ identity, chain }: VerifiedPeer): boolean {
+    if (this.#revocations.has(identity.keyId)) return true;
+    return identity.domain === this.domain && withdrawal(chain, this.anchors) !== undefined;
+  }
+
+  async #account(user: string): Promise<Account> {
+    const name = parseName(`${user}@${this.domain}`).user;
+    const account = await this.#options.store.account(name);
+    if (account !== undefined) return account;
+    throw new RelayError('ERR_RELAY_ACCOUNT', `${this.domain} has no account "${name}"`);
+  }
+
+  /** In this order: what peers are told is decided first, and a crash after it leaves keys refused and a list that says less. */
+  async #withdraw(
+    account: Account | undefined,
+    withdrawn: readonly { readonly keyId: string; readonly until: number }[],
+    facts: Pick<AuditFacts, 'keyId' | 'by'>,
+  ): Promise<void> {
+    const { store, clock } = this.#options;
+    const now = clock.now();
+    const { keys, certificates } = this.#revocations.lists;
+    const blocked = account?.blocked === true;
+    const user = account?.user;
+    const fresh = withdrawn
+      .filter(({ keyId }) => !this.#revocations.has(keyId))
+      .map<WithdrawnKey>(({ keyId, until }) => ({
+        ...{ keyId, at: now, until: Math.max(until, now) + (until > 0 ? DAY : LONGEST_LIFE) },
+        ...(user !== undefined && { user }),
+        ...(blocked && { blocked }),
+      }));
+    await this.#publish({ keys: [...keys, ...fresh], certificates });
+    if (account !== undefined) {
+      const marked = new Set(blocked ? [] : fresh.map(({ keyId }) => keyId));
+      await store.putAccount(markRevoked(account, marked, now));
+    }
+    await this.#audit.write({ what: 'revoked', ...(user !== undefined && { user }), ...facts });
+    this.#announce(blocked ? user : undefined);
+  }
+
+  /** Signs and stores the next bundle. */
+  async #publish(lists?: Lists): Promise<void> {
+    const { store, clock, provider } = this.#options;
+    const next = this.#revocations.next(this.authority, clock.now(), lists);
+    await store.putRevocations(next);
+    this.#revocations = Revocations.of(next, this.authority, clock.now(), provider);
+    this.#trust = Trust.of([this.anchors]);
+    await this.#audit.write({ what: 'bundle', sequence: next.sequence });
+  }
+
+  #announce(blocked?: string): void {
+    const { bundle } = this.#revocations.stored!;
+    this.#events.emit('bundle', { bundle, ...(blocked !== undefined && { blocked }) });
+  }
+
+  // The roots.
+
+  /**
+   * A second root that signs from now on; the old one has certified its key. Peers learn it by the next bundle, and by the
+   * handover in every chain; `retireRoot` lets the old one go when its certificates have ended.
+   */
+  async roll(): Promise<void> {
+    await this.#alone(async () => {
+      const authority = this.authority.roll(this.#options.clock.now());
+      await this.#changeRoots(authority, this.#retired);
+      await this.#audit.write({ what: 'rolled', keyId: peerId(authority.root.spki), by: 'admin' });
+    });
+  }
+
+  /** Certificates of the older root prove nothing any more. */
+  async retireRoot(): Promise<void> {
+    await this.#alone(async () => {
+      const [, old] = this.authority.roots;
+      if (old === undefined)
+        throw new RelayError('ERR_RELAY_ROOT', 'there is one root only', {
+          hint: 'roll first: a domain without a root is none',
+        });
+      await this.#changeRoots(this.authority.retire(), [old.der]);
+      await this.#audit.write({ what: 'root_retired', keyId: peerId(old.spki), by: 'admin' });
+    });
+  }
+
+  async #changeRoots(authority: DomainAuthority, retired: readonly Bytes[]): Promise<void> {
+    const { store, provider } = this.#options;
+    const stored = (await store.domain())!;
+    const roots = storedRoots(provider, authority, this.#passphrase, stored.roots);
+    await store.putDomain({ ...stored, ...roots, retired });
+    this.#authority = authority;
+    this.#retired = retired;
+    this.#server = undefined;
+    await this.#publish();
+    this.#announce();
+  }
+
+  /** Root keys are stored encrypted with it from now on, or plain without one. */
+  async setPassphrase(passphrase: string | undefined): Promise<void> {
+    await this.#alone(async () => {
+      const { store, provider } = this.#options;
+      const stored = (await store.domain())!;
+      await store.putDomain({ ...stored, ...storedRoots(provider, this.authority, passphrase) });
+      this.#passphrase = passphrase;
+      const reason = passphrase === undefined ? 'removed' : 'set';
+      await this.#audit.write({ what: 'passphrase_set', reason, by: 'admin' });
+    });
   }
 
   /** The last lines, oldest first: what the domain did, and what was tried on it. */
@@ -245,18 +585,17 @@ export class DomainService {
   ): Promise<Issued | FailureCode> {
     const { clock, store } = this.#options;
     const keyId = peerId(spki);
-    const account = await store.account(user);
-    if (account?.blocked) return 'refused';
-    const others = (account?.devices ?? []).filter((known) => known.keyId !== keyId);
-    if (others.length >= this.#limits.devicesPerAccount) return 'too_many_devices';
+    const now = clock.now();
+    const account = (await store.account(user)) ?? { user, created: now, blocked: false, devices: [] };
+    if (account.blocked) return 'refused';
+    if (this.#revocations.has(keyId)) return 'revoked';
+    const device: Device = { keyId, label, since: now, by, until: now + this.#userLifetime };
+    const larger = withDevice(account, device, this.#limits.devicesPerAccount, now);
+    if (larger === undefined) return 'too_many_devices';
     if (!this.#mayIssue(keyId)) return 'busy';
     await spend();
-    const now = clock.now();
-    const device: Device = { keyId, label, since: now, by };
-    const created = account?.created ?? now;
-    await store.putAccount({ user, created, blocked: false, devices: [...others, device] });
-    const issued = await this.#issue(user, spki, label, by);
-    return { ...issued, chain: [...issued.chain, this.authority.root.der] };
+    await store.putAccount(larger);
+    return this.#issue(user, spki, label, by);
   }
 
   /** The invite, if the secret opens it. An unknown id and a wrong secret are one answer. */
@@ -272,20 +611,29 @@ export class DomainService {
   }
 
   async renew(identity: PeerIdentity, spki: Uint8Array): Promise<Issued | FailureCode> {
+    if (identity.userCa !== undefined) return 'user_ca'; // contacts have pinned it: the domain does not sign over it
     if (!this.#mayIssue(identity.keyId)) return 'busy'; // before it waits in the others' way
     return this.#alone(async () => {
-      if (identity.name === undefined || !(await this.admits(identity))) return 'refused';
-      return this.#issue(parseName(identity.name).user, spki, identity.device ?? '', 'renewal');
+      const account = await this.#accountOf(identity);
+      if (account === undefined || identity.domain !== this.domain) return 'refused';
+      if (this.#revocations.has(identity.keyId)) return 'revoked';
+      const issued = await this.#issue(account.user, spki, identity.device ?? '', 'renewal');
+      const until = issued.expiresAt;
+      await this.#options.store.putAccount(changeDevice(account, identity.keyId, { until }));
+      return issued;
     });
   }
 
+  get #userLifetime(): number {
+    return this.#options.userLifetime ?? USER_LIFETIME;
+  }
+
   #mayIssue(keyId: string): boolean {
-    const { clock, userLifetime = USER_LIFETIME } = this.#options;
-    const now = clock.monotonic();
+    const now = this.#options.clock.monotonic();
     let allowance = this.#allowances.get(keyId);
     if (allowance === undefined) {
       const { issueBurst, issuesPerLife } = this.#limits;
-      allowance = new TokenBucket(issueBurst, (issuesPerLife * 1000) / userLifetime, now);
+      allowance = new TokenBucket(issueBurst, (issuesPerLife * 1000) / this.#userLifetime, now);
       this.#allowances.set(keyId, allowance);
     }
     return allowance.take(now);
@@ -297,15 +645,9 @@ export class DomainService {
     device: string,
     by: 'invite' | 'password' | 'renewal',
   ): Promise<Issued> {
-    const { clock, userLifetime } = this.#options;
-    const now = clock.now();
-    const chain = this.authority.issueUser({
-      spki,
-      user,
-      now,
-      ...(device !== '' && { device }),
-      ...(userLifetime !== undefined && { lifetime: userLifetime }),
-    });
+    const now = this.#options.clock.now();
+    const lifetime = this.#userLifetime;
+    const chain = this.authority.issueUser({ spki, user, now, lifetime, ...(device !== '' && { device }) });
     const expiresAt = parseCertificate(chain[0]!).notAfter;
     await this.#audit.write({ what: 'issued', user, keyId: peerId(spki), device, until: expiresAt, by });
     return { chain, expiresAt };
@@ -320,7 +662,7 @@ export class DomainService {
 
 /** Makes and stores an invite. Needs no lock: it adds a record and a line, and changes none. */
 export async function createInvite(
-  authority: DomainAuthority,
+  authority: Pick<DomainAuthority, 'domain' | 'roots'>,
   { store, provider, clock }: Pick<DomainOptions, 'store' | 'provider' | 'clock'>,
   user: string,
   options: { readonly url?: string; readonly lifetime?: number } = {},
@@ -343,7 +685,9 @@ export async function createInvite(
     expires,
   });
   await store.log({ at: now, what: 'invite_made', user: name, invite: hex(id), until: expires, by: 'admin' });
-  return { domain: authority.domain, url, user: name, rootPin: authority.rootPin, id, secret, expires };
+  // The oldest root, while there are two: whoever knows it learns the newer one from it, and not the reverse.
+  const rootPin = sha256(authority.roots.at(-1)!.spki);
+  return { domain: authority.domain, url, user: name, rootPin, id, secret, expires };
 }
 
 function isUser(text: string): boolean {

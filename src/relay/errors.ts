@@ -7,6 +7,8 @@ export type RelayErrorCode =
   | 'ERR_RELAY_OTHER_DOMAIN'
   | 'ERR_RELAY_DATA'
   | 'ERR_RELAY_ACCOUNT'
+  | 'ERR_RELAY_REVOKE'
+  | 'ERR_RELAY_ROOT'
   | 'ERR_RELAY_PASSWORD'
   | 'ERR_RELAY_CLOSED'
   | 'ERR_RELAY_LISTEN'
@@ -18,6 +20,8 @@ const TABLE: Readonly<Record<RelayErrorCode, readonly [Fault, hint?: string]>> =
   ERR_RELAY_OTHER_DOMAIN: ['config', 'one data folder holds one domain; use another folder'],
   ERR_RELAY_DATA: ['local', 'restore the file from a backup; nothing was changed'],
   ERR_RELAY_ACCOUNT: ['config'],
+  ERR_RELAY_REVOKE: ['config', 'name a key id, an account, or an issuer with a serial number'],
+  ERR_RELAY_ROOT: ['config'],
   ERR_RELAY_PASSWORD: ['config', 'several words that nobody would guess make a good one'],
   ERR_RELAY_CLOSED: ['local'],
   ERR_RELAY_LISTEN: ['config'],

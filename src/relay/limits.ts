@@ -36,6 +36,9 @@ export interface RelayLimits {
   /** Dials of one identity: at once, then per second. A person opens a few; a forwarder reuses sessions. */
   readonly dialBurst: number;
   readonly dialRate: number;
+  /** Questions of one identity to the domain (renewal, devices, revocation): at once, then per second; beyond is `busy`. */
+  readonly askBurst: number;
+  readonly askRate: number;
   /** Offers of one control channel that may still be connected. */
   readonly offersPerControl: number;
   /** Offers of one identity that may still be connected: four devices that ask for all they may. */
@@ -85,8 +88,16 @@ export interface RelayLimits {
   /** Lines of the audit log that strangers may cause: at once, then per second. 20 MB a day. */
   readonly auditBurst: number;
   readonly auditRate: number;
-  /** Devices of one account; 64 rows fill half a control message. */
+  /** Devices of one account, those withdrawn lately among them. */
   readonly devicesPerAccount: number;
+  /** User CAs of one account: one per device that signs others. */
+  readonly userCasPerAccount: number;
+  /** Withdrawn keys up to which users may withdraw their own; the rest of a bundle (~1,100) is the administrator's. */
+  readonly keysWithdrawnByUsers: number;
+  /** Withdrawn keys that are remembered after their last certificate has ended: ~150 bytes each. */
+  readonly lapsedKeys: number;
+  /** Milliseconds between two records of when a device was seen. */
+  readonly seenEvery: number;
 }
 
 export const RELAY_LIMITS: RelayLimits = Object.freeze({
@@ -103,6 +114,8 @@ export const RELAY_LIMITS: RelayLimits = Object.freeze({
   dialsPerControl: 256,
   dialBurst: 200,
   dialRate: 4,
+  askBurst: 64,
+  askRate: 0.5,
   offersPerControl: 1_024,
   offersPerIdentity: 4_096,
   pathsPerControl: 256,
@@ -131,6 +144,10 @@ export const RELAY_LIMITS: RelayLimits = Object.freeze({
   auditBurst: 100,
   auditRate: 1,
   devicesPerAccount: 64,
+  userCasPerAccount: 4,
+  keysWithdrawnByUsers: 500,
+  lapsedKeys: 4_096,
+  seenEvery: 3_600_000,
 });
 
 /** scrypt: 32 MiB and three passes, a quarter of a second; as strong as OWASP's 128 MiB and one. Stored with each hash. */

@@ -5,21 +5,23 @@
  *                     ├► "enroll"  ─► TLS ─► domain.enrol
  *                     └► "path"    ─► core.path ─► splice (never decrypted)
  */
+import { equalBytes } from '../base/bytes.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { isQ2qError, toError } from '../base/errors.ts';
 import { type Logger, silent } from '../base/log.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
-import type { VerifiedPeer } from '../identity/index.ts';
+import { type PeerIdentity, VerifiedPeer, verifyPeer } from '../identity/index.ts';
 import type { MuxLimits } from '../mux/index.ts';
 import { CLOSE_CODES, type CloseCodeName } from '../peer/codes.ts';
 import { ControlStream } from '../peer/controlStream.ts';
+import type { FailureCode, ToPeer } from '../peer/messages.ts';
 import { CONTROL_CHANNEL, ENROL_CHANNEL, PATH_CHANNEL } from '../peer/names.ts';
 import { secure } from '../peer/secure.ts';
 import type { SecureLink } from '../peer/secureLink.ts';
 import { type IncomingChannel, Session } from '../peer/session.ts';
 import type { Link } from '../transport/link.ts';
 import { RelayContexts } from './contexts.ts';
-import { type CoreAction, type CoreStats, RelayCore } from './core.ts';
+import { type CoreAction, type CoreStats, type DomainQuestion, RelayCore } from './core.ts';
 import type { DomainService } from './domain.ts';
 import { serveEnrolment } from './enrolment.ts';
 import { RelayError } from './errors.ts';
@@ -55,7 +57,14 @@ export interface RelayStats extends CoreStats {
 
 interface Control {
   readonly stream: ControlStream<'relay'>;
-  readonly peer: VerifiedPeer;
+  /** As it was proven last: a renewal proves it anew. */
+  peer: VerifiedPeer;
+}
+
+/** A path between two peers, and who they are. */
+interface Splice {
+  readonly peers: readonly VerifiedPeer[];
+  readonly ends: readonly PathEnd[];
 }
 
 /** A path channel that waits for its other side. */
@@ -79,7 +88,8 @@ export class Relay {
   readonly #paths = new Map<number, WaitingPath>();
   #nextLink = 1;
   #nextPath = 1;
-  #splices = 0;
+  readonly #splices = new Set<Splice>();
+  readonly #forgetDomain: () => void;
   #relayed = 0;
   #closed = false;
   #cancelTimer: () => void = () => {};
@@ -97,13 +107,16 @@ export class Relay {
     const { domain } = options.domain;
     const random = (length: number) => options.provider.random(length);
     this.#core = core ?? new RelayCore({ domain, limits: this.#limits, random });
+    this.#forgetDomain = options.domain.on('bundle', ({ bundle, blocked }) =>
+      this.#renounce(bundle, blocked),
+    );
   }
 
   stats(): RelayStats {
     return {
       ...this.#core.stats(),
       links: this.#links.size,
-      splices: this.#splices,
+      splices: this.#splices.size,
       relayed: this.#relayed,
     };
   }
@@ -139,6 +152,7 @@ export class Relay {
   async close(grace = 200): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    this.#forgetDomain();
     this.#cancelTimer();
     const links = [...this.#links.values()];
     for (const { session } of links) session.goaway('the relay stops');
@@ -220,6 +234,7 @@ export class Relay {
         if (message.type === 'hello') cancelHello();
         this.#core.message(client, message, this.#clock.monotonic());
         this.#act();
+        if (message.type === 'hello') void this.#tellBundle(client);
       },
       closed: (error) => {
         cancelHello();
@@ -238,8 +253,32 @@ export class Relay {
 
   async #refusal(link: RelayedLink, peer: VerifiedPeer): Promise<CloseCodeName | undefined> {
     if (link.controls >= this.#limits.controlsPerLink) return 'busy';
+    if (this.#domain.isWithdrawn(peer)) return 'revoked';
     if (peer.identity.name === undefined) return this.#options.admitKeyPeers ? undefined : 'notAdmitted';
-    return (await this.#domain.admits(peer.identity)) ? undefined : 'notAdmitted';
+    return this.#domain.refusal(peer.identity);
+  }
+
+  /** The domain's newest word, to who has just come: what was missed meanwhile is in it. */
+  async #tellBundle(client: number): Promise<void> {
+    try {
+      const bundle = await this.#domain.bundle();
+      this.#controls.get(client)?.stream.send({ type: 'bundle', bundle });
+    } catch (error) {
+      this.#logger.log('error', 'no bundle for a peer', { error });
+    }
+  }
+
+  /** A new bundle: everybody is told first, so that they cut what it withdraws, then whom it withdraws is put out. */
+  #renounce(bundle: Uint8Array, blocked: string | undefined): void {
+    const name = blocked === undefined ? undefined : `${blocked}@${this.#domain.domain}`;
+    const isOut = (peer: VerifiedPeer): boolean =>
+      this.#domain.isWithdrawn(peer) || (name !== undefined && peer.identity.name === name);
+    for (const { stream } of this.#controls.values()) stream.send({ type: 'bundle', bundle });
+    for (const { peers, ends } of [...this.#splices])
+      if (peers.some(isOut)) for (const end of ends) end.refuse('revoked');
+    for (const [client, { peer }] of this.#controls)
+      if (isOut(peer)) this.#core.evict(client, 'withdrawn by the domain', this.#clock.monotonic());
+    this.#act();
   }
 
   #connect(link: RelayedLink, peer: VerifiedPeer): number | CloseCodeName {
@@ -248,7 +287,7 @@ export class Relay {
       link: link.id,
       name,
       keyId,
-      chain: presentedChain(peer),
+      chain: this.#shownChain(peer),
       expiresAt: this.#monotonicAt(expiresAt),
       observed: link.remote.slice(0, 64),
     };
@@ -304,22 +343,24 @@ export class Relay {
       case 'splice':
         this.#splice(action);
         break;
-      case 'renew':
-        void this.#renew(action.client, action.id);
+      case 'ask':
+        void this.#ask(action.client, action.question);
         break;
     }
   }
 
-  #splice({ meeting, caller, listener, from, to }: Extract<CoreAction, { type: 'splice' }>): void {
+  #splice({ meeting, caller, listener, from, to, clients }: Extract<CoreAction, { type: 'splice' }>): void {
     const { end: callerEnd, link: callerLink } = this.#paths.get(caller)!;
     const { end: listenerEnd, link: listenerLink } = this.#paths.get(listener)!;
     this.#paths.delete(caller);
     this.#paths.delete(listener);
-    this.#splices++;
+    const peers = clients.flatMap((client) => this.#controls.get(client)?.peer ?? []);
+    const spliced = { peers, ends: [callerEnd, listenerEnd] };
+    this.#splices.add(spliced);
     for (const link of [callerLink, listenerLink]) link.hold();
     const ended = (): void => {
       for (const link of [callerLink, listenerLink]) link.release();
-      this.#splices--;
+      this.#splices.delete(spliced);
       const bytes = callerEnd.bytes + listenerEnd.bytes;
       this.#relayed += bytes;
       this.#logger.log('info', 'path ended', { path: meeting, from, to, bytes });
@@ -330,20 +371,66 @@ export class Relay {
     splice(callerEnd, listenerEnd, ended, this.#options.record?.({ id: meeting, from, to }));
   }
 
-  async #renew(client: number, id: number): Promise<void> {
+  async #ask(client: number, question: DomainQuestion): Promise<void> {
     const control = this.#controls.get(client);
     if (control === undefined) return;
-    const { identity, spki } = control.peer;
-    const answer = await this.#domain.renew(identity, spki).catch((error: unknown) => {
-      this.#logger.log('error', 'renewal failed', { error });
-      return 'busy' as const;
-    });
-    this.#core.renewed(
-      client,
-      id,
-      typeof answer === 'string' ? answer : { ...answer, expiresAt: this.#monotonicAt(answer.expiresAt) },
-    );
+    const { id } = question;
+    try {
+      if (question.type === 'renew') await this.#renew(client, control, id);
+      else this.#core.answer(client, await this.#answer(control.peer.identity, question));
+    } catch (error) {
+      this.#logger.log('error', 'a question to the domain failed', { question: question.type, error });
+      this.#core.answer(client, { type: 'failed', id, code: 'busy' });
+    }
     this.#act();
+  }
+
+  async #answer(
+    identity: PeerIdentity,
+    question: Exclude<DomainQuestion, { type: 'renew' }>,
+  ): Promise<ToPeer> {
+    const { id } = question;
+    const settled = (code: FailureCode | undefined): ToPeer =>
+      code === undefined ? { type: 'done', id } : { type: 'failed', id, code };
+    switch (question.type) {
+      case 'devices':
+        return { type: 'device_list', id, devices: await this.#domain.devices(identity) };
+      case 'revoke':
+        return settled(await this.#domain.revokeOwn(identity, question.keyId));
+      case 'adopt':
+        return settled(await this.#domain.adopt(identity, question.chain));
+      case 'user_ca': {
+        const issued = await this.#domain.userCa(identity, question.csr);
+        return typeof issued === 'string'
+          ? settled(issued)
+          : { type: 'certificate', id, chain: issued.chain };
+      }
+    }
+  }
+
+  async #renew(client: number, control: Control, id: number): Promise<void> {
+    const { identity, spki } = control.peer;
+    const answer = await this.#domain.renew(identity, spki);
+    if (typeof answer === 'string') {
+      this.#core.renewed(client, id, answer);
+      return;
+    }
+    const { trust } = this.#domain;
+    const now = this.#clock.now();
+    const proof = verifyPeer(answer.chain, { kind: 'anyPeer' }, trust, 'client', now, this.#provider);
+    if (proof instanceof VerifiedPeer) control.peer = proof;
+    this.#core.renewed(client, id, { ...answer, expiresAt: this.#monotonicAt(answer.expiresAt) });
+  }
+
+  /**
+   * As it came, the anchor left out: what a listener needs to check it again. The relay knows both roots while there are
+   * two; a listener may know the older one only, and gets the way to it.
+   */
+  #shownChain({ chain, identity }: VerifiedPeer): readonly Uint8Array[] {
+    const below = (chain.length > 1 ? chain.slice(0, -1) : chain).map(({ der }) => der);
+    if (identity.domain !== this.#domain.domain) return below;
+    const { handovers } = this.#domain.wayBack;
+    return [...below, ...handovers.filter((way) => !below.some((shown) => equalBytes(shown, way)))];
   }
 
   #monotonicAt(wallClock: number): number {
@@ -353,12 +440,6 @@ export class Relay {
 
 /** Timers of the platform hold 31 bits. */
 const MAX_DELAY = 86_400_000;
-
-/** As it came, the anchor left out: what a listener needs to check it again. */
-function presentedChain({ chain }: VerifiedPeer): readonly Uint8Array[] {
-  const below = chain.length > 1 ? chain.slice(0, -1) : chain;
-  return below.map((certificate) => certificate.der);
-}
 
 function tokenOf(meta: unknown): Uint8Array | undefined {
   const token = Array.isArray(meta) ? meta[0] : undefined;

@@ -1,6 +1,7 @@
 /** The relay as a server process: HTTP with WebSocket upgrade, optionally raw TCP, a data folder, a graceful end. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { base64 } from '../base/base64.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { type Logger, silent } from '../base/log.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
@@ -45,6 +46,8 @@ export interface RelayServerOptions {
   readonly linksPerAddress?: number;
   /** Milliseconds that users' certificates last; at most and by default 7 days. */
   readonly userLifetime?: number;
+  /** Of the root keys, where they are stored encrypted. */
+  readonly passphrase?: string;
   readonly clock?: Clock;
   readonly logger?: Logger;
 }
@@ -78,6 +81,7 @@ export async function startRelay(options: RelayServerOptions): Promise<RelayServ
       ...{ store, provider, clock, logger, limits, hashPassword: hashByOpenSsl },
       ...(options.domain !== undefined && { domain: options.domain }),
       ...(options.userLifetime !== undefined && { userLifetime: options.userLifetime }),
+      ...(options.passphrase !== undefined && { passphrase: options.passphrase }),
     });
     const relay = new Relay({
       ...{ domain: service, provider, clock, logger },
@@ -108,6 +112,7 @@ export async function startRelay(options: RelayServerOptions): Promise<RelayServ
     const tcpPort = tcpListener?.port;
     urls = options.urls ?? defaultUrls(host, bound, tcp?.host, tcpPort);
     await service.setUrls(urls);
+    await service.bundle();
     logger.log('info', 'relay runs', { domain: service.domain, urls });
 
     let closing: Promise<void> | undefined;
@@ -115,13 +120,15 @@ export async function startRelay(options: RelayServerOptions): Promise<RelayServ
     return {
       ...{
         domain: service.domain,
-        anchors: service.anchors,
         urls,
         port: bound,
         tcpPort,
         relay,
         service,
         close,
+      },
+      get anchors() {
+        return service.anchors;
       },
       invite: async (user, wishes) => formatInvite(await service.invite(user, wishes)),
       [Symbol.asyncDispose]: close,
@@ -179,8 +186,10 @@ function reachable(host: string): string {
 }
 
 function wellKnown(service: DomainService, urls: readonly string[]): string {
-  const root = formatPem('CERTIFICATE', service.authority.root.der);
-  return `${JSON.stringify({ version: 1, domain: service.domain, root, relays: urls })}\n`;
+  const { domain, authority } = service;
+  const [root, ...older] = authority.roots.map(({ der }) => formatPem('CERTIFICATE', der));
+  const bundle = service.signedBundle === undefined ? undefined : base64(service.signedBundle);
+  return `${JSON.stringify({ version: 1, domain, root, older, bundle, relays: urls })}\n`;
 }
 
 function answer(

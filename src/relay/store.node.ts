@@ -1,7 +1,9 @@
 /**
  * A domain in a folder, 0700:
  *
- *     domain.json            name, URLs            root.pem, root.key      the authority; the key 0600
+ *     domain.json            name, URLs, which roots there are, and how they follow each other
+ *     root.pem, root.key     a root and its key; `root-2`, … when the root or its passphrase was changed
+ *     revocations.json       what is withdrawn, and the signed bundle that says so
  *     accounts/<hash>.json   one per user          passwords/<hash>.json   one per user who has one: a hash, and wrong tries
  *     invites/<id>.json      one per invite, hash of the secret only
  *     audit.log              a line per event      lock                    who serves it now
@@ -13,11 +15,14 @@
 import { createHash } from 'node:crypto';
 import { type FileHandle, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
+import { base64, fromBase64 } from '../base/base64.ts';
+import { equalBytes } from '../base/bytes.ts';
 import {
   listFiles,
   makePrivateFolder,
   readPrivateFile,
   readTextFile,
+  removeFile,
   writeFileAtomic,
 } from '../identity/files.node.ts';
 import { formatPem, parsePemAs } from '../identity/index.ts';
@@ -25,7 +30,16 @@ import { type AuditEntry, readAuditEntry } from './audit.ts';
 import { RelayError } from './errors.ts';
 import { type Lock, takeLock } from './lock.node.ts';
 import type { StoredPassword } from './passwords.ts';
-import type { Account, Device, DomainStore, StoredDomain, StoredInvite } from './store.ts';
+import type { StoredRevocations, WithdrawnCertificate, WithdrawnKey } from './revocations.ts';
+import type {
+  Account,
+  Device,
+  DomainStore,
+  StoredDomain,
+  StoredInvite,
+  StoredRoot,
+  StoredUserCa,
+} from './store.ts';
 
 const MAX_RECORD = 1_048_576;
 /** Read at a time from the end of the log: some thousand lines. */
@@ -34,6 +48,30 @@ const LOG = 'audit.log';
 /** What the log was called when it held certificates only. */
 const OLD_LOG = 'issued.log';
 const NEWLINE = 10;
+const REVOCATIONS = 'revocations.json';
+/** Every root file but the first's. */
+const ROOT_FILE = /^root-([1-9][0-9]{0,8})\.(?:key|pem)$/;
+
+interface DomainRecord {
+  readonly domain: string;
+  readonly urls: readonly string[];
+  /** Names of files, newest root first. */
+  readonly roots: readonly string[];
+  /** Certificates in base64. */
+  readonly handovers: readonly string[];
+  readonly retired: readonly string[];
+}
+
+/** What a record leaves out that was written before domains could roll. */
+const FIRST_RECORD: Pick<DomainRecord, 'roots' | 'handovers' | 'retired'> = {
+  roots: ['root'],
+  handovers: [],
+  retired: [],
+};
+
+function rootName(number: number): string {
+  return number === 1 ? 'root' : `root-${number}`;
+}
 
 export interface DirectoryStoreOptions {
   /** True for the one process that serves the domain. */
@@ -57,7 +95,10 @@ export class DirectoryDomainStore implements DomainStore {
     const lock = options.exclusive ? await takeLock(join(folder, 'lock')) : undefined;
     const store = new DirectoryDomainStore(folder, lock);
     try {
-      if (options.exclusive) await store.#openLog();
+      if (options.exclusive) {
+        await store.#openLog();
+        await store.#removeOldRoots(); // a process that was killed may have left them
+      }
       return store;
     } catch (error) {
       await lock?.release();
@@ -66,24 +107,87 @@ export class DirectoryDomainStore implements DomainStore {
   }
 
   async domain(): Promise<StoredDomain | undefined> {
-    const text = await readTextFile(this.#path('domain.json'), MAX_RECORD);
-    if (text === undefined) return undefined;
-    const { domain, urls } = parseRecord(text, 'domain.json', isDomainRecord);
-    const rootKey = await readPrivateFile(this.#path('root.key'), MAX_RECORD);
-    const root = await readTextFile(this.#path('root.pem'), MAX_RECORD);
-    if (rootKey === undefined || root === undefined)
-      throw new RelayError('ERR_RELAY_DATA', `root.key or root.pem is missing in "${this.#folder}"`);
-    return { domain, urls, rootKey, rootCertificate: parsePemAs('CERTIFICATE', root)[0]! };
+    const record = await this.#record();
+    if (record === undefined) return undefined;
+    const { domain, urls, roots, handovers, retired } = record;
+    return {
+      ...{ domain, urls, handovers: handovers.map(fromBase64), retired: retired.map(fromBase64) },
+      roots: await Promise.all(roots.map((name) => this.#root(name))),
+    };
   }
 
-  /** `domain.json` comes last: until it is there, there is no domain. */
-  async putDomain({ domain, urls, rootKey, rootCertificate }: StoredDomain): Promise<void> {
-    const before = await this.domain();
-    if (before?.rootKey !== rootKey) {
-      await writeFileAtomic(this.#path('root.key'), rootKey);
-      await writeFileAtomic(this.#path('root.pem'), formatPem('CERTIFICATE', rootCertificate));
+  async #record(): Promise<DomainRecord | undefined> {
+    const text = await readTextFile(this.#path('domain.json'), MAX_RECORD);
+    if (text === undefined) return undefined;
+    return { ...FIRST_RECORD, ...parseRecord(text, 'domain.json', isDomainRecord) };
+  }
+
+  async #root(name: string): Promise<StoredRoot> {
+    const key = await readPrivateFile(this.#path(`${name}.key`), MAX_RECORD);
+    const certificate = await readTextFile(this.#path(`${name}.pem`), MAX_RECORD);
+    if (key === undefined || certificate === undefined)
+      throw new RelayError('ERR_RELAY_DATA', `${name}.key or ${name}.pem is missing in "${this.#folder}"`);
+    return { key, certificate: parsePemAs('CERTIFICATE', certificate)[0]! };
+  }
+
+  /**
+   * `domain.json` comes last: until it is there, there is no domain, and until it is replaced, the old roots are the roots.
+   * So what is new gets a name of its own, and what is no longer named goes.
+   */
+  async putDomain({ domain, urls, roots, handovers, retired }: StoredDomain): Promise<void> {
+    const before = new Map<string, StoredRoot>();
+    for (const name of (await this.#record())?.roots ?? []) before.set(name, await this.#root(name));
+    const names: string[] = [];
+    let next = await this.#highestRoot();
+    for (const root of roots) {
+      const known = [...before].find(
+        ([, old]) => old.key === root.key && equalBytes(old.certificate, root.certificate),
+      );
+      const name = known?.[0] ?? rootName(++next);
+      names.push(name);
+      if (known !== undefined) continue;
+      await writeFileAtomic(this.#path(`${name}.key`), root.key);
+      await writeFileAtomic(this.#path(`${name}.pem`), formatPem('CERTIFICATE', root.certificate));
     }
-    await writeFileAtomic(this.#path('domain.json'), formatRecord({ domain, urls }));
+    const record = {
+      domain,
+      urls,
+      roots: names,
+      handovers: handovers.map(base64),
+      retired: retired.map(base64),
+    };
+    await writeFileAtomic(this.#path('domain.json'), formatRecord(record));
+    if (names.join() !== [...before.keys()].join()) await this.#removeOldRoots();
+  }
+
+  async #highestRoot(): Promise<number> {
+    const record = await this.#record();
+    const files = record === undefined ? [] : await listFiles(this.#folder);
+    return Math.max(
+      0,
+      ...files.map((file) => Number(ROOT_FILE.exec(file)?.[1] ?? (file === 'root.key' ? 1 : 0))),
+    );
+  }
+
+  /** Keys that are no roots any more, or are stored under another passphrase now. */
+  async #removeOldRoots(): Promise<void> {
+    const record = await this.#record();
+    if (record === undefined) return;
+    for (const file of await listFiles(this.#folder)) {
+      const isRoot = ROOT_FILE.test(file) || file === 'root.key' || file === 'root.pem';
+      if (isRoot && !record.roots.includes(file.slice(0, -4))) await removeFile(this.#path(file));
+    }
+  }
+
+  async revocations(): Promise<StoredRevocations | undefined> {
+    const text = await readTextFile(this.#path(REVOCATIONS), MAX_RECORD);
+    if (text === undefined) return undefined;
+    const { bundle, ...rest } = parseRecord(text, REVOCATIONS, isRevocations);
+    return { ...rest, bundle: fromBase64(bundle) };
+  }
+
+  async putRevocations({ bundle, ...rest }: StoredRevocations): Promise<void> {
+    await writeFileAtomic(this.#path(REVOCATIONS), formatRecord({ ...rest, bundle: base64(bundle) }));
   }
 
   async account(user: string): Promise<Account | undefined> {
@@ -246,50 +350,100 @@ function isRecord(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-function isDomainRecord(value: unknown): value is Pick<StoredDomain, 'domain' | 'urls'> {
-  return (
-    isRecord(value) &&
-    typeof value['domain'] === 'string' &&
-    Array.isArray(value['urls']) &&
-    value['urls'].every((url) => typeof url === 'string')
-  );
+const hasTexts = (value: Fields, ...names: string[]): boolean =>
+  names.every((name) => typeof value[name] === 'string');
+const hasNumbers = (value: Fields, ...names: string[]): boolean =>
+  names.every((name) => typeof value[name] === 'number');
+const mayHave = (value: Fields, type: 'string' | 'number' | 'boolean', ...names: string[]): boolean =>
+  names.every((name) => value[name] === undefined || typeof value[name] === type);
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((text) => typeof text === 'string');
+}
+
+function isDomainRecord(
+  value: unknown,
+): value is Pick<DomainRecord, 'domain' | 'urls'> & Partial<DomainRecord> {
+  if (!isRecord(value) || !hasTexts(value, 'domain') || !isTexts(value['urls'])) return false;
+  const { roots = ['root'], handovers = [], retired = [] } = value;
+  const areNames = isTexts(roots) && roots.every((name) => name === 'root' || ROOT_FILE.test(`${name}.key`));
+  return areNames && roots.length > 0 && isTexts(handovers) && isTexts(retired);
 }
 
 function isDevice(value: unknown): value is Device {
   return (
     isRecord(value) &&
-    typeof value['keyId'] === 'string' &&
-    typeof value['label'] === 'string' &&
-    typeof value['since'] === 'number'
+    hasTexts(value, 'keyId', 'label') &&
+    hasNumbers(value, 'since') &&
+    mayHave(value, 'string', 'by') &&
+    mayHave(value, 'number', 'lastSeen', 'until', 'revoked')
+  );
+}
+
+function isUserCa(value: unknown): value is StoredUserCa {
+  return (
+    isRecord(value) &&
+    hasTexts(value, 'keyId', 'by') &&
+    hasNumbers(value, 'since', 'until') &&
+    mayHave(value, 'number', 'revoked')
   );
 }
 
 function isAccount(value: unknown): value is Account {
   return (
     isRecord(value) &&
-    typeof value['user'] === 'string' &&
-    typeof value['created'] === 'number' &&
+    hasTexts(value, 'user') &&
+    hasNumbers(value, 'created') &&
     typeof value['blocked'] === 'boolean' &&
     Array.isArray(value['devices']) &&
-    value['devices'].every(isDevice)
+    value['devices'].every(isDevice) &&
+    (value['userCas'] === undefined || (Array.isArray(value['userCas']) && value['userCas'].every(isUserCa)))
+  );
+}
+
+function isWithdrawnKey(value: unknown): value is WithdrawnKey {
+  return (
+    isRecord(value) &&
+    hasTexts(value, 'keyId') &&
+    hasNumbers(value, 'at', 'until') &&
+    mayHave(value, 'string', 'user') &&
+    mayHave(value, 'boolean', 'blocked')
+  );
+}
+
+function isWithdrawnCertificate(value: unknown): value is WithdrawnCertificate {
+  return isRecord(value) && hasTexts(value, 'issuer', 'serial') && hasNumbers(value, 'at', 'until');
+}
+
+function isRevocations(
+  value: unknown,
+): value is Omit<StoredRevocations, 'bundle'> & { readonly bundle: string } {
+  return (
+    isRecord(value) &&
+    hasNumbers(value, 'sequence', 'issuedAt') &&
+    hasTexts(value, 'bundle') &&
+    Array.isArray(value['keys']) &&
+    value['keys'].every(isWithdrawnKey) &&
+    Array.isArray(value['certificates']) &&
+    value['certificates'].every(isWithdrawnCertificate)
   );
 }
 
 function isInvite(value: unknown): value is StoredInvite {
   return (
     isRecord(value) &&
-    ['id', 'user', 'secretHash'].every((name) => typeof value[name] === 'string') &&
-    ['created', 'expires'].every((name) => typeof value[name] === 'number') &&
-    (value['usedBy'] === undefined || typeof value['usedBy'] === 'string')
+    hasTexts(value, 'id', 'user', 'secretHash') &&
+    hasNumbers(value, 'created', 'expires') &&
+    mayHave(value, 'string', 'usedBy')
   );
 }
 
 function isPassword(value: unknown): value is StoredPassword {
   return (
     isRecord(value) &&
-    typeof value['user'] === 'string' &&
+    hasTexts(value, 'user') &&
     ['salt', 'hash'].every((name) => /^([0-9a-f]{2}){16,64}$/.test(String(value[name]))) &&
-    ['set', 'failed', 'lockedUntil'].every((name) => typeof value[name] === 'number') &&
+    hasNumbers(value, 'set', 'failed', 'lockedUntil') &&
     isCost(value['cost'])
   );
 }

@@ -3,14 +3,25 @@
  * promise resolves, whole or not at all. Secrets of invites and passwords are never stored, only their hashes.
  */
 import type { Bytes } from '../base/bytes.ts';
+import type { DeviceOrigin } from '../peer/messages.ts';
 import type { AuditEntry } from './audit.ts';
 import type { StoredPassword } from './passwords.ts';
+import type { StoredRevocations } from './revocations.ts';
+
+export interface StoredRoot {
+  readonly certificate: Bytes;
+  /** PKCS#8 PEM, encrypted where the domain has a passphrase. */
+  readonly key: string;
+}
 
 export interface StoredDomain {
   readonly domain: string;
-  readonly rootCertificate: Bytes;
-  /** PKCS#8 PEM. */
-  readonly rootKey: string;
+  /** Newest first: the first signs, a second is on its way out. */
+  readonly roots: readonly StoredRoot[];
+  /** Keys of later roots certified by earlier ones, newest first. */
+  readonly handovers: readonly Bytes[];
+  /** Certificates of roots that were let go: invites made in their time still name them. */
+  readonly retired: readonly Bytes[];
   /** Where peers reach the relay; the first goes into invites. */
   readonly urls: readonly string[];
 }
@@ -20,16 +31,31 @@ export interface Device {
   readonly label: string;
   readonly since: number;
   /** How it came in. */
-  readonly by?: DeviceOrigin;
+  readonly by?: Exclude<DeviceOrigin, 'authority'>;
+  /** To the hour. */
+  readonly lastSeen?: number;
+  /** When its newest certificate ends. */
+  readonly until?: number;
+  /** When it was withdrawn. */
+  readonly revoked?: number;
 }
 
-export type DeviceOrigin = 'invite' | 'password' | 'user_ca' | 'renewal';
+/** A CA that the domain gave to the account, for devices of its own. */
+export interface StoredUserCa {
+  readonly keyId: string;
+  readonly since: number;
+  readonly until: number;
+  /** Key id of the device that asked for it: the two are withdrawn together. */
+  readonly by: string;
+  readonly revoked?: number;
+}
 
 export interface Account {
   readonly user: string;
   readonly created: number;
   readonly blocked: boolean;
   readonly devices: readonly Device[];
+  readonly userCas?: readonly StoredUserCa[];
 }
 
 export interface StoredInvite {
@@ -54,6 +80,8 @@ export interface DomainStore {
   putInvite(invite: StoredInvite): Promise<void>;
   password(user: string): Promise<StoredPassword | undefined>;
   putPassword(password: StoredPassword): Promise<void>;
+  revocations(): Promise<StoredRevocations | undefined>;
+  putRevocations(revocations: StoredRevocations): Promise<void>;
   log(entry: AuditEntry): Promise<void>;
   /** The last `limit` lines, oldest first. */
   audit(limit: number): Promise<readonly AuditEntry[]>;
@@ -65,6 +93,7 @@ export class MemoryDomainStore implements DomainStore {
   readonly #accounts = new Map<string, Account>();
   readonly #invites = new Map<string, StoredInvite>();
   readonly #passwords = new Map<string, StoredPassword>();
+  #revocations: StoredRevocations | undefined;
   readonly #log: AuditEntry[] = [];
 
   async domain(): Promise<StoredDomain | undefined> {
@@ -101,6 +130,14 @@ export class MemoryDomainStore implements DomainStore {
 
   async putPassword(password: StoredPassword): Promise<void> {
     this.#passwords.set(password.user, password);
+  }
+
+  async revocations(): Promise<StoredRevocations | undefined> {
+    return this.#revocations;
+  }
+
+  async putRevocations(revocations: StoredRevocations): Promise<void> {
+    this.#revocations = revocations;
   }
 
   async log(entry: AuditEntry): Promise<void> {

@@ -103,7 +103,7 @@ test('a blocked account is not admitted', async () => {
   world = await relayWorld();
   const alice = await world.peer('alice');
   await world.block('alice');
-  await expect(alice.dial('bob@example.org/chat/1')).rejects.toMatchObject({ code: 'ERR_PEER_NOT_ENROLLED' });
+  await expect(alice.dial('bob@example.org/chat/1')).rejects.toMatchObject({ code: 'ERR_PEER_REVOKED' });
 });
 
 test('a closed peer takes nothing more and leaves nothing behind', async () => {

@@ -134,7 +134,7 @@ function meet(toBob: Meddle, toAlice: Meddle): Ends {
   const proof = verifyPeer(alice.chain, { kind: 'anyPeer' }, parts.trust, 'client', now, provider);
   if (!(proof instanceof VerifiedPeer)) throw proof;
   new ListenerSession(new Session(bobLink, { random }), {
-    ...{ identity: bob, claim: { peer: proof, protocol: PROTOCOLS[0]! }, listeners, parts },
+    ...{ identity: () => bob, claim: { peer: proof, protocol: PROTOCOLS[0]! }, listeners, parts },
     ...{ path: { kind: 'relayed' }, logger: silent, onHandlerError: () => {} },
   });
   const caller = new CallerSession(new Session(aliceLink, { random }), { kind: 'relayed' }, parts);

@@ -56,6 +56,22 @@ const message: fc.Arbitrary<ControlMessage> = fc.oneof(
     csr: bin(1, 900),
     device: label(64),
   }),
+  fc.record({ type: fc.constant('devices' as const), id }),
+  fc.record({ type: fc.constant('revoke' as const), id, keyId }),
+  fc.record({ type: fc.constant('user_ca' as const), id, csr: bin(1, 900) }),
+  fc.record({ type: fc.constant('adopt' as const), id, chain }),
+  fc.record({
+    type: fc.constant('device_list' as const),
+    id,
+    devices: fc.array(
+      fc.record({
+        ...{ keyId, label: label(64), by: fc.constantFrom('invite' as const, 'authority' as const) },
+        ...{ since: id, lastSeen: id, revoked: fc.boolean() },
+      }),
+      { maxLength: 64 },
+    ),
+  }),
+  fc.record({ type: fc.constant('bundle' as const), bundle: bin(1, 2_000) }),
   fc.record({
     type: fc.constant('welcome' as const),
     domain: named(253),

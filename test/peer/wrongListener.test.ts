@@ -70,7 +70,7 @@ async function dialled(
   listeners.add({ as, protocol: 'echo/1', description: '', authorize: () => true, handler });
   const session = new Session(right, { random });
   new ListenerSession(session, {
-    ...{ identity: answering, claim: { peer: proof, protocol: 'echo/1' }, listeners, parts },
+    ...{ identity: () => answering, claim: { peer: proof, protocol: 'echo/1' }, listeners, parts },
     ...{ path: { kind: 'relayed' }, logger: silent, onHandlerError: () => {} },
   });
   const caller = new CallerSession(new Session(left, { random }), { kind: 'relayed' }, parts);

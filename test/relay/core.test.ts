@@ -344,7 +344,7 @@ describe('presence', () => {
   test('ends with the certificate, unless it was renewed', () => {
     const [short, renewed] = [join('bob', { expiresAt: 5_000 }), join('carol', { expiresAt: 5_000 })];
     say(renewed, { type: 'renew', id: 3 });
-    expect(done()).toEqual([{ type: 'renew', client: renewed, id: 3 }]);
+    expect(done()).toEqual([{ type: 'ask', client: renewed, question: { type: 'renew', id: 3 } }]);
     core.renewed(renewed, 3, { chain: [Uint8Array.of(2)], expiresAt: 50_000 });
     expect(told(renewed)).toEqual([{ type: 'certificate', id: 3, chain: [Uint8Array.of(2)] }]);
     wait(5_000);

@@ -161,7 +161,7 @@ test('a listener that reads nothing is cut off before much is stored for it', as
       instance: random(16),
     },
     ...{ parts: parts(), signal: new AbortController().signal },
-    events: { incoming: async () => false, path: () => {} },
+    events: { incoming: async () => false, path: () => {}, bundle: () => {} },
   });
   const { signal } = new AbortController();
   const ask = () => asking.dial('mallory@example.org', 'echo/1', { first: true, signal });
@@ -207,7 +207,10 @@ describe('a path channel', () => {
     const [session, other] = [await openSession(), await openSession()];
     const control = await ControlClient.open(session, {
       ...{ identity, domain: DOMAIN, url: RELAY_URL, instance: random(16), parts: parts() },
-      ...{ events: { incoming: async () => false, path: () => {} }, signal: new AbortController().signal },
+      ...{
+        events: { incoming: async () => false, path: () => {}, bundle: () => {} },
+        signal: new AbortController().signal,
+      },
     });
     const { signal } = new AbortController();
     const [offer] = await control.dial('bob@example.org', 'echo/1', { first: true, signal });

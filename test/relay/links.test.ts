@@ -140,7 +140,7 @@ describe('a link on which nobody is admitted is closed at the deadline', () => {
     return ControlClient.open(session, {
       ...{ identity, domain: DOMAIN, url: RELAY_URL, instance: random(16), signal },
       parts: { trust: Trust.of([world.domain.anchors]), provider, clock: systemClock },
-      events: { incoming: async () => false, path: () => {} },
+      events: { incoming: async () => false, path: () => {}, bundle: () => {} },
     });
   }
 
