@@ -62,6 +62,8 @@ const BY_CODE: Readonly<Record<string, ExitCode>> = {
   ERR_PEER_TOO_MANY_DEVICES: EXIT.refused,
   ERR_PEER_NOT_FOUND: EXIT.refused,
   ERR_PEER_REFUSED: EXIT.refused,
+  ERR_PEER_REVOKED: EXIT.refused,
+  ERR_PEER_USER_CA: EXIT.refused,
   ERR_PEER_WRONG_IDENTITY: EXIT.refused,
   ERR_TLS_CERTIFICATE: EXIT.refused,
   ERR_TLS_CERTIFICATE_REQUIRED: EXIT.refused,
