@@ -1,4 +1,4 @@
-// Benchmarks as ratios: ours and a peer side by side in one run. `--quick` for CI; `--only engine,mux,relay` for a part.
+// Benchmarks as ratios: ours and a peer side by side in one run. `--quick` for CI; `--only engine,identity,mux,relay` for a part.
 // The numbers are reported, never judged: a shared machine decides too much of them.
 import { parseArgs } from 'node:util';
 import { machine } from './lib.mjs';
@@ -6,13 +6,14 @@ import { machine } from './lib.mjs';
 const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
-    only: { type: 'string', default: 'engine,mux,relay' },
+    only: { type: 'string', default: 'engine,identity,mux,relay' },
     json: { type: 'boolean', default: false },
   },
 });
 const effort = values.quick ? { rounds: 3, seconds: 0.7 } : { rounds: 7, seconds: 2 };
 const benches = {
   engine: async () => (await import('./engine.mjs')).benchEngine(effort),
+  identity: async () => (await import('./identity.mjs')).benchIdentity(effort),
   mux: async () => (await import('./mux.mjs')).benchMux(effort),
   relay: async () => (await import('./relay.mjs')).benchRelay(effort),
 };

@@ -237,8 +237,15 @@ function readTime(tag: number, value: Uint8Array, what: string): number {
   const fullYear = utc ? (year >= 50 ? 1900 + year : 2000 + year) : year;
   if (!utc && fullYear < 2050) throw malformed(`${what} is before 2050 and no UTCTime`);
   const time = Date.UTC(fullYear, month - 1, day, hour, minute, second);
-  // Date.UTC carries 31 February over into March: what comes back must be what went in.
-  if (formatTime(time) !== `${String(fullYear).padStart(4, '0')}${text.slice(utc ? 2 : 4)}`)
+  // Date.UTC carries 31 February over into March, and 24:00 into the next day.
+  const date = new Date(time);
+  if (
+    date.getUTCMonth() !== month - 1 ||
+    date.getUTCDate() !== day ||
+    date.getUTCHours() !== hour ||
+    minute > 59 ||
+    second > 59
+  )
     throw malformed(`${what} is no date of the calendar`);
   return time;
 }
