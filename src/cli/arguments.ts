@@ -36,6 +36,14 @@ export function parseDuration(text: string, what: string): number {
 
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
+/** A day, or a moment with its zone, in milliseconds since the epoch. */
+export function parseInstant(text: string, what: string): number {
+  const isForm = /^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d)?(Z|[+-]\d\d:\d\d))?$/.test(text);
+  const time = isForm ? Date.parse(text) : Number.NaN;
+  if (!Number.isFinite(time)) throw usage(`${what} is "${text}", wanted 2026-11-28 or 2026-11-28T12:00:00Z`);
+  return time;
+}
+
 /** `a,b,c` → its parts, none empty. */
 export function parseList(text: string, what: string): readonly string[] {
   const parts = text.split(',').map((part) => part.trim());

@@ -79,7 +79,7 @@ export function describeCrl(crl: Crl, now?: number): string {
     ...(crl.kind === 'full' ? [] : [['kind', `${crl.kind}: not used by itself`] as Row]),
     ...(aki?.keyId === undefined ? [] : [['issuer key', pairs(aki.keyId)] as Row]),
     ...extensionRows(crl),
-    ['revoked', revoked.size === 0 ? 'nothing' : `${revoked.size} certificates`],
+    ['revoked', counted(revoked.size)],
     ...shown.map(
       ({ serial, date, reason }) =>
         ['', `${pairs(serial)}  ${showTime(date)}${reason === undefined ? '' : `  ${reason}`}`] as const,
@@ -90,6 +90,11 @@ export function describeCrl(crl: Crl, now?: number): string {
 }
 
 const MAX_ENTRIES = 100;
+
+function counted(certificates: number): string {
+  if (certificates === 0) return 'nothing';
+  return certificates === 1 ? '1 certificate' : `${certificates} certificates`;
+}
 
 /** A key by its public half: DER SubjectPublicKeyInfo. `what` says whose it is, and how it was kept. */
 export function describeKey(spki: Bytes, what: string): string {
