@@ -28,6 +28,13 @@ function holdProcess(): () => void {
 
 export { nobleProvider } from './crypto/noble.ts';
 export { nodeProvider } from './crypto/node.node.ts';
+export {
+  type AgentKey,
+  type AgentOptions,
+  agentKeys,
+  agentSigner,
+  agentSigners,
+} from './identity/agent.node.ts';
 export * from './identity/index.ts';
 export { DirectoryIdentityStore } from './identity/store.node.ts';
 export type { PassphraseUse, StoredKeyOptions } from './identity/storeKeys.ts';

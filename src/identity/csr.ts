@@ -3,8 +3,9 @@
  * nothing else: names and extensions in it are wishes that our authority never reads.
  */
 import type { Bytes } from '../base/bytes.ts';
-import type { CryptoProvider, PrivateKey } from '../crypto/provider.ts';
+import type { CryptoProvider, PrivateKey, Signer } from '../crypto/provider.ts';
 import { parseSpki } from '../crypto/spki.ts';
+import type { SchemeName } from '../crypto/suites.ts';
 import { readSignatureAlgorithm, signatureIdentifier, verifySignature } from './algorithms.ts';
 import { bitString, checkDer, context, DerReader, der, integer, malformed, sequence, TAG } from './der.ts';
 import { EMPTY_NAME, parseDistinguishedName } from './distinguishedName.ts';
@@ -19,9 +20,20 @@ export interface Csr {
 const MAX_CSR = 16_384;
 
 export function createCsr(key: PrivateKey): Bytes {
+  const { info, scheme, finish } = unsigned(key);
+  return finish(key.sign(scheme, info));
+}
+
+/** The same for a key that signs later: of an agent, a token, the platform. */
+export async function createCsrBySigner(signer: Signer): Promise<Bytes> {
+  const { info, scheme, finish } = unsigned(signer);
+  return finish(await signer.sign(scheme, info));
+}
+
+function unsigned(key: Signer): { info: Bytes; scheme: SchemeName; finish: (signature: Bytes) => Bytes } {
   const info = sequence(integer(0), EMPTY_NAME, key.spki, der(context(0, true)));
   const { scheme, identifier } = signatureIdentifier(key.kind);
-  return sequence(info, identifier, bitString(key.sign(scheme, info)));
+  return { info, scheme, finish: (signature) => sequence(info, identifier, bitString(signature)) };
 }
 
 /** Throws `ERR_IDENTITY_CSR` unless the request is well-formed and signed by the key it carries. */

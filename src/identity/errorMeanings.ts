@@ -47,6 +47,11 @@ const MEANS: Readonly<Record<IdentityErrorCode, string>> = {
   ERR_IDENTITY_STORE_BUSY: 'another process holds the identity store and does not let go',
   ERR_IDENTITY_STORE_OLDER: 'what is stored is newer than what was to replace it',
   ERR_IDENTITY_STORE_SIGNER: 'the store cannot keep this key, or cannot find it again where it lives',
+  ERR_IDENTITY_AGENT: 'the key agent cannot be reached, or went away',
+  ERR_IDENTITY_AGENT_TIMEOUT: 'the key agent does not answer in time',
+  ERR_IDENTITY_AGENT_ANSWER: 'the key agent answers with what is no answer',
+  ERR_IDENTITY_AGENT_REFUSED: 'the key agent does not sign',
+  ERR_IDENTITY_AGENT_NO_KEY: 'the key agent does not hold the key',
   // Refusals: what a presented chain did not prove
   ERR_IDENTITY_NO_CERTIFICATE: 'the peer presented no certificate',
   ERR_IDENTITY_CHAIN_TOO_BIG: 'the chain has too many certificates or bytes',

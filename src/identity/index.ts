@@ -56,7 +56,7 @@ export { checkCredential, readCredentialBundle } from './credentialBundle.ts';
 export type { Crl, CrlContents, RevocationReason, RevokedCertificate } from './crl.ts';
 export { crlFault, issueCrl, parseCrl, revocationFault, revokedBy } from './crl.ts';
 export type { Csr } from './csr.ts';
-export { createCsr, parseCsr } from './csr.ts';
+export { createCsr, createCsrBySigner, parseCsr } from './csr.ts';
 export { describeCertificate, describeCrl, describeKey, describeRequest } from './describe.ts';
 export type {
   CheckedDeviceCode,

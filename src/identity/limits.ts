@@ -99,3 +99,12 @@ export const MAX_WITNESSES = 16;
 export const MAX_PKCS12: number = 2 ** 18;
 /** Bags of a PKCS#12 file, those in bags counted too: a key, its chain, and what others left in there. */
 export const MAX_BAGS = 64;
+
+/** A message of an ssh agent; OpenSSH's own bound. */
+export const MAX_AGENT_MESSAGE = 262_144;
+/** Keys that an agent may list; OpenSSH's own bound. */
+export const MAX_AGENT_KEYS = 2048;
+/** Milliseconds for an agent to list its keys. */
+export const AGENT_LIST_TIMEOUT = 5000;
+/** Milliseconds for an agent to sign: a person may have to confirm, or to touch a token. */
+export const AGENT_SIGN_TIMEOUT = 60_000;
