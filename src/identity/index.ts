@@ -75,7 +75,7 @@ export type { CertificateAlert, IdentityErrorCode } from './errors.ts';
 export { IdentityError, Refusal } from './errors.ts';
 export type { Identity, PublicIdentity } from './identity.ts';
 export { identityLabel } from './identity.ts';
-export { identityFromChain, publicIdentity, selfSignedIdentity } from './issue.ts';
+export { anonymousIdentity, identityFromChain, publicIdentity, selfSignedIdentity } from './issue.ts';
 export {
   readPlainPrivateKey,
   readPrivateKey,

@@ -26,7 +26,7 @@ import { NAME_TAG } from './generalNames.ts';
 import type { Identity, PublicIdentity } from './identity.ts';
 import { OID } from './oid.ts';
 import { peerId } from './peerId.ts';
-import { DEVICE, deviceOf, deviceUri } from './profile.ts';
+import { ANONYMOUS, DEVICE, deviceOf, deviceUri } from './profile.ts';
 import { parseCertificate } from './x509.ts';
 
 const MINUTE = 60_000;
@@ -46,6 +46,7 @@ export const MAX_DEVICE_LIFETIME: number = 90 * DAY;
  */
 const SELF_BACKDATE = DAY;
 const SELF_LIFETIME = 365 * DAY;
+const ANONYMOUS_LIFETIME = DAY;
 
 /* ---- The six kinds ---- */
 
@@ -188,9 +189,21 @@ function issueLeaf(issuer: Issuer, request: LeafRequest, names: readonly Bytes[]
 
 /** A key peer: its certificate only wraps the key. */
 export function selfSignedIdentity(key: PrivateKey, now: number): Identity {
+  return selfSigned(key, now, peerId(key.spki), SELF_LIFETIME);
+}
+
+/**
+ * Nobody: for a key that was made for this once and says so. Whoever is called is told `anonymous`, has to have wanted such
+ * callers, and remembers nothing. The key must be fresh, or calls can be told to be of one caller.
+ */
+export function anonymousIdentity(key: PrivateKey, now: number): Identity {
+  return selfSigned(key, now, ANONYMOUS, ANONYMOUS_LIFETIME);
+}
+
+function selfSigned(key: PrivateKey, now: number, commonName: string, lifetime: number): Identity {
   const keyId = peerId(key.spki);
-  const name = nameOf(keyId);
-  const notAfter = wholeSecond(now + SELF_LIFETIME);
+  const name = nameOf(commonName);
+  const notAfter = wholeSecond(now + lifetime);
   const leaf = issue(key, {
     // No randomness is needed where issuer and subject are one: unique per key and time is enough.
     serial: positive(sha256(concat([key.spki, utf8(String(now))])).subarray(0, 16)),

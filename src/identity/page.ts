@@ -31,7 +31,7 @@ export type { CertificateAlert, IdentityErrorCode } from './errors.ts';
 export { IdentityError, Refusal } from './errors.ts';
 export type { Identity } from './identity.ts';
 export { identityLabel } from './identity.ts';
-export { identityFromChain, selfSignedIdentity } from './issue.ts';
+export { anonymousIdentity, identityFromChain, selfSignedIdentity } from './issue.ts';
 export { readPlainPrivateKey, writePrivateKey } from './keys.ts';
 export { MemoryIdentityStore } from './memoryStore.ts';
 export { formatIp, matchesHost, parseIp } from './names.ts';

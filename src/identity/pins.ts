@@ -28,6 +28,8 @@ export interface PinJudgement {
 /** Throws `ERR_IDENTITY_MISMATCH` for a pin of somebody else, which only a mix-up of the caller's can be. */
 export function judgePin(pin: Pin | undefined, peer: VerifiedPeer, now: number): PinJudgement {
   const { identity } = peer;
+  if (identity.assurance === 'anonymous')
+    throw new IdentityError('ERR_IDENTITY_MISMATCH', 'a peer that is nobody is not remembered');
   if (pin === undefined) return { verdict: 'first', pin: freshPin(identity, now) };
   const address = identityLabel(identity);
   if (pin.address !== address)

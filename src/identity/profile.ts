@@ -5,6 +5,7 @@
  */
 import { type Bytes, equalBytes } from '../base/bytes.ts';
 import type { Certificate, CertificateNames } from './certificate.ts';
+import { commonNames } from './distinguishedName.ts';
 
 /** The label of a device: what fits a URI path and a line of a list. */
 export const DEVICE: RegExp = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
@@ -20,6 +21,14 @@ export function deviceOf(uris: readonly string[], user: string, domain: string):
   const prefix = deviceUri(user, domain, '');
   const device = uri.slice(prefix.length);
   return uris.length === 1 && uri.startsWith(prefix) && DEVICE.test(device) ? device : false;
+}
+
+/** The common name of a key peer that wants to be nobody. */
+export const ANONYMOUS = '@';
+
+export function isAnonymous({ subject }: Certificate): boolean {
+  const [only, ...others] = commonNames(subject);
+  return only === ANONYMOUS && others.length === 0;
 }
 
 export function isNameless(names: CertificateNames): boolean {

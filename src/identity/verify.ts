@@ -18,7 +18,7 @@ import { IdentityError, type IdentityRule, Refusal } from './errors.ts';
 import { PEER_CHAIN } from './limits.ts';
 import { findPath } from './path.ts';
 import { parsePeerId, peerId } from './peerId.ts';
-import { deviceOf, isNameless, subordinateFault, userCaOf } from './profile.ts';
+import { deviceOf, isAnonymous, isNameless, subordinateFault, userCaOf } from './profile.ts';
 import { type PeerIdentity, provePeer, VerifiedPeer } from './proofs.ts';
 import { quoted } from './quoted.ts';
 import { isSelfIssued, leafFault, type RuleFault, type Rules } from './rules.ts';
@@ -261,13 +261,16 @@ function verifyKey(situation: Situation, id: string, trust: Trust): VerifiedPeer
 }
 
 /** A key peer: self-signed, in date, its names ignored. */
-function verifySelfSigned({ presented, rules, provider }: Situation): VerifiedPeer | Refusal {
+function verifySelfSigned(
+  { presented, rules, provider }: Situation,
+  assurance: 'key' | 'anonymous' = 'key',
+): VerifiedPeer | Refusal {
   const { leaf } = presented;
   const fault = leafFault(leaf, rules, true);
   if (fault !== undefined) return refusalOf({ ...fault, certificate: leaf }, presented);
   if (!isSelfSigned(leaf, provider))
     return refused('SIGNATURE', 'the certificate of a key peer is not signed by its own key');
-  return provePeer({ keyId: peerId(leaf.spki), assurance: 'key', expiresAt: leaf.notAfter }, [leaf]);
+  return provePeer({ keyId: peerId(leaf.spki), assurance, expiresAt: leaf.notAfter }, [leaf]);
 }
 
 /** The listening side decides by what the leaf claims, then holds it to that claim. */
@@ -275,7 +278,8 @@ function verifyAny(situation: Situation, trust: Trust): VerifiedPeer | Refusal {
   const { leaf } = situation.presented;
   const [claimed] = leaf.names.email;
   if (claimed !== undefined) return verifyClaimed(situation, claimed, trust);
-  if (isNameless(leaf.names) && isSelfIssued(leaf)) return verifySelfSigned(situation);
+  if (isNameless(leaf.names) && isSelfIssued(leaf))
+    return verifySelfSigned(situation, isAnonymous(leaf) ? 'anonymous' : 'key');
   return refused('PROFILE', "the certificate is neither a user's nor a key peer's");
 }
 

@@ -3,13 +3,15 @@ import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { VerifiedPeer } from '../identity/index.ts';
 import { AUTHORIZE_TIMEOUT } from './limits.ts';
-import type { AccessRequest, Authorize } from './types.ts';
+import type { ListenerEntry } from './listeners.ts';
+import type { AccessRequest } from './types.ts';
 
 export function mayEnter(
-  authorize: Authorize,
+  { authorize, anonymous = false }: Pick<ListenerEntry, 'authorize' | 'anonymous'>,
   request: AccessRequest,
   { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
 ): Promise<boolean> {
+  if (request.from.assurance === 'anonymous' && !anonymous) return Promise.resolve(false);
   return new Promise((resolve) => {
     const failed = (error: unknown): void => {
       cancel();

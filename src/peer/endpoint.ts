@@ -31,6 +31,7 @@ import { INSTANCE_LENGTH } from './messages.ts';
 import { RelayLink } from './relayLink.ts';
 import { Renewal } from './renewal.ts';
 import { Session } from './session.ts';
+import { TrustFinder } from './trustFinder.ts';
 import type {
   ChannelHandler,
   Connect,
@@ -81,11 +82,15 @@ export class Peer implements AsyncDisposable {
       ...(options.keyLog && { keyLog: options.keyLog }),
     };
     this.#identities = identitiesOf(options);
+    const finder = new TrustFinder({
+      ...{ live, resolve: options.resolveTrust },
+      onFound: (anchors) => this.#events.emit('trust', { anchors }),
+    });
     const instance = options.provider.random(INSTANCE_LENGTH);
     this.#relays = relaysOf(options, [...this.#identities.values()]).map(
       ({ url, domain }) =>
         new RelayLink({
-          ...{ url, domain, instance, connect: options.connect, parts: this.#parts },
+          ...{ url, domain, instance, connect: options.connect, parts: this.#parts, finder },
           logger: this.#logger,
           listeners: this.#listeners,
           identityOf: (label) => this.#identities.get(label)!,
@@ -128,6 +133,7 @@ export class Peer implements AsyncDisposable {
       protocol: parseProtocol(protocol),
       description: checkDescription(options.description ?? ''),
       authorize: checkFunction(options.authorize, 'authorize'),
+      anonymous: options.anonymous === true,
       handler: checkFunction(handler, 'handler'),
     };
     const relays = this.#relaysFor(identity);

@@ -21,8 +21,8 @@ export const MAX_PROTOCOLS_PER_LISTEN = 32;
 export const MAX_OFFERS = 32;
 /** Characters of a password: a long sentence. */
 export const MAX_PASSWORD = 256;
-/** Certificates of a chain in a control message: leaf, user CA, and a root in two generations. */
-export const MAX_CHAIN_CERTIFICATES = 4;
+/** Certificates of a chain in a control message: as many as `verifyPeer` reads. */
+export const MAX_CHAIN_CERTIFICATES = 8;
 /** A user's leaf is ~600 bytes, a P-384 one with an intermediate ~1,600. */
 export const MAX_CHAIN_BYTES = 8_192;
 
@@ -74,6 +74,8 @@ export const RENEW_RETRY = 60_000;
 
 /** A domain's document on the web: a bundle of 60,000 bytes as base64, a root or two as PEM, its addresses. */
 export const MAX_WELL_KNOWN = 131_072;
+/** `resolveTrust` answers within this: a document from the web and witnesses after it. */
+export const RESOLVE_TIMEOUT = 20_000;
 /** All witnesses together answer within this; a dial to one of them takes as long at most. */
 export const WITNESS_TIMEOUT = 10_000;
 /** A question to a witness: a domain has at most 253 characters. */

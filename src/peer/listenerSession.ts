@@ -134,7 +134,7 @@ export class ListenerSession {
       return entry;
     }
     const request = accessRequest(peer, { to: label, protocol, proven: true });
-    const allowed = await mayEnter(entry.authorize, request, { clock: parts.clock, logger });
+    const allowed = await mayEnter(entry, request, { clock: parts.clock, logger });
     return allowed && listeners.find(label, protocol) === entry ? entry : undefined;
   }
 

@@ -7,6 +7,7 @@ export interface ListenerEntry {
   readonly protocol: string;
   readonly description: string;
   readonly authorize: Authorize;
+  readonly anonymous?: boolean;
   readonly handler: ChannelHandler;
 }
 

@@ -45,9 +45,14 @@ export class LiveTrust {
     if (held === undefined) return undefined;
     const anchors = acceptBundle(bundle, held, this.#clock.now(), this.#provider);
     if (anchors === held || anchors instanceof Refusal) return anchors === held ? undefined : anchors;
+    this.replace(anchors);
+    return anchors;
+  }
+
+  /** Believes this of its domain from now on, and judges every channel by it. */
+  replace(anchors: DomainAnchors): void {
     this.#trust = this.#trust.with(anchors);
     for (const standing of [...this.#channels]) this.#judge(standing);
-    return anchors;
   }
 
   /** Cuts the channel when its peer's proof is taken back, which may be now. Returns the function that forgets it. */

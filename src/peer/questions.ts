@@ -42,7 +42,7 @@ export class Questions {
       this.#logger.log('warn', 'the relay shows a chain of somebody else', { from, is: request.fromAddress });
       return false;
     }
-    const allowed = await mayEnter(entry.authorize, request, { clock, logger: this.#logger });
+    const allowed = await mayEnter(entry, request, { clock, logger: this.#logger });
     if (allowed) this.#grant(id, { peer, protocol });
     return allowed;
   }

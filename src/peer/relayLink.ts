@@ -12,11 +12,12 @@ import { CLOSE_CODES } from './codes.ts';
 import type { ContextParts } from './contexts.ts';
 import { ControlClient } from './controlClient.ts';
 import { PeerError } from './errors.ts';
-import { BACKOFF_FIRST, BACKOFF_LAST, CONTROL_TIMEOUT } from './limits.ts';
+import { BACKOFF_FIRST, BACKOFF_LAST, CONTROL_TIMEOUT, RESOLVE_TIMEOUT } from './limits.ts';
 import type { Claim } from './listenerSession.ts';
 import type { ListenerEntry, Listeners } from './listeners.ts';
 import { Questions } from './questions.ts';
 import { Session } from './session.ts';
+import type { TrustFinder } from './trustFinder.ts';
 import type { Connect, PeerEvents } from './types.ts';
 
 export interface RelayLinkOptions {
@@ -29,6 +30,7 @@ export interface RelayLinkOptions {
   readonly listeners: Listeners;
   /** The identity of that label as it is now: renewal replaces it. */
   readonly identityOf: (label: string) => Identity;
+  readonly finder: TrustFinder;
   /** A caller comes, over this path. */
   readonly onPath: (as: string, path: Link, claim: Claim) => void;
   readonly onControl: (as: string, control: ControlClient) => void;
@@ -147,19 +149,21 @@ export class RelayLink {
 
   async #openControl(as: string): Promise<ControlClient> {
     this.#closing.throwIfClosed();
-    const { identityOf, instance, parts, logger, listeners, onControl } = this.#options;
+    const { identityOf, instance, parts, logger, listeners, onControl, finder } = this.#options;
     const session = await this.#connected();
     const questions = new Questions(as, listeners, parts, logger);
-    const control: ControlClient = await withDeadline(this.#limit(), (signal) =>
-      ControlClient.open(session, {
-        ...{ identity: identityOf(as), domain: this.domain, url: this.url, instance, parts, signal },
-        events: {
-          incoming: (question) => questions.ask(question),
-          path: (incoming, token) => this.#path(as, control, questions.take(incoming), token),
-          bundle: this.#options.onBundle,
-        },
-      }),
-    );
+    const open = (): Promise<ControlClient> =>
+      withDeadline(this.#limit(), (signal) =>
+        ControlClient.open(session, {
+          ...{ identity: identityOf(as), domain: this.domain, url: this.url, instance, parts, signal },
+          events: {
+            incoming: (question) => questions.ask(question),
+            path: (incoming, token) => this.#path(as, control, questions.take(incoming), token),
+            bundle: this.#options.onBundle,
+          },
+        }),
+      );
+    const control = await finder.meet(this.domain, this.#limit(RESOLVE_TIMEOUT), open);
     this.#registrations.set(control, new Map());
     void control.closed.then((reason) => this.#down(as, control, reason));
     for (const entry of listeners.of(as))
@@ -217,10 +221,10 @@ export class RelayLink {
     this.#retries.set(as, { attempt, cancel });
   }
 
-  #limit(): Deadline {
+  #limit(delay: number = CONTROL_TIMEOUT): Deadline {
     return {
       clock: this.#clock,
-      delay: CONTROL_TIMEOUT,
+      delay,
       reason: () => new PeerError('ERR_PEER_TIMEOUT', `${this.url} did not answer in time`),
       closing: this.#closing,
     };

@@ -6,6 +6,7 @@ import type { Certificate, DomainAnchors, Identity, PeerIdentity, Trust } from '
 import type { Link } from '../transport/link.ts';
 import type { Channel } from './channel.ts';
 import type { DeviceRow } from './messages.ts';
+import type { ResolveTrust } from './resolveTrust.ts';
 
 /** Opens a link to a relay URL. The portable one speaks WebSocket; `q2q/node` adds `tcp://`. */
 export type Connect = (url: string, options: { readonly signal: AbortSignal }) => Promise<Link>;
@@ -22,6 +23,8 @@ export interface PeerOptions {
   readonly identities?: readonly Identity[];
   /** Roots per domain: of the relay's own domain, and of every domain whose users we talk to. */
   readonly trust: Trust;
+  /** Asked for domains that `trust` does not hold, or that show another root than it does; see `q2q/trust`. */
+  readonly resolveTrust?: ResolveTrust;
   readonly relays: readonly (string | RelayConfig)[];
   readonly connect?: Connect;
   readonly provider?: CryptoProvider;
@@ -55,6 +58,8 @@ export interface ListenOptions {
   readonly description?: string;
   /** Who may reach this. There is no default that allows anybody. */
   readonly authorize: Authorize;
+  /** Also ask `authorize` about callers that are nobody (`anonymousIdentity`); otherwise they find nobody here. */
+  readonly anonymous?: boolean;
   /** The identity that listens: its name or key id. Default: the peer's first. */
   readonly as?: string;
   readonly signal?: AbortSignal;

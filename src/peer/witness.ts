@@ -25,8 +25,8 @@ const VERSION = 1;
 export interface ServeWitnessOptions {
   /** Who may ask: there is no default that answers anybody. */
   readonly authorize: Authorize;
-  /** What is believed now, of which we tell. */
-  readonly trust: () => Trust;
+  /** What we tell of; by default what the peer believes at that time. */
+  readonly trust?: () => Trust;
   readonly as?: string;
   readonly signal?: AbortSignal;
 }
@@ -36,7 +36,7 @@ export function serveWitness(peer: Peer, options: ServeWitnessOptions): Promise<
   const { trust, ...rest } = options;
   return peer.listen(WITNESS_PROTOCOL, rest, async (channel) => {
     const domain = readQuestion(await readAll(channel, MAX_WITNESS_QUESTION));
-    const roots = trust().anchorsFor(domain)?.roots ?? [];
+    const roots = (trust === undefined ? peer.trust : trust()).anchorsFor(domain)?.roots ?? [];
     channel.send(sequence(integer(VERSION), sequence(...roots.map(({ der }) => der))));
     await channel.close();
   });

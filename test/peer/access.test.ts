@@ -7,7 +7,7 @@ import { Slots } from '../../src/peer/slots.ts';
 import type { AccessRequest, Authorize } from '../../src/peer/types.ts';
 import { VirtualClock } from '../support/clock.ts';
 
-const request = { protocol: 'chat/1' } as AccessRequest;
+const request = { protocol: 'chat/1', from: { assurance: 'key' } } as AccessRequest;
 
 test.each<[string, unknown, boolean]>([
   ['true', () => true, true],
@@ -27,7 +27,9 @@ test.each<[string, unknown, boolean]>([
   ['a rejection', () => Promise.reject(new Error('bug')), false],
 ])('%s is %s', async (_, authorize, allowed) => {
   const clock = new VirtualClock();
-  expect(await mayEnter(authorize as Authorize, request, { clock, logger: silent })).toBe(allowed);
+  expect(await mayEnter({ authorize: authorize as Authorize }, request, { clock, logger: silent })).toBe(
+    allowed,
+  );
   expect(clock.pending).toBe(0);
 });
 
@@ -35,7 +37,7 @@ test('silence is a no, and a yes that comes later stays one', async () => {
   const clock = new VirtualClock();
   let answer: (allow: boolean) => void = () => {};
   const authorize: Authorize = () => new Promise((resolve) => (answer = resolve));
-  const decided = mayEnter(authorize, request, { clock, logger: silent });
+  const decided = mayEnter({ authorize }, request, { clock, logger: silent });
   clock.advance(AUTHORIZE_TIMEOUT);
   answer(true);
   expect(await decided).toBe(false);
