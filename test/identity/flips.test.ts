@@ -4,8 +4,9 @@ import { provider } from '../../src/crypto/node.node.ts';
 import { flippables, unnoticed } from '../support/flips.ts';
 
 describe('one flipped bit is refused in', () => {
-  test.each(flippables('ed25519'))('$name', (one) => {
-    expect(one.accepts(one.bytes, provider)).toBe(true);
-    expect(unnoticed(one, provider, 7)).toEqual([]);
-  });
+  for (const one of flippables('ed25519'))
+    test(one.name, () => {
+      expect(one.accepts(one.bytes, provider)).toBe(true);
+      expect(unnoticed(one, provider, 7)).toEqual([]);
+    });
 });

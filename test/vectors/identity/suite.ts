@@ -12,8 +12,12 @@ const JUDGES: readonly Judge[] = ['openssl', 'go'];
 export function makeSuite(): VectorSuite {
   const book = new Book();
   for (const group of GROUPS) group(book);
-  const reasons = { ...DIFFERENCES, ...UNASKED };
   checkListed(book.cases);
+  return suiteOf(book);
+}
+
+export function suiteOf(book: Book): VectorSuite {
+  const reasons = { ...DIFFERENCES, ...UNASKED };
   return {
     version: 1,
     description: DESCRIPTION,
