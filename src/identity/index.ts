@@ -2,9 +2,9 @@
  * Who is at the other end. Keys, certificates, names and the one question that matters, `verifyPeer`,
  * answered with a proof or a refusal, never with a boolean.
  *
- * Read in this order: `der`, `oid`, `pem` (formats); `certificate`, `x509` (what a certificate says);
+ * Read in this order: `der`, `oid`, `pem`, `pbes2`, `keys`, `credentialBundle`, `pkcs12` (formats); `certificate`, `x509` (what a certificate says);
  * `peerId`, `address` (what people call each other); `names`, `reference` (what a name matches); `rules`, `path` (RFC 5280
- * §6); `proofs`, `trust`, `profile`, `verify` (who may speak for whom); `issue`, `csr`, `authority`,
+ * §6); `proofs`, `trust`, `profile`, `verify` (who may speak for whom); `issue`, `csr`, `crl`, `authority`,
  * `userAuthority` (making certificates); `bundle` (what a domain says of itself), `tofu`, `witness` (believing it the first
  * time); `pins`, `words`, `allow` (what people remember, compare and write down); `deviceCode` (one more device);
  * `store` (keeping all that).

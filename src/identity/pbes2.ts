@@ -79,12 +79,17 @@ const WRITTEN_SALT = 16;
 
 /** What deriving the keys of one file has cost so far: a file of many parts may not ask for each part's most. */
 export class DerivationBudget {
-  #left: number = MAX_KEY_DERIVATION;
+  #left: number;
+
+  /** Fewer steps than usual, for whoever has less time. */
+  constructor(steps: number = MAX_KEY_DERIVATION) {
+    this.#left = Math.min(steps, MAX_KEY_DERIVATION);
+  }
 
   spend(steps: number): void {
     if (steps > this.#left)
       throw refused(
-        `deriving the key takes ${steps} steps, at most ${MAX_KEY_DERIVATION} are spent on a file`,
+        `deriving the key takes ${steps} steps, ${this.#left} of ${MAX_KEY_DERIVATION} a file are left`,
         'encrypt it anew: `openssl pkcs8 -topk8 -v2 aes-256-cbc -iter 600000 -in F -out G`',
       );
     this.#left -= steps;
@@ -92,7 +97,11 @@ export class DerivationBudget {
 }
 
 /** The PKCS#8 inside. A wrong passphrase and a malformed file are different errors, and neither shows a byte of it. */
-export function decryptPkcs8(bytes: Uint8Array, passphrase: Passphrase): Bytes {
+export function decryptPkcs8(
+  bytes: Uint8Array,
+  passphrase: Passphrase,
+  budget: DerivationBudget = new DerivationBudget(),
+): Bytes {
   if (bytes.length > MAX_ENCRYPTED_KEY)
     throw new IdentityError(
       'ERR_IDENTITY_KEY',
@@ -102,7 +111,7 @@ export function decryptPkcs8(bytes: Uint8Array, passphrase: Passphrase): Bytes {
     const outer = new DerReader(new Uint8Array(bytes));
     const info = outer.sequence('encrypted key');
     outer.end('encrypted key');
-    return decryptKeyInfo(info, passphrase, new DerivationBudget());
+    return decryptKeyInfo(info, passphrase, budget);
   } catch (error) {
     if (error instanceof IdentityError && error.code === 'ERR_IDENTITY_DER')
       throw new IdentityError('ERR_IDENTITY_KEY', `malformed encrypted key: ${error.message}`, {

@@ -67,10 +67,15 @@ const CONVERT = 'convert it: `openssl pkcs12 -legacy -in F -nodes | openssl pkcs
  * The key, and the chain from its certificate as far as the file has the issuers; certificates that do not belong to it are
  * left out. A wrong password and a damaged file look alike to the MAC, and are one error.
  */
-export function readPkcs12(bytes: Uint8Array, password: string, provider: CryptoProvider): CredentialBundle {
+export function readPkcs12(
+  bytes: Uint8Array,
+  password: string,
+  provider: CryptoProvider,
+  budget: DerivationBudget = new DerivationBudget(),
+): CredentialBundle {
   if (bytes.length > MAX_PKCS12)
     throw refused(`PKCS#12 file of ${bytes.length} bytes, at most ${MAX_PKCS12} are read`);
-  const file = new Import(password);
+  const file = new Import(password, budget);
   try {
     file.read(new Uint8Array(bytes));
     return file.result(provider);
@@ -88,13 +93,14 @@ export function readPkcs12(bytes: Uint8Array, password: string, provider: Crypto
 
 class Import {
   readonly #password: string;
-  readonly #budget = new DerivationBudget();
+  readonly #budget: DerivationBudget;
   readonly #keys: Bytes[] = [];
   readonly #certificates: Certificate[] = [];
   #bags = 0;
 
-  constructor(password: string) {
+  constructor(password: string, budget: DerivationBudget) {
     this.#password = password;
+    this.#budget = budget;
   }
 
   /** PFX (§4). */

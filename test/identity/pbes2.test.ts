@@ -270,6 +270,10 @@ describe.runIf(have('openssl'))('openssl', () => {
     const key = readPrivateKey(provider, readFileSync(at('generated.key'), 'utf8'), 'four');
     openssl('pkey', '-in', 'generated.key', '-passin', 'pass:four', '-pubout', '-out', 'generated.pub');
     expect(parsePem(readFileSync(at('generated.pub'), 'utf8'))[0]!.der).toEqual(key.spki);
+    if (key.kind !== 'rsa') return;
+    writeFileSync(at('again.key'), writeEncryptedPrivateKey(key, 'four', provider));
+    const again = openssl('pkey', '-in', 'again.key', '-passin', 'pass:four', '-pubout');
+    expect(parsePem(again)[0]!.der).toEqual(key.spki);
   });
 
   test.each([

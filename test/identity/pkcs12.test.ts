@@ -3,24 +3,32 @@ import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { hmac } from '@noble/hashes/hmac.js';
-import { pbkdf2 } from '@noble/hashes/pbkdf2.js';
-import { sha256 } from '@noble/hashes/sha2.js';
 import fc from 'fast-check';
 import { afterAll, describe, expect, test } from 'vitest';
-import { utf8 } from '../../src/base/bytes.ts';
 import { provider as noble } from '../../src/crypto/noble.ts';
 import { provider } from '../../src/crypto/node.node.ts';
-import { context, der, integer, octetString, oid, sequence, TAG } from '../../src/identity/der.ts';
+import { context, der, integer, octetString, oid, sequence } from '../../src/identity/der.ts';
 import { formatPem, IdentityError, readPkcs12, writePrivateKey } from '../../src/identity/index.ts';
 import { have } from '../support/counterpart.ts';
+import {
+  bag,
+  certBag,
+  contentInfo,
+  DATA,
+  explicit,
+  keyBag,
+  NULL,
+  PASSWORD,
+  pbmac1,
+  pfx,
+  SALT,
+} from '../support/pkcs12.ts';
 import { intermediate, type Made, root, server } from './maker.ts';
 
 const ROOT = root('root');
 const SUB = intermediate('sub', ROOT);
 const LEAF = server(SUB, 'www.example.org');
 const STRANGER = root('stranger');
-const PASSWORD = 'Käse, 4 Stück';
 
 function codeOf(work: () => unknown): string {
   try {
@@ -30,54 +38,6 @@ function codeOf(work: () => unknown): string {
     return error.code.replace('ERR_IDENTITY_', '');
   }
   return 'accepted';
-}
-
-/* ---- By hand: PBMAC1, cheap, every part can be another ---- */
-
-const DATA = '1.2.840.113549.1.7.1';
-const NULL = der(TAG.null);
-const explicit = (...content: readonly Uint8Array[]): Uint8Array => der(context(0, true), ...content);
-const contentInfo = (type: string, content: Uint8Array): Uint8Array => sequence(oid(type), explicit(content));
-const bag = (kind: number, value: Uint8Array): Uint8Array =>
-  sequence(oid(`1.2.840.113549.1.12.10.1.${kind}`), explicit(value));
-const keyBag = (made: Made): Uint8Array => bag(1, made.key.dangerousExport());
-const certBag = (made: Made, type = '1.2.840.113549.1.9.22.1'): Uint8Array =>
-  bag(3, sequence(oid(type), explicit(octetString(made.der))));
-
-const SALT = new Uint8Array(8).fill(5);
-const HMAC_SHA256 = sequence(oid('1.2.840.113549.2.9'), NULL);
-
-function pbmac1(content: Uint8Array, iterations = 1, keyLength = 32): Uint8Array {
-  const key = pbkdf2(sha256, utf8(PASSWORD), SALT, { c: Math.min(iterations, 10), dkLen: keyLength });
-  const derivation = sequence(
-    oid('1.2.840.113549.1.5.12'),
-    sequence(octetString(SALT), integer(iterations), integer(keyLength), HMAC_SHA256),
-  );
-  const algorithm = sequence(oid('1.2.840.113549.1.5.14'), sequence(derivation, HMAC_SHA256));
-  return sequence(sequence(algorithm, octetString(hmac(sha256, key, content))), octetString(SALT));
-}
-
-function pfx(
-  bags: readonly Uint8Array[],
-  {
-    version = 3,
-    mac = pbmac1,
-    type = DATA,
-    safes = [contentInfo(DATA, octetString(sequence(...bags)))],
-  }: {
-    version?: number;
-    mac?: (content: Uint8Array) => Uint8Array;
-    type?: string;
-    safes?: readonly Uint8Array[];
-  } = {},
-): Uint8Array {
-  const content = sequence(...safes);
-  const macData = mac(content);
-  return sequence(
-    integer(version),
-    contentInfo(type, octetString(content)),
-    ...(macData.length === 0 ? [] : [macData]),
-  );
 }
 
 const GOOD = pfx([certBag(ROOT), keyBag(LEAF), certBag(STRANGER), certBag(LEAF), certBag(SUB)]);

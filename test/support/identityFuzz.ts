@@ -2,6 +2,8 @@
  * Damage for the parsers of `src/identity`: bytes changed blindly, and DER taken apart, changed and put together again with
  * lengths that fit, which gets past the first checks. Shared by the quick suite and the slow one.
  */
+import { cbc } from '@noble/ciphers/aes.js';
+import { scrypt } from '@noble/hashes/scrypt.js';
 import fc from 'fast-check';
 import { type Bytes, concat, utf8 } from '../../src/base/bytes.ts';
 import { ShortInput } from '../../src/base/reader.ts';
@@ -9,8 +11,8 @@ import { NotDer } from '../../src/crypto/der.ts';
 import { provider } from '../../src/crypto/node.node.ts';
 import { parseSpki } from '../../src/crypto/spki.ts';
 import { parseAllowList } from '../../src/identity/allow.ts';
-import { checkDer, DerReader, der } from '../../src/identity/der.ts';
-import { describeCertificate } from '../../src/identity/describe.ts';
+import { checkDer, DerReader, der, integer, octetString, oid, sequence } from '../../src/identity/der.ts';
+import { describeCertificate, describeCrl, describeRequest } from '../../src/identity/describe.ts';
 import {
   commonNames,
   parseDistinguishedName,
@@ -35,6 +37,8 @@ import {
   parsePeerId,
   parsePem,
   peerId,
+  readCredentialBundle,
+  readPkcs12,
   readPlainPrivateKey,
   selfSignedIdentity,
   Trust,
@@ -46,6 +50,7 @@ import {
 import { matchesDns, parseIp, readMailbox, uriHost } from '../../src/identity/names.ts';
 import { decodeOid, OID } from '../../src/identity/oid.ts';
 import { outlineCertificate } from '../../src/identity/outline.ts';
+import { DerivationBudget, decryptPkcs8 } from '../../src/identity/pbes2.ts';
 import {
   ca,
   constraints,
@@ -58,6 +63,7 @@ import {
   server,
   usage,
 } from '../identity/maker.ts';
+import { certBag, contentInfo, DATA, keyBag, PASSWORD, pfx, sealed } from './pkcs12.ts';
 
 export interface Target {
   readonly name: string;
@@ -116,6 +122,21 @@ const middle = intermediate('Middle', chainRoot);
 const chainLeaf = server(middle, 'www.example.org');
 const trust = Trust.of([{ domain: 'example.org', roots: [authority.root] }]);
 
+/** Steps of key derivation that a damaged file gets: milliseconds. */
+const WORK = 500;
+
+/** Under the passphrase "x", by the cheapest scrypt there is. */
+function encryptedKey(): Bytes {
+  const salt = new Uint8Array(8);
+  const iv = new Uint8Array(16);
+  const secret = scrypt('x', salt, { N: 2, r: 1, p: 1, dkLen: 16 });
+  const parameters = sequence(octetString(salt), integer(2), integer(1), integer(1));
+  const derivation = sequence(oid('1.3.6.1.4.1.11591.4.11'), parameters);
+  const encryption = sequence(oid('2.16.840.1.101.3.4.1.2'), octetString(iv));
+  const algorithm = sequence(oid('1.2.840.113549.1.5.13'), sequence(derivation, encryption));
+  return sequence(algorithm, octetString(cbc(secret, iv).encrypt(key.dangerousExport())));
+}
+
 /** Text in, for parsers of what people and files say. */
 const text =
   (read: (text: string) => unknown) =>
@@ -148,8 +169,15 @@ export const TARGETS: readonly Target[] = [
       for (const answer of answers) if (answer instanceof IdentityError) void answer.message;
     },
   },
-  { name: 'request', seeds: [createCsr(key)], run: (input) => void parseCsr(provider, input) },
-  { name: 'revocation list', seeds: [crl], run: (input) => void parseCrl(input) },
+  {
+    name: 'request',
+    seeds: [createCsr(key)],
+    run: (input) => {
+      parseCsr(provider, input);
+      describeRequest(input, provider);
+    },
+  },
+  { name: 'revocation list', seeds: [crl], run: (input) => void describeCrl(parseCrl(input), NOW) },
   { name: 'bundle', seeds: [bundle], run: (input) => void parseBundle(input) },
   { name: 'DER', seeds: [leaf!, crl], run: checkDer },
   {
@@ -180,6 +208,36 @@ export const TARGETS: readonly Target[] = [
     name: 'private key',
     seeds: [utf8(writePrivateKey(key)), utf8(writePrivateKey(provider.generateKey('p256')))],
     run: text((pem) => readPlainPrivateKey(provider, pem)),
+  },
+  {
+    name: 'encrypted key',
+    seeds: [encryptedKey()],
+    run: (input) => void decryptPkcs8(input, 'x', new DerivationBudget(WORK)),
+  },
+  {
+    name: 'key with its certificates',
+    seeds: [
+      utf8(
+        writePrivateKey(chainLeaf.key) +
+          formatPem('CERTIFICATE', chainLeaf.der) +
+          formatPem('CERTIFICATE', middle.der),
+      ),
+    ],
+    run: text((pem) => readCredentialBundle(provider, pem)),
+  },
+  {
+    name: 'PKCS#12',
+    seeds: [new Uint8Array(pfx([keyBag(chainLeaf), certBag(chainLeaf)]))],
+    run: (input) => void readPkcs12(input, PASSWORD, provider, new DerivationBudget(WORK)),
+  },
+  {
+    name: 'PKCS#12 behind its MAC',
+    seeds: [
+      sequence(
+        contentInfo(DATA, octetString(sequence(keyBag(chainLeaf), certBag(middle), certBag(chainLeaf)))),
+      ),
+    ],
+    run: (input) => void readPkcs12(sealed(input), PASSWORD, provider, new DerivationBudget(WORK)),
   },
   {
     name: 'address',
