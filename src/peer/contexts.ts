@@ -1,7 +1,14 @@
 /** The TLS contexts of a peer, and whom each of them takes for the other end. */
 import type { Clock } from '../base/clock.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
-import { type Expected, type Identity, type Trust, verifyPeer } from '../identity/index.ts';
+import {
+  type Expected,
+  type Identity,
+  Refusal,
+  type Trust,
+  type VerifiedPeer,
+  verifyPeer,
+} from '../identity/index.ts';
 import { ClientContext, type PeerVerifier, ServerContext } from '../tls/index.ts';
 import type { LiveTrust } from './liveTrust.ts';
 import { CONTROL_ALPN } from './names.ts';
@@ -14,13 +21,30 @@ export interface ContextParts {
   readonly keyLog?: (line: string) => void;
   /** Ends channels whose proof is withdrawn while they live. */
   readonly live?: LiveTrust;
+  /** Has the last word about peers that proved who they are; not about the servers of domains. */
+  readonly judge?: (peer: VerifiedPeer) => VerifiedPeer | Refusal;
 }
 
 export function expecting(expected: Expected, parts: ContextParts): PeerVerifier {
-  const { provider, clock } = parts;
-  return {
-    verify: ({ chain, role }) => verifyPeer(chain, expected, parts.trust, role, clock.now(), provider),
-  };
+  return { verify: ({ chain, role }) => proven(chain, expected, role, parts) };
+}
+
+/** Who showed this chain, as far as we take it. */
+export function proven(
+  chain: readonly Uint8Array[],
+  expected: Expected,
+  role: 'client' | 'server',
+  { trust, provider, clock, judge }: ContextParts,
+): VerifiedPeer | Refusal {
+  const peer = verifyPeer(chain, expected, trust, role, clock.now(), provider);
+  if (peer instanceof Refusal || judge === undefined || expected.kind === 'domain') return peer;
+  try {
+    return judge(peer);
+  } catch (cause) {
+    return new Refusal('ERR_IDENTITY_POLICY', 'the application failed to judge the peer', undefined, {
+      cause,
+    });
+  }
 }
 
 /** Towards a domain's server. */

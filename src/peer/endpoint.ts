@@ -80,6 +80,7 @@ export class Peer implements AsyncDisposable {
       },
       ...{ provider, clock, live },
       ...(options.keyLog && { keyLog: options.keyLog }),
+      ...(options.judge && { judge: options.judge }),
     };
     this.#identities = identitiesOf(options);
     const finder = new TrustFinder({

@@ -3,9 +3,9 @@
  * `authorize` decides about a certificate and not about the relay's word; a yes is remembered until the caller's path comes.
  */
 import type { Logger } from '../base/log.ts';
-import { Refusal, verifyPeer } from '../identity/index.ts';
+import { Refusal } from '../identity/index.ts';
 import { accessRequest, mayEnter } from './access.ts';
-import type { ContextParts } from './contexts.ts';
+import { type ContextParts, proven } from './contexts.ts';
 import { GRANT_LIFETIME, MAX_GRANTS } from './limits.ts';
 import type { Claim } from './listenerSession.ts';
 import type { Listeners } from './listeners.ts';
@@ -31,8 +31,8 @@ export class Questions {
   async ask({ id, from, protocol, chain }: Incoming): Promise<boolean> {
     const entry = this.#listeners.find(this.#as, protocol);
     if (entry === undefined) return false;
-    const { trust, provider, clock } = this.#parts;
-    const peer = verifyPeer(chain, { kind: 'anyPeer' }, trust, 'client', clock.now(), provider);
+    const { clock } = this.#parts;
+    const peer = proven(chain, { kind: 'anyPeer' }, 'client', this.#parts);
     if (peer instanceof Refusal) {
       this.#logger.log('info', 'caller refused: its chain proves nothing to us', { from, code: peer.code });
       return false;

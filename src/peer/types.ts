@@ -2,7 +2,15 @@
 import type { Clock } from '../base/clock.ts';
 import type { Logger } from '../base/log.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
-import type { Certificate, DomainAnchors, Identity, PeerIdentity, Trust } from '../identity/index.ts';
+import type {
+  Certificate,
+  DomainAnchors,
+  Identity,
+  PeerIdentity,
+  Refusal,
+  Trust,
+  VerifiedPeer,
+} from '../identity/index.ts';
 import type { Link } from '../transport/link.ts';
 import type { Channel } from './channel.ts';
 import type { DeviceRow } from './messages.ts';
@@ -25,6 +33,11 @@ export interface PeerOptions {
   readonly trust: Trust;
   /** Asked for domains that `trust` does not hold, or that show another root than it does; see `q2q/trust`. */
   readonly resolveTrust?: ResolveTrust;
+  /**
+   * Has the last word about peers whose certificates hold, callers and called: gives the proof back, perhaps as `verified`, or
+   * refuses (`PinBook.judge`). It must answer at once; if it throws, the peer is refused.
+   */
+  readonly judge?: (peer: VerifiedPeer) => VerifiedPeer | Refusal;
   readonly relays: readonly (string | RelayConfig)[];
   readonly connect?: Connect;
   readonly provider?: CryptoProvider;
