@@ -190,7 +190,11 @@ export function checkDer(bytes: Bytes, depth = 0): void {
   const reader = new DerReader(bytes, depth);
   while (!reader.done) {
     const { tag, value } = reader.any('element');
-    if (tag & 0x20) checkDer(value, depth + 1);
+    const isConstructed = (tag & 0x20) !== 0;
+    // Of the universal types only SEQUENCE and SET are put together from others; strings never are (X.690 §10.2).
+    if (tag < 0x40 && isConstructed !== [0x10, 0x11].includes(tag & 0x1f))
+      throw malformed(`element has the tag 0x${tag.toString(16).padStart(2, '0')}, which DER has not`);
+    if (isConstructed) checkDer(value, depth + 1);
   }
 }
 

@@ -74,20 +74,20 @@ function parseIpv4(text: string): Bytes | undefined {
 function parseIpv6(text: string): Bytes | undefined {
   const halves = text.split('::');
   if (halves.length > 2) return undefined;
-  const [head, tail] = halves.map(ipv6Groups);
+  const [head, tail] = halves.map((half, i) => ipv6Groups(half, i === halves.length - 1));
   if (head === undefined || (halves.length === 2 && tail === undefined)) return undefined;
   const missing = 16 - head.length - (tail?.length ?? 0);
   if (halves.length === 1 ? missing !== 0 : missing < 2) return undefined;
   return Uint8Array.from([...head, ...new Array<number>(missing).fill(0), ...(tail ?? [])]);
 }
 
-/** Groups of four digits, the last perhaps an IPv4 address (RFC 4291 §2.2), as bytes. */
-function ipv6Groups(text: string): number[] | undefined {
+/** Groups of four digits as bytes; the last of all may be an IPv4 address (RFC 4291 §2.2). */
+function ipv6Groups(text: string, isEnd: boolean): number[] | undefined {
   if (text === '') return [];
   const groups = text.split(':');
   const bytes: number[] = [];
   for (const [i, group] of groups.entries()) {
-    const v4 = i === groups.length - 1 ? parseIpv4(group) : undefined;
+    const v4 = isEnd && i === groups.length - 1 ? parseIpv4(group) : undefined;
     if (v4 !== undefined) bytes.push(...v4);
     else if (/^[0-9a-f]{1,4}$/i.test(group)) {
       const value = Number.parseInt(group, 16);

@@ -54,6 +54,7 @@ class Search {
   readonly #intermediates: ReadonlyMap<string, readonly Certificate[]>;
   /** Faults that do not depend on the place in the path, found once per certificate. */
   readonly #caFaults = new Map<Certificate, Fault | undefined>();
+  readonly #anchorFaults = new Map<Certificate, Fault | undefined>();
   readonly #signatures = new Map<Certificate, Map<Certificate, boolean>>();
   #signaturesSpent = 0;
   #stepsSpent = 0;
@@ -136,10 +137,12 @@ class Search {
   }
 
   #ownFault(issuer: Certificate, isAnchor: boolean): Fault | undefined {
-    if (this.#caFaults.has(issuer)) return this.#caFaults.get(issuer);
+    // One certificate may be both: believed as an anchor, and certified by another.
+    const known = isAnchor ? this.#anchorFaults : this.#caFaults;
+    if (known.has(issuer)) return known.get(issuer);
     const found = (isAnchor ? anchorFault : caFault)(issuer, this.#question.rules);
     const fault = found === undefined ? undefined : { ...found, certificate: issuer };
-    this.#caFaults.set(issuer, fault);
+    known.set(issuer, fault);
     return fault;
   }
 

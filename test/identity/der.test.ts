@@ -92,6 +92,16 @@ describe('strict reading', () => {
     refuses(() => whole(hex(bytes), (r) => r.time('date')));
   });
 
+  test.each([
+    ['a string put together from strings', '2c030c0161'],
+    ['a constructed OCTET STRING within', '300424020400'],
+    ['a primitive SEQUENCE', '1000'],
+    ['a primitive SET', '1100'],
+    ['a constructed INTEGER', '2203020101'],
+  ])('refuses %s', (_, text) => {
+    refuses(() => d.checkDer(fromHex(text)));
+  });
+
   test('refuses nesting made to exhaust the stack', () => {
     let bytes: Bytes = d.sequence();
     for (let i = 0; i < 5000; i++) bytes = d.sequence(bytes);

@@ -34,6 +34,11 @@ export interface Recipe {
   readonly notBefore?: number;
   readonly notAfter?: number;
   readonly extensions?: readonly Bytes[];
+  /** In place of the key's. */
+  readonly spki?: Bytes;
+  /** In place of the AlgorithmIdentifier that the signing key calls for; `outside`, behind the signed part alone. */
+  readonly identifier?: Bytes;
+  readonly outside?: Bytes;
   readonly version?: Bytes | undefined;
 }
 
@@ -62,7 +67,8 @@ export function encode(recipe: Recipe): {
         : nameOf(recipe.subject)
       : (recipe.subject ?? EMPTY_NAME);
   const signer = recipe.signedBy ?? recipe.issuer?.key ?? key;
-  const { scheme, identifier } = signatureIdentifier(signer.kind);
+  const { scheme, identifier: usual } = signatureIdentifier(signer.kind);
+  const identifier = recipe.identifier ?? usual;
   const extensions = recipe.extensions ?? [];
   const tbs = sequence(
     ...('version' in recipe
@@ -75,10 +81,11 @@ export function encode(recipe: Recipe): {
     recipe.issuer?.subject ?? subject,
     sequence(time(recipe.notBefore ?? NOW - DAY), time(recipe.notAfter ?? NOW + DAY)),
     subject,
-    key.spki,
+    recipe.spki ?? key.spki,
     ...(extensions.length === 0 ? [] : [der(context(3, true), sequence(...extensions))]),
   );
-  return { der: sequence(tbs, identifier, bitString(signer.sign(scheme, tbs))), key, subject };
+  const signature = bitString(signer.sign(scheme, tbs));
+  return { der: sequence(tbs, recipe.outside ?? identifier, signature), key, subject };
 }
 
 export function make(recipe: Recipe): Made {
