@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import {
   chmod,
   lstat,
@@ -13,8 +12,6 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { build } from 'esbuild';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { provider } from '../../src/crypto/node.node.ts';
 import { MemoryIdentityStore } from '../../src/identity/index.ts';
@@ -240,41 +237,6 @@ describe('the directory store', () => {
     expect(await store.pins()).toHaveLength(1);
   });
 
-  test('holds the old state or the new after kill -9 at any moment', async () => {
-    const { store } = await withAlice();
-    const pairs = [user('alice'), user('alice')];
-    const script = join(folder, 'writer.mjs');
-    await build({
-      stdin: { contents: WRITER, resolveDir: import.meta.dirname, loader: 'ts' },
-      bundle: true,
-      platform: 'node',
-      format: 'esm',
-      outfile: script,
-      logLevel: 'error',
-    });
-    const { writePrivateKey, formatPem } = await import('../../src/identity/index.ts');
-    const material = pairs.map(({ identity, key }) => ({
-      key: writePrivateKey(key),
-      chain: identity.chain.map((certificate) => formatPem('CERTIFICATE', certificate)),
-    }));
-    const possible = new Set([
-      ...pairs.map(({ identity }) => identity.keyId),
-      (await store.get('alice@example.org'))!.keyId,
-    ]);
-    for (let round = 0; round < 6; round++) {
-      const writer = spawn(process.execPath, [script], { stdio: ['pipe', 'pipe', 'inherit'] });
-      writer.stdin.end(JSON.stringify({ folder: store.folder, material }));
-      await new Promise((resolve) => writer.stdout.once('data', resolve));
-      await sleep(round * 7);
-      const gone = new Promise((resolve) => writer.once('exit', resolve));
-      writer.kill('SIGKILL');
-      await gone;
-      const found = await store.get('alice@example.org');
-      expect(possible.has(found!.keyId)).toBe(true);
-      expect(await store.list()).toEqual(['alice@example.org']);
-    }
-  });
-
   test('is shared by writers at once: each file is one of theirs, whole', async () => {
     const stores = await Promise.all([open(), open(), open()]);
     const pairs = stores.map(() => user('alice'));
@@ -283,19 +245,3 @@ describe('the directory store', () => {
     expect(pairs.map(({ identity }) => identity.keyId)).toContain(found!.keyId);
   });
 });
-
-/** Writes two identities of one name in turn until it is killed. */
-const WRITER = `
-import { text } from 'node:stream/consumers';
-import { provider } from '../../src/crypto/node.node.ts';
-import { identityFromChain, parsePem, readPrivateKey } from '../../src/identity/index.ts';
-import { DirectoryIdentityStore } from '../../src/identity/store.node.ts';
-const { folder, material } = JSON.parse(await text(process.stdin));
-const store = await DirectoryIdentityStore.open(folder, provider);
-const pairs = material.map(({ key, chain }) => {
-  const signer = readPrivateKey(provider, key);
-  return { signer, identity: identityFromChain(chain.map((pem) => parsePem(pem)[0].der), signer) };
-});
-process.stdout.write('ready');
-for (let i = 0; ; i++) await store.put(pairs[i % 2].identity, pairs[i % 2].signer);
-`;
