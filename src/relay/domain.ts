@@ -374,7 +374,6 @@ export class DomainService {
       const entry = { issuer, serial, at: now, until: now + LONGEST_LIFE };
       await this.#publish({ keys, certificates: [...others, entry] });
       await this.#audit.write({ what: 'revoked', issuer, serial, by: 'admin' });
-      this.#announce();
     }
   }
 
@@ -387,7 +386,6 @@ export class DomainService {
       await this.#options.store.putAccount({ ...account, blocked: false });
       await this.#publish({ keys: kept, certificates });
       await this.#audit.write({ what: 'unblocked', user: account.user, by: 'admin' });
-      this.#announce();
     });
   }
 
@@ -422,7 +420,10 @@ export class DomainService {
     throw new RelayError('ERR_RELAY_ACCOUNT', `${this.domain} has no account "${name}"`);
   }
 
-  /** In this order: what peers are told is decided first, and a crash after it leaves keys refused and a list that says less. */
+  /**
+   * Peers are told as soon as the list is on disk, for somebody may be pouring data out; whoever asked hears when all is. A
+   * crash in between leaves keys refused and an account's list that says less.
+   */
   async #withdraw(
     account: Account | undefined,
     withdrawn: readonly { readonly keyId: string; readonly until: number }[],
@@ -440,28 +441,22 @@ export class DomainService {
         ...(user !== undefined && { user }),
         ...(blocked && { blocked }),
       }));
-    await this.#publish({ keys: [...keys, ...fresh], certificates });
-    if (account !== undefined) {
-      const marked = new Set(blocked ? [] : fresh.map(({ keyId }) => keyId));
-      await store.putAccount(markRevoked(account, marked, now));
-    }
+    if (account !== undefined && blocked) await store.putAccount(account);
+    await this.#publish({ keys: [...keys, ...fresh], certificates }, blocked ? user : undefined);
+    if (account !== undefined && !blocked)
+      await store.putAccount(markRevoked(account, new Set(fresh.map(({ keyId }) => keyId)), now));
     await this.#audit.write({ what: 'revoked', ...(user !== undefined && { user }), ...facts });
-    this.#announce(blocked ? user : undefined);
   }
 
-  /** Signs and stores the next bundle. */
-  async #publish(lists?: Lists): Promise<void> {
+  /** Signs and stores the next bundle, then tells everybody. */
+  async #publish(lists?: Lists, blocked?: string): Promise<void> {
     const { store, clock, provider } = this.#options;
     const next = this.#revocations.next(this.authority, clock.now(), lists);
     await store.putRevocations(next);
     this.#revocations = Revocations.of(next, this.authority, clock.now(), provider);
     this.#trust = Trust.of([this.anchors]);
+    this.#events.emit('bundle', { bundle: next.bundle, ...(blocked !== undefined && { blocked }) });
     await this.#audit.write({ what: 'bundle', sequence: next.sequence });
-  }
-
-  #announce(blocked?: string): void {
-    const { bundle } = this.#revocations.stored!;
-    this.#events.emit('bundle', { bundle, ...(blocked !== undefined && { blocked }) });
   }
 
   // The roots.
@@ -500,7 +495,6 @@ export class DomainService {
     this.#retired = retired;
     this.#server = undefined;
     await this.#publish();
-    this.#announce();
   }
 
   /** Root keys are stored encrypted with it from now on, or plain without one. */
@@ -595,7 +589,8 @@ export class DomainService {
     if (!this.#mayIssue(keyId)) return 'busy';
     await spend();
     await store.putAccount(larger);
-    return this.#issue(user, spki, label, by);
+    const { chain, expiresAt } = await this.#issue(user, spki, label, by);
+    return { chain: [...new Set([...chain, ...this.wayBack.handovers])], expiresAt };
   }
 
   /** The invite, if the secret opens it. An unknown id and a wrong secret are one answer. */

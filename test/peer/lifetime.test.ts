@@ -1,10 +1,12 @@
 /** What time and failures do to peers: relays that restart, certificates that end, accounts that are blocked. */
 import { afterEach, expect, test } from 'vitest';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
-import type { Identity } from '../../src/identity/index.ts';
+import { provider } from '../../src/crypto/node.node.ts';
+import { createCsr, type Identity, identityFromChain, UserAuthority } from '../../src/identity/index.ts';
+import { Peer } from '../../src/index.ts';
 import type { PeerEvents } from '../../src/peer/types.ts';
 import { introduce, readAll } from '../support/echo.ts';
-import { relayWorld, type World } from '../support/relayWorld.ts';
+import { DOMAIN, RELAY_URL, relayWorld, type World } from '../support/relayWorld.ts';
 
 const anyone = () => true;
 let world: World;
@@ -84,6 +86,67 @@ test('a certificate is renewed at two thirds of its life, over the living channe
   expect(renewed[0]!.keyId).toBe(before!.keyId);
   expect(renewed[0]!.notAfter).toBeGreaterThan(before!.notAfter + 4 * DAY);
   expect(bob.identities).toEqual(renewed);
+});
+
+test('a peer that stays is renewed for a month, across a roll and the end of the old root, and is there all the time', async () => {
+  const clock = turnableClock();
+  world = await relayWorld({ clock });
+  const [alice, bob] = [await world.peer('alice'), await world.peer('bob')];
+  const renewed: Identity[] = [];
+  bob.on('renewed', ({ identity }) => renewed.push(identity));
+  const failed: Error[] = [];
+  bob.on('renewalFailed', ({ error }) => failed.push(error));
+  await bob.listen('chat/1', { authorize: anyone }, introduce);
+  await alice.listen('chat/1', { authorize: anyone }, introduce);
+  for (let day = 1; day <= 30; day++) {
+    clock.turn(DAY);
+    await new Promise((resolve) => setTimeout(resolve, 40)); // for timers of that day
+    if (day === 8) await world.domain.roll();
+    if (day === 20) await world.domain.retireRoot();
+    const dial = async () => readAll(await alice.dial('bob@example.org/chat/1'));
+    await expect
+      .poll(() => dial().catch((error: Error) => error.message), { timeout: 5_000 })
+      .toContain('hears alice');
+  }
+  expect(failed).toEqual([]);
+  expect(renewed.length).toBeGreaterThanOrEqual(6); // every 4.6 days
+  expect(renewed.length).toBeLessThanOrEqual(8);
+  const [now] = bob.identities;
+  expect(now!.notAfter - clock.now()).toBeGreaterThan(2 * DAY);
+  expect(new Set(renewed.map(({ keyId }) => keyId)).size).toBe(1);
+  expect(bob.trust.anchorsFor('example.org')?.roots).toEqual([world.domain.authority.root]);
+}, 30_000);
+
+test('a device that a user CA has signed is told that its holder must sign it again', async () => {
+  const clock = turnableClock();
+  world = await relayWorld({ clock });
+  const phone = await world.peer('alice');
+  const caKey = provider.generateKey('ed25519');
+  const chain = await phone.requestUserCa(createCsr(caKey));
+  const ca = UserAuthority.load(provider, { chain, key: caKey });
+  const key = provider.generateKey('ed25519');
+  const signed = ca.issueDevice({ spki: key.spki, device: 'tablet', now: clock.now(), lifetime: 30 * DAY });
+  const tablet = await Peer.create({
+    ...{
+      identity: identityFromChain(signed, key),
+      trust: phone.trust,
+      connect: world.connect,
+      provider,
+      clock,
+    },
+    relays: [{ url: RELAY_URL, domain: DOMAIN }],
+  });
+  const failed: unknown[] = [];
+  tablet.on('renewalFailed', ({ error }) => failed.push(error));
+  await tablet.listen('chat/1', { authorize: anyone }, introduce);
+  clock.turn(20.5 * DAY);
+  const told = expect.objectContaining({ code: 'ERR_PEER_USER_CA' });
+  await expect.poll(() => failed, { timeout: 5_000 }).toEqual([told]);
+  clock.turn(10 * 60_000);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(failed).toHaveLength(1); // the domain will say nothing else, so it is not asked
+  expect(tablet.identities[0]!.chain).toEqual(signed);
+  await tablet.close();
 });
 
 test('a certificate that ran out is said before anything is sent', async () => {

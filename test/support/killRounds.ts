@@ -9,11 +9,12 @@ import { expect } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import { silent } from '../../src/base/log.ts';
 import { provider } from '../../src/crypto/node.node.ts';
+import { parseBundle, peerId } from '../../src/identity/index.ts';
 import { DomainService } from '../../src/relay/domain.ts';
 import { DirectoryDomainStore } from '../../src/relay/store.node.ts';
 import { bundleProgram } from './bundle.ts';
 
-/** Invites and enrols without end, and says each thing once it was promised. */
+/** Invites, enrols, sets passwords, revokes and rolls without end, and says each thing once it was promised. */
 const PROGRAM = `
 import { systemClock } from './base/clock.ts';
 import { silent } from './base/log.ts';
@@ -22,9 +23,10 @@ import { createCsr, peerId } from './identity/index.ts';
 import { DomainService } from './relay/domain.ts';
 import { DirectoryDomainStore } from './relay/store.node.ts';
 
+const hashPassword = async () => new Uint8Array(32);
 const [folder, round] = process.argv.slice(2);
 const store = await DirectoryDomainStore.open(folder, { exclusive: true });
-const service = await DomainService.open({ store, provider, clock: systemClock, logger: silent, domain: 'example.org' });
+const service = await DomainService.open({ store, provider, clock: systemClock, logger: silent, domain: 'example.org', hashPassword });
 const say = (...words) => process.stdout.write(words.join(' ') + '\\n');
 say('domain', peerId(service.authority.root.spki));
 for (let i = 0; ; i++) {
@@ -36,6 +38,17 @@ for (let i = 0; ; i++) {
   const issued = await service.enrol({ invite: id, secret, csr: createCsr(key), device: 'd', provedKeyId });
   if (typeof issued === 'string') throw new Error(issued);
   say('enrolled', user, provedKeyId);
+  if (i % 3 !== 2) continue;
+  await service.setPassword(user, 'a password of ' + user);
+  say('password', user);
+  await service.revoke({ keyId: provedKeyId });
+  say('revoked', user, provedKeyId);
+  if (i % 2 === 1) {
+    await service.roll();
+    say('rolled', peerId(service.authority.root.spki));
+    await service.retireRoot();
+    say('retired', peerId(service.authority.root.spki));
+  }
 }
 `;
 
@@ -83,15 +96,28 @@ async function findAll(folder: string, promised: ReadonlySet<string>): Promise<v
         .filter(({ what }) => what === 'issued')
         .map(({ user, keyId }) => `${user} ${keyId}`),
     );
-    const domains = [...promised].filter((line) => line.startsWith('domain'));
-    expect(domains).toHaveLength(1); // one root key for ever
+    const withdrawn = (await store.revocations())?.keys.map(({ keyId }) => keyId) ?? [];
+    const [first] = [...promised].filter((line) => line.startsWith('domain'));
+    // Every root that was promised follows from the first, and the newest of them signs, or one that came after it.
+    const { roots, handovers } = service.authority;
+    const known = new Set([...roots, ...handovers].map(({ spki }) => peerId(spki)));
+    known.add(first!.split(' ')[1]!);
     for (const line of promised) {
       const [what, user, detail] = line.split(' ') as [string, string, string];
       if (what === 'invited') expect((await store.invite(detail))?.user).toBe(user);
+      if (what === 'password') expect((await store.password(user))?.user).toBe(user);
+      if (what === 'domain' || what === 'rolled' || what === 'retired') expect(known).toContain(user);
+      if (what === 'revoked') {
+        expect(withdrawn).toContain(detail);
+        expect((await store.account(user))?.devices[0]?.revoked).toEqual(expect.any(Number));
+      }
       if (what !== 'enrolled') continue;
       expect((await store.account(user))?.devices.map(({ keyId }) => keyId)).toEqual([detail]);
       expect(issued).toContain(`${user} ${detail}`);
     }
+    expect(roots.length).toBeLessThanOrEqual(2);
+    const { sequence = 0 } = service.anchors;
+    expect(parseBundle(await service.bundle()).sequence).toBeGreaterThanOrEqual(sequence);
   } finally {
     await store.close();
   }
