@@ -9,7 +9,7 @@ import { context, DerReader, TAG } from './der.ts';
 import { showDistinguishedName, visible } from './distinguishedName.ts';
 import { readGeneralNames } from './generalNames.ts';
 import { formatIp } from './names.ts';
-import { OID } from './oid.ts';
+import { decodeOid, OID } from './oid.ts';
 import { oidName } from './oidNames.ts';
 
 export type Row = readonly [label: string, text: string];
@@ -216,7 +216,7 @@ export function authorityCertificate(extensions: readonly Extension[]): string {
   const reader = new DerReader(value).sequence('authorityKeyIdentifier');
   reader.optional(context(0), 'key id');
   const names = generalNames(readGeneralNames(reader.nested(context(1, true), 'issuer'), 'issuer'));
-  return `of the certificate ${hex(reader.integer('serial number', context(2)))} by ${names.join(', ')}`;
+  return `of the certificate ${hex(reader.any('serial number').value)} by ${names.join(', ')}`;
 }
 
 /** Names of kinds that no rule matches: their kind, and their text where it is one. */
@@ -228,11 +228,19 @@ export function otherNames(extensions: readonly Extension[]): string[] {
   while (!reader.done) {
     const { tag, value } = reader.any('name');
     if (tag === context(0, true)) shown.push(otherName(new DerReader(value)) ?? `kind [0] ${octets(value)}`);
-    else if (tag === context(8)) shown.push(`registered id ${octets(value)}`);
+    else if (tag === context(8)) shown.push(`registered id ${registeredId(value)}`);
     else if (tag === context(3, true) || tag === context(5, true))
       shown.push(`kind [${tag & 0x1f}] ${octets(value)}`);
   }
   return shown;
+}
+
+function registeredId(value: Uint8Array): string {
+  try {
+    return decodeOid(value, 'registered id');
+  } catch {
+    return octets(value);
+  }
 }
 
 function otherName(reader: DerReader): string | undefined {

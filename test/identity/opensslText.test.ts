@@ -103,7 +103,7 @@ const SAID: readonly (readonly [string | RegExp, string | RegExp])[] = [
   ['IP Address:2001:DB8:0:0:0:0:0:1', /^name +ip 2001:db8::1$/m],
   ['email:a@example.org', /^name +mail a@example\.org$/m],
   ['URI:https://example.org/x', /^name +uri https:\/\/example\.org\/x$/m],
-  ['Registered ID:1.2.3.4', 'registered id 2a0304'],
+  ['Registered ID:1.2.3.4', 'registered id 1.2.3.4'],
   [/UPN::?alice@corp/, /^name +user principal alice@corp$/m],
   [/DirName:\/?CN ?= ?Directory/, /^name +directory CN=Directory$/m],
   ['URI:https://issuer.example/', /^issuer name +uri https:\/\/issuer\.example\/$/m],
