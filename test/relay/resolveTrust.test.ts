@@ -1,23 +1,32 @@
-/** Meeting a domain for the first time, and again after its key was swapped or rolled (Q8), over real sockets. */
+/** Meeting a domain for the first time (Q9), and again after its key was swapped or rolled (Q8), over real sockets. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/base/clock.ts';
 import {
+  type Authorize,
+  type DialOptions,
   type DomainAnchors,
   enroll,
   groupPeerId,
   MemoryIdentityStore,
   Peer,
   PeerError,
+  type PeerOptions,
   peerId,
   provider,
   selfSignedIdentity,
   Trust,
 } from '../../src/node.ts';
 import { type RelayServer, startRelay } from '../../src/relay/index.node.ts';
-import { fetchWellKnown, trustLadder } from '../../src/trust.ts';
+import {
+  fetchWellKnown,
+  peerWitness,
+  type ResolveTrust,
+  serveWitness,
+  trustLadder,
+} from '../../src/trust.ts';
 import { ask, echo } from '../support/echo.ts';
 
 let folder: string;
@@ -186,5 +195,102 @@ describe('nothing falls to first use', () => {
       peers.push(peer);
       expect((await failure(peer)).code).toBe('ERR_PEER_NO_TRUST');
     }
+  });
+});
+
+describe('a relay in the middle', () => {
+  const FAR = 'far.example';
+  let far: RelayServer;
+  let middle: RelayServer;
+
+  beforeEach(async () => {
+    far = await startRelay({ dataDir: join(folder, 'far'), domain: FAR, provider, admitKeyPeers: true });
+    middle = await startRelay({
+      dataDir: join(folder, 'middle'),
+      domain: FAR,
+      provider,
+      admitKeyPeers: true,
+    });
+  });
+  afterEach(async () => {
+    await hangUp();
+    await Promise.all([far.close(), middle.close()]);
+  });
+
+  /** A member of our domain. */
+  async function member(user: string, more: Partial<PeerOptions> = {}): Promise<Peer> {
+    const joined = await enroll(await relay.invite(user), { key: provider.generateKey('ed25519') });
+    const { relays = [], identities = [], ...rest } = more;
+    const peer = await Peer.create({
+      ...{ identities: [joined.identity, ...identities], trust: Trust.of([joined.anchors]) },
+      ...{ relays: [joined.relay, ...relays], ...rest },
+    });
+    peers.push(peer);
+    return peer;
+  }
+
+  /** Carol and dan know the far domain, and tell alice, who reaches it through `through` for the first time. */
+  async function alice(through: RelayServer): Promise<Peer> {
+    for (const user of ['carol', 'dan']) {
+      const witness = await member(user);
+      const authorize: Authorize = ({ from }) => from.name === 'alice@example.org';
+      await serveWitness(witness, { authorize, trust: () => Trust.of([far.anchors]) });
+    }
+    const resolveTrust: ResolveTrust = (domain, options) => ladder(domain, options);
+    const peer = await member('alice', {
+      identities: [selfSignedIdentity(provider.generateKey('ed25519'), Date.now())],
+      relays: [{ url: through.urls[0]!, domain: FAR }],
+      resolveTrust,
+    });
+    const ladder = trustLadder({
+      ...{ store, provider, clock: systemClock },
+      firstUse: {
+        wanted: (domain) => domain === FAR,
+        source: async (_, { signal }) =>
+          (await fetchWellKnown(`http://127.0.0.1:${through.port}`, { signal })).bundle,
+      },
+      witnesses: {
+        ask: ['carol@example.org', 'dan@example.org'].map((address) => peerWitness(peer, address)),
+        quorum: 2,
+      },
+    });
+    return peer;
+  }
+
+  /** Eve listens there under the same name as somebody true. */
+  async function listening(server: RelayServer): Promise<void> {
+    const joined = await enroll(await server.invite('eve'), { key: provider.generateKey('ed25519') });
+    const eve = await Peer.create({
+      identity: joined.identity,
+      trust: Trust.of([joined.anchors]),
+      relays: [joined.relay],
+    });
+    peers.push(eve);
+    await eve.listen('echo/1', { authorize: () => true }, echo);
+  }
+
+  const asKey = (peer: Peer): DialOptions => ({ from: `key:${peer.identities[1]!.keyId}` });
+
+  test('is found out: the witnesses hold another root', async () => {
+    await listening(middle);
+    const peer = await alice(middle);
+    const dialled = peer.dial(`eve@${FAR}/echo/1`, asKey(peer));
+    const error = (await dialled.catch((thrown: unknown) => thrown)) as PeerError;
+    expect(error).toMatchObject({ code: 'ERR_PEER_WRONG_IDENTITY' });
+    expect(error.cause).toMatchObject({ code: 'ERR_IDENTITY_WITNESS' });
+    const [truth, lie] = [far, middle].map(({ service }) => groupPeerId(peerId(service.authority.root.spki)));
+    expect(error.message).toContain(`we were shown the root ${lie}`);
+    expect(error.message).toContain(`carol@example.org holds ${truth}`);
+    expect(error.message).toContain(`dan@example.org holds ${truth}`);
+    expect(await store.anchors(FAR)).toBeUndefined();
+    expect(peer.trust.anchorsFor(FAR)).toBeUndefined();
+  });
+
+  test('that is none is believed: they hold what it shows', async () => {
+    await listening(far);
+    const peer = await alice(far);
+    const channel = await peer.dial(`eve@${FAR}/echo/1`, asKey(peer));
+    expect(channel.peer).toMatchObject({ name: `eve@${FAR}`, assurance: 'tofu' });
+    expect(await ask(channel, 'hello')).toBe('hello');
   });
 });
