@@ -5,6 +5,7 @@ import { bundles } from './bundles.ts';
 import { critical } from './critical.ts';
 import { crls } from './crls.ts';
 import { encoding } from './encoding.ts';
+import { issued } from './issued.ts';
 import { keyPeers } from './keyPeers.ts';
 import { mail } from './mail.ts';
 import { names } from './names.ts';
@@ -32,4 +33,5 @@ export const GROUPS: readonly ((book: Book) => void)[] = [
   revocations,
   crls,
   bundles,
+  issued,
 ];
