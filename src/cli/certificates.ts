@@ -9,6 +9,7 @@ import {
   type Certificate,
   checkCredential,
   parseCertificate,
+  parseDomain,
   parsePem,
   peerId,
   readPrivateKey,
@@ -64,7 +65,7 @@ export async function readCredential(
 
 /** A host as a certificate names it: an address or a DNS name. */
 export function expectedServer(name: string): { readonly dns?: string; readonly ip?: string } {
-  return isIP(name) === 0 ? { dns: name } : { ip: name };
+  return isIP(name) === 0 ? { dns: parseDomain(name.replace(/\.$/, '')) } : { ip: name };
 }
 
 /** For `--json`: part of the command line's interface, documented in docs/cli.md. */

@@ -6,6 +6,7 @@ import {
   parseHostPort,
   parseList,
 } from '../../src/cli/arguments.ts';
+import { expectedServer } from '../../src/cli/certificates.ts';
 
 describe('host and port', () => {
   test('are read from names, IPv4 and bracketed IPv6 addresses', () => {
@@ -59,4 +60,10 @@ describe('lengths of time', () => {
 test('lists have no empty parts', () => {
   expect(parseList('a, b,c', '--alpn')).toEqual(['a', 'b', 'c']);
   expect(() => parseList('a,,b', '--alpn')).toThrow(/commas/);
+});
+
+test('whom a TLS client expects is a host in A-labels or an address', () => {
+  expect(expectedServer('B\u00fccher.Example.')).toEqual({ dns: 'xn--bcher-kva.example' });
+  expect(expectedServer('127.0.0.1')).toEqual({ ip: '127.0.0.1' });
+  expect(() => expectedServer('a b')).toThrow(expect.objectContaining({ code: 'ERR_IDENTITY_ADDRESS' }));
 });

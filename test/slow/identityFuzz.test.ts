@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { endOf, inputs, TARGETS } from '../support/identityFuzz.ts';
 
-const numRuns = Number(process.env['Q2Q_FUZZ_RUNS'] ?? 20_000);
+const numRuns = Number(process.env['Q2Q_FUZZ_RUNS'] ?? 5_000);
 const seed = process.env['Q2Q_SEED'] === undefined ? {} : { seed: Number(process.env['Q2Q_SEED']) };
 
 describe(`${numRuns} inputs per parser of src/identity`, () => {
