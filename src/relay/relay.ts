@@ -93,6 +93,7 @@ export class Relay {
   #relayed = 0;
   #closed = false;
   #cancelTimer: () => void = () => {};
+  #cancelRefresh: () => void = () => {};
 
   /** `core` is for tests of relays that lie. */
   constructor(options: RelayOptions, core?: RelayCore) {
@@ -110,6 +111,7 @@ export class Relay {
     this.#forgetDomain = options.domain.on('bundle', ({ bundle, blocked }) =>
       this.#renounce(bundle, blocked),
     );
+    this.#refreshBundle();
   }
 
   stats(): RelayStats {
@@ -153,6 +155,7 @@ export class Relay {
     if (this.#closed) return;
     this.#closed = true;
     this.#forgetDomain();
+    this.#cancelRefresh();
     this.#cancelTimer();
     const links = [...this.#links.values()];
     for (const { session } of links) session.goaway('the relay stops');
@@ -220,7 +223,10 @@ export class Relay {
   async #control(link: RelayedLink, opened: SecureLink): Promise<void> {
     const peer = opened.negotiated.peer!;
     const { name, keyId } = peer.identity;
-    const client = (await this.#refusal(link, peer)) ?? this.#connect(link, peer);
+    const refusal = await this.#refusal(link, peer);
+    // Asked again without a pause before it counts as here: who is here hears of every withdrawal after that.
+    const withdrawn = this.#domain.isWithdrawn(peer) ? 'revoked' : undefined;
+    const client = refusal ?? withdrawn ?? this.#connect(link, peer);
     if (typeof client === 'string') {
       this.#logger.log('info', 'not admitted', { link: link.id, keyId, code: client });
       opened.reset(CLOSE_CODES[client]);
@@ -253,7 +259,6 @@ export class Relay {
 
   async #refusal(link: RelayedLink, peer: VerifiedPeer): Promise<CloseCodeName | undefined> {
     if (link.controls >= this.#limits.controlsPerLink) return 'busy';
-    if (this.#domain.isWithdrawn(peer)) return 'revoked';
     if (peer.identity.name === undefined) return this.#options.admitKeyPeers ? undefined : 'notAdmitted';
     return this.#domain.refusal(peer.identity);
   }
@@ -266,6 +271,14 @@ export class Relay {
     } catch (error) {
       this.#logger.log('error', 'no bundle for a peer', { error });
     }
+  }
+
+  /** Peers that stay for weeks get one that has not run out. */
+  #refreshBundle(): void {
+    this.#cancelRefresh = this.#clock.after(MAX_DELAY, () => {
+      this.#refreshBundle();
+      this.#domain.bundle().catch((error: unknown) => this.#logger.log('error', 'no new bundle', { error }));
+    });
   }
 
   /** A new bundle: everybody is told first, so that they cut what it withdraws, then whom it withdraws is put out. */

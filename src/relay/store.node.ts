@@ -101,7 +101,7 @@ export class DirectoryDomainStore implements DomainStore {
       }
       return store;
     } catch (error) {
-      await lock?.release();
+      await store.close();
       throw error;
     }
   }

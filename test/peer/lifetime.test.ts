@@ -114,7 +114,9 @@ test('a peer that stays is renewed for a month, across a roll and the end of the
   const [now] = bob.identities;
   expect(now!.notAfter - clock.now()).toBeGreaterThan(2 * DAY);
   expect(new Set(renewed.map(({ keyId }) => keyId)).size).toBe(1);
-  expect(bob.trust.anchorsFor('example.org')?.roots).toEqual([world.domain.authority.root]);
+  const anchors = bob.trust.anchorsFor('example.org')!;
+  expect(anchors.roots).toEqual([world.domain.authority.root]);
+  expect(anchors.expiresAt! - clock.now()).toBeGreaterThan(22 * DAY); // bundles last 30, and come each week
 }, 30_000);
 
 test('a device that a user CA has signed is told that its holder must sign it again', async () => {

@@ -180,6 +180,14 @@ describe('root keys in a folder', () => {
     expect(await files()).toEqual(['root.key', 'root.pem']);
   });
 
+  test('of a folder that version 0.1 made are found', async () => {
+    const before = await opened(async (domain) => ids(domain));
+    await writeFile(join(folder, 'domain.json'), '{"domain":"example.org","urls":[]}');
+    expect(await opened(async (domain) => ids(domain))).toEqual(before);
+    await writeFile(join(folder, 'domain.json'), '{"domain":"example.org","urls":[],"roots":["../root"]}');
+    await expect(opened(async () => {})).rejects.toMatchObject({ code: 'ERR_RELAY_DATA' });
+  });
+
   test('are under a passphrase from when one is set until it is taken off', async () => {
     const before = await opened(async (domain) => {
       await domain.setPassphrase('open sesame now');
