@@ -11,7 +11,7 @@ const PASSWORD = 'correct horse battery';
 let world: World;
 let login: PasswordLogin;
 beforeEach(async () => {
-  world = await relayWorld();
+  world = await relayWorld({ limits: { loginHold: 20 } });
   await world.domain.setPassword('alice', PASSWORD);
   const trust = Trust.of([world.domain.anchors]);
   login = { name: 'alice@example.org', password: PASSWORD, url: RELAY_URL, trust };

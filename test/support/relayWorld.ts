@@ -1,4 +1,6 @@
 /** A relay with its domain in memory, and peers joined to it by memory links: everything real but the carrier. */
+import { sha256 } from '@noble/hashes/sha2.js';
+import { concat } from '../../src/base/bytes.ts';
 import { type Clock, systemClock } from '../../src/base/clock.ts';
 import { silent } from '../../src/base/log.ts';
 import { provider } from '../../src/crypto/node.node.ts';
@@ -10,14 +12,17 @@ import type { Connect, PeerOptions } from '../../src/peer/types.ts';
 import { RelayCore } from '../../src/relay/core.ts';
 import { DomainService } from '../../src/relay/domain.ts';
 import { RELAY_LIMITS } from '../../src/relay/limits.ts';
+import type { HashPassword } from '../../src/relay/passwords.ts';
 import { Relay, type RelayOptions } from '../../src/relay/relay.ts';
-import { hashByOpenSsl } from '../../src/relay/scrypt.node.ts';
 import { MemoryDomainStore } from '../../src/relay/store.ts';
 import { LinkError } from '../../src/transport/index.ts';
 import { memoryPair } from '../../src/transport/memory.ts';
 
 export const DOMAIN = 'example.org';
 export const RELAY_URL = 'ws://relay.example.org/';
+
+/** scrypt is meant to take long; what it guards is tested without it. */
+const hashCheaply: HashPassword = async (password, salt) => sha256(concat([salt, password]));
 
 export interface World extends AsyncDisposable {
   readonly domain: DomainService;
@@ -42,7 +47,8 @@ export async function relayWorld(options: Partial<RelayOptions> & { clock?: Cloc
   const store = new MemoryDomainStore();
   const open = (): Promise<DomainService> =>
     DomainService.open({
-      ...{ store, provider, clock, logger: silent, domain: DOMAIN, hashPassword: hashByOpenSsl },
+      ...{ store, provider, clock, logger: silent, domain: DOMAIN, hashPassword: hashCheaply },
+      limits: options.limits ?? {},
     });
   const state = {
     domain: await open(),
