@@ -8,13 +8,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { provider } from '../../src/crypto/node.node.ts';
-import { answer, readSuite } from '../identity/vectors.ts';
+import { readSuite } from '../identity/vectors.ts';
 import { have } from '../support/counterpart.ts';
 import { randomChains } from '../support/randomChains.ts';
 import type { VectorSuite } from '../vectors/identity/format.ts';
 import { formatSuite } from '../vectors/identity/suite.ts';
-import { type Judgement, summary, unnoted } from './support/vectorJudge.ts';
+import { differences, type Judgement, summary, unnoted } from './support/vectorJudge.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'q2q-go-'));
 const program = join(folder, 'verify');
@@ -49,16 +48,7 @@ describe.skipIf(!have('go'))('Go', () => {
 
   test('says of random chains what we do', () => {
     const suite = randomChains(seed, count);
-    const said = new Map(judge(suite).map((one) => [one.id, one]));
-    const differ: string[] = [];
-    let good = 0;
-    for (const one of suite.cases) {
-      const ours = answer(suite, one, provider);
-      const go = said.get(one.id);
-      if (ours.result === 'SUCCESS') good++;
-      if (ours.result !== go?.result)
-        differ.push(`${one.id}: we say ${ours.message ?? ours.result}, Go ${go?.context || go?.result}`);
-    }
+    const { good, differ } = differences(suite, judge(suite));
     console.log(`random chains from seed ${seed}: ${count}, of them ${good} good`);
     expect(good).toBeGreaterThan(count / 20);
     expect(differ).toEqual([]);

@@ -1,5 +1,7 @@
 /** What another validator says of our vectors, against what the file says it does. */
-import type { Judge, VectorCase, Verdict } from '../../vectors/identity/format.ts';
+import { provider } from '../../../src/crypto/node.node.ts';
+import { answer } from '../../identity/vectors.ts';
+import type { Judge, VectorCase, VectorSuite, Verdict } from '../../vectors/identity/format.ts';
 
 export interface Judgement {
   readonly id: string;
@@ -29,4 +31,24 @@ export function summary(judge: Judge, cases: readonly VectorCase[]): string {
   const differ = asked.filter(({ judges, result }) => judges[judge] !== result);
   const falls = differ.filter(({ result }) => result === 'FAILURE').length;
   return `${judge}: ${asked.length} of ${cases.length} cases asked, ${asked.length - differ.length} agree; it accepts ${falls} that we refuse, and refuses ${differ.length - falls} that we accept`;
+}
+
+/** Where a judge and we say different things; and how many chains we find good, for one that refuses all agrees easily. */
+export function differences(
+  suite: VectorSuite,
+  judgements: readonly Judgement[],
+): { readonly good: number; readonly differ: readonly string[] } {
+  const said = new Map(judgements.map((one) => [one.id, one]));
+  const differ: string[] = [];
+  let good = 0;
+  for (const one of suite.cases) {
+    const ours = answer(suite, one, provider);
+    const theirs = said.get(one.id);
+    if (ours.result === 'SUCCESS') good++;
+    if (ours.result !== theirs?.result)
+      differ.push(
+        `${one.id}: we say ${ours.message ?? ours.result}, it ${theirs?.context || theirs?.result}`,
+      );
+  }
+  return { good, differ };
 }
