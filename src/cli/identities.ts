@@ -1,6 +1,7 @@
 /** The person's identities: which one speaks, and that commands which only look never make a folder. */
 import { access, constants, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { agentSigners } from '../identity/agent.node.ts';
 import {
   type Identity,
   identityLabel,
@@ -10,22 +11,36 @@ import {
   peerId,
 } from '../identity/index.ts';
 import { DirectoryIdentityStore } from '../identity/store.node.ts';
+import type { StoredKeyOptions } from '../identity/storeKeys.ts';
 import type { Context } from './context.ts';
 import { CliError, usage } from './errors.ts';
 import { fileError } from './files.ts';
+import { readSecret } from './passphrase.ts';
 
 /** The store, if the home folder is there. */
-export async function existingStore({
-  home,
-  provider,
-}: Context): Promise<DirectoryIdentityStore | undefined> {
-  const found = await stat(home).catch(() => undefined);
-  return found === undefined ? undefined : DirectoryIdentityStore.open(home, provider);
+export async function existingStore(context: Context): Promise<DirectoryIdentityStore | undefined> {
+  const found = await stat(context.home).catch(() => undefined);
+  return found === undefined ? undefined : openStore(context);
 }
 
 /** The store, made if it is missing. */
-export function openStore({ home, provider }: Context): Promise<DirectoryIdentityStore> {
-  return DirectoryIdentityStore.open(home, provider);
+export function openStore(context: Context): Promise<DirectoryIdentityStore> {
+  return DirectoryIdentityStore.open(context.home, context.provider, keysOf(context));
+}
+
+/** The passphrase is asked for when a key is under one; whoever wants that says so by `q2q id passphrase`. */
+function keysOf(context: Context): StoredKeyOptions {
+  const { Q2Q_PASSPHRASE_FILE: file = '', SSH_AUTH_SOCK: agent = '' } = context.env;
+  return {
+    passphrase: (use) =>
+      use === 'new'
+        ? undefined
+        : readSecret(
+            { file: file === '' ? undefined : file, message: 'Passphrase of our keys', what: 'passphrase' },
+            context,
+          ),
+    ...(agent === '' ? {} : { signers: agentSigners(agent) }),
+  };
 }
 
 /** Fails before anything irrevocable is done elsewhere (an invite works once) if the home folder cannot take its result. */

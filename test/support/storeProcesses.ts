@@ -138,7 +138,8 @@ export async function storeKillRounds(rounds: number, seed: number): Promise<num
     for (let round = 0; round < rounds; round++) {
       const where = `round ${round}, seed ${seed}`;
       const writer = await StoreProcess.start(folder, 'change');
-      await writer.until(round === 0 ? 'authority' : 'ready');
+      // Every other round is well under way; the first makes what later rounds count on.
+      await writer.until(round === 0 ? 'authority' : round % 2 === 0 ? 'ready' : 'alice');
       await new Promise((resolve) => setTimeout(resolve, random.int(0, 60)));
       writer.child.kill('SIGKILL');
       expect(await writer.ended, `${where}: ${writer.errors}`).toBe('SIGKILL');

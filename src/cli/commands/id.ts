@@ -7,12 +7,22 @@ import { existingStore, identityRecord, identityTitle, labelOf, openStore } from
 import { addIdExport } from './idExport.ts';
 import { addIdImport } from './idImport.ts';
 import { addIdNew } from './idNew.ts';
+import { addIdPassphrase } from './idPassphrase.ts';
 import { addIdShow } from './idShow.ts';
 import { addIdWords } from './idWords.ts';
 
 export function addId(program: Command, run: Run): void {
   const id = program.command('id').description('our identities: show them, make them, move them');
-  for (const add of [addIdList, addIdNew, addIdShow, addIdUse, addIdWords, addIdExport, addIdImport])
+  for (const add of [
+    addIdList,
+    addIdNew,
+    addIdShow,
+    addIdUse,
+    addIdWords,
+    addIdExport,
+    addIdImport,
+    addIdPassphrase,
+  ])
     add(id, run);
   addExamples(id, ['q2q id', 'q2q id new', 'q2q id show --qr', 'q2q id use alice@example.org']);
 }
