@@ -20,6 +20,7 @@ import type { Credential } from '../tls/index.ts';
 import type { Context } from './context.ts';
 import { CliError } from './errors.ts';
 import { readBytes, readText } from './files.ts';
+import { opened } from './passphrase.ts';
 
 /** Every certificate of a PEM text, in order, or the one of a DER file. */
 export function certificatesOf(bytes: Uint8Array, file: string): readonly Certificate[] {
@@ -48,15 +49,23 @@ export async function readCertificates(file: string, stdin: Readable): Promise<r
   return certificatesOf(await readBytes(file, stdin, 'certificate file'), file);
 }
 
-/** A chain and its key for TLS; the key must be the leaf's. */
+/** A chain and its key for TLS; the key must be the leaf's, and may be encrypted. */
 export async function readCredential(
-  { provider, stdin }: Pick<Context, 'provider' | 'stdin'>,
+  context: Context,
   certificateFile: string,
   keyFile: string,
+  passphraseFile?: string,
 ): Promise<Credential> {
+  const { provider, stdin } = context;
   const chain = await readCertificates(certificateFile, stdin);
   const text = await readText(keyFile, stdin, 'key file');
-  const signer = explained('key file', keyFile, () => readPrivateKey(provider, text));
+  const question = {
+    ...{ file: passphraseFile, message: `Passphrase of ${keyFile}` },
+    what: 'passphrase',
+  } as const;
+  const signer = await opened(question, context, (passphrase) =>
+    explained('key file', keyFile, () => readPrivateKey(provider, text, passphrase)),
+  );
   explained(`certificate file ${certificateFile} with key file`, keyFile, () =>
     checkCredential(chain, signer.spki, provider),
   );

@@ -1,5 +1,6 @@
 /** Passphrases and passwords: from a file or from a person at a terminal; never from the command line, which every user of the machine can read. */
 import { password } from '@clack/prompts';
+import { isQ2qError } from '../base/errors.ts';
 import type { Context } from './context.ts';
 import { CliError, usage } from './errors.ts';
 import { readText } from './files.ts';
@@ -19,6 +20,22 @@ export async function readSecret(
 ): Promise<string | undefined> {
   if (file !== undefined) return fromFile(file, what, context);
   return context.stdin.isTTY === true ? ask(message, context) : undefined;
+}
+
+/** What `read` gives, with a passphrase only where it does not go without. */
+export async function opened<T>(
+  question: SecretQuestion,
+  context: Context,
+  read: (passphrase?: string) => T,
+): Promise<T> {
+  try {
+    return read();
+  } catch (error) {
+    if (!isQ2qError(error) || error.code !== 'ERR_IDENTITY_PASSPHRASE_NEEDED') throw error;
+    const secret = await readSecret(question, context);
+    if (secret === undefined) throw error;
+    return read(secret);
+  }
 }
 
 /** A secret that is made now: typed twice at a terminal. `otherwise` says what else could be done. */

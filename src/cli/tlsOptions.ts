@@ -14,6 +14,7 @@ import { keyLogTo } from './keyLog.ts';
 export interface TlsOptions {
   readonly cert?: string;
   readonly key?: string;
+  readonly passphraseFile?: string;
   readonly ca?: string;
   readonly alpn?: string;
   readonly requireAlpn?: boolean;
@@ -27,7 +28,8 @@ export interface TlsOptions {
 export function addTlsOptions(command: Command): Command {
   return command
     .option('--cert <file>', 'our certificate chain, PEM, leaf first')
-    .option('--key <file>', 'its private key, PEM (PKCS#8)')
+    .option('--key <file>', 'its private key, PEM (PKCS#8), encrypted or not')
+    .option('--passphrase-file <file>', 'the first line of this file opens the key; default: ask')
     .option('--ca <file>', 'the roots we believe, PEM')
     .option('--alpn <names>', 'application protocols, preferred first: h2,http/1.1')
     .option('--require-alpn', 'refuse an other end that says nothing of application protocols')
@@ -44,15 +46,15 @@ export function addTlsOptions(command: Command): Command {
 /** The parts of a TLS configuration that come straight from the options. */
 export async function tlsConfigOf(
   options: TlsOptions,
-  context: Pick<Context, 'provider' | 'stdin'>,
+  context: Context,
 ): Promise<Omit<TlsConfigInit, 'verifier'>> {
-  const { cert, key } = options;
+  const { cert, key, passphraseFile } = options;
   if ((cert === undefined) !== (key === undefined)) throw usage('--cert and --key go together');
   const alpn = options.alpn === undefined ? undefined : parseAlpn(options.alpn);
   const suites = options.suites && parseNames<SuiteName>(options.suites, '--suites', namesOf(SUITES));
   const groups = options.groups && parseGroups(options.groups);
   const credentials =
-    cert === undefined || key === undefined ? [] : [await readCredential(context, cert, key)];
+    cert === undefined || key === undefined ? [] : [await readCredential(context, cert, key, passphraseFile)];
   return {
     credentials,
     requireAlpn: options.requireAlpn === true, // RFC 7301 §3.2: this tool talks to anything, and says what was agreed
@@ -64,9 +66,9 @@ export async function tlsConfigOf(
 }
 
 /** Standard input and output that carry TLS can carry nothing else. */
-export function refuseStdio({ json, cert, key, ca }: TlsOptions): void {
+export function refuseStdio({ json, cert, key, passphraseFile, ca }: TlsOptions): void {
   if (json === true) throw usage('--json does not go with stdio:', 'standard output carries the TLS');
-  if ([cert, key, ca].includes('-')) {
+  if ([cert, key, passphraseFile, ca].includes('-')) {
     throw usage('a file "-" does not go with stdio:', 'standard input carries the TLS');
   }
 }

@@ -1,6 +1,5 @@
 /** `q2q id import`: an identity from a file, ours or of another tool's making. */
 import type { Command } from 'commander';
-import { isQ2qError } from '../../base/errors.ts';
 import type { PrivateKey } from '../../crypto/provider.ts';
 import {
   groupPeerId,
@@ -17,7 +16,7 @@ import { CliError } from '../errors.ts';
 import { readText } from '../files.ts';
 import { addExamples } from '../help.ts';
 import { openStore } from '../identities.ts';
-import { readSecret } from '../passphrase.ts';
+import { opened } from '../passphrase.ts';
 
 interface ImportOptions {
   readonly passphraseFile?: string;
@@ -63,32 +62,18 @@ interface Credentials {
 
 async function readCredentials(file: string, options: ImportOptions, context: Context): Promise<Credentials> {
   const text = await readText(file, context.stdin, 'identity file');
-  return opened(file, options, context, (passphrase) => ({
-    key: readPrivateKey(context.provider, text, passphrase),
-    chain: parsePem(text)
-      .filter(({ label }) => label === 'CERTIFICATE')
-      .map(({ der }) => der),
-  }));
-}
-
-/** Reads with a passphrase only when it does not go without. */
-async function opened<T>(
-  file: string,
-  { passphraseFile }: ImportOptions,
-  context: Context,
-  read: (passphrase?: string) => T,
-): Promise<T> {
-  try {
-    return explained('identity file', file, () => read());
-  } catch (error) {
-    if (!isQ2qError(error) || error.code !== 'ERR_IDENTITY_PASSPHRASE_NEEDED') throw error;
-    const secret = await readSecret(
-      { file: passphraseFile, message: `Passphrase of ${file}`, what: 'passphrase' },
-      context,
-    );
-    if (secret === undefined) throw error;
-    return explained('identity file', file, () => read(secret));
-  }
+  const question = {
+    ...{ file: options.passphraseFile, message: `Passphrase of ${file}` },
+    what: 'passphrase',
+  } as const;
+  return opened(question, context, (passphrase) =>
+    explained('identity file', file, () => ({
+      key: readPrivateKey(context.provider, text, passphrase),
+      chain: parsePem(text)
+        .filter(({ label }) => label === 'CERTIFICATE')
+        .map(({ der }) => der),
+    })),
+  );
 }
 
 function fromChain(file: string, chain: readonly Uint8Array[], key: PrivateKey): Identity {
