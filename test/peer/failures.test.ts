@@ -12,7 +12,6 @@ describe('an alert', () => {
   test.each<AlertName>([
     'bad_certificate',
     'unsupported_certificate',
-    'certificate_revoked',
     'certificate_expired',
     'certificate_unknown',
     'certificate_required',
@@ -22,6 +21,11 @@ describe('an alert', () => {
     const message = expect.stringContaining(`refused our certificate: peer sent alert ${alert}`);
     expect(control(alert)).toMatchObject({ code: 'ERR_PEER_NOT_ENROLLED', message });
     expect(channel(alert)).toMatchObject({ code: 'ERR_PEER_REFUSED', message });
+  });
+
+  test('certificate_revoked says that our certificate was withdrawn', () => {
+    for (const failure of [control('certificate_revoked'), channel('certificate_revoked')])
+      expect(failure).toMatchObject({ code: 'ERR_PEER_REVOKED', cause: { alert: 'certificate_revoked' } });
   });
 
   test.each<AlertName>([
