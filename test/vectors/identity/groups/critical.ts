@@ -1,7 +1,8 @@
 /** Extensions that must be understood, and constraints, at every place of a chain. */
-import { der, integer, sequence, TAG } from '../../../../src/identity/der.ts';
+import { type Bytes, utf8 } from '../../../../src/base/bytes.ts';
+import { context, der, octetString, sequence, TAG } from '../../../../src/identity/der.ts';
 import { OID } from '../../../../src/identity/oid.ts';
-import { aki, constraints, extension, san, ski } from '../../../identity/maker.ts';
+import { constraints, extension, san } from '../../../identity/maker.ts';
 import { type Book, type CaRecipe, client, type LeafRecipe } from '../book.ts';
 
 export function critical(book: Book): void {
@@ -50,7 +51,7 @@ export function critical(book: Book): void {
     'policy-constraints',
     'RFC 5280 §4.2.1.11',
     'Demands on policies, which are not processed',
-    { ca: { more: [extension('2.5.29.36', true, sequence(der(0x80, integer(0).subarray(2))))] } },
+    { ca: { more: [extension('2.5.29.36', true, sequence(der(context(0), new Uint8Array(1))))] } },
     'CRITICAL_EXTENSION',
   );
   ask(
@@ -60,9 +61,7 @@ export function critical(book: Book): void {
     { leaf: { more: [extension(OID.authorityInfoAccess, true, ACCESS)] } },
     'CRITICAL_EXTENSION',
   );
-  const marked = (bytes: Uint8Array, id: string): LeafRecipe => ({
-    more: [extension(id, true, new Uint8Array(bytes))],
-  });
+  const marked = (id: string, value: Bytes): LeafRecipe => ({ more: [extension(id, true, value)] });
   ask(
     'authority-id',
     'RFC 5280 §4.2.1.1',
@@ -70,7 +69,7 @@ export function critical(book: Book): void {
     {
       leaf: {
         aki: null,
-        ...marked(aki('critical authority-id ca').subarray(-28), OID.authorityKeyIdentifier),
+        ...marked(OID.authorityKeyIdentifier, sequence(der(context(0), utf8('critical authority-id ca')))),
       },
     },
     'PROFILE',
@@ -79,7 +78,7 @@ export function critical(book: Book): void {
     'subject-id',
     'RFC 5280 §4.2.1.2',
     'A subject key identifier that is critical',
-    { leaf: { ski: null, ...marked(ski('x').subarray(-3), OID.subjectKeyIdentifier) } },
+    { leaf: { ski: null, ...marked(OID.subjectKeyIdentifier, octetString(utf8('x'))) } },
     'PROFILE',
   );
 

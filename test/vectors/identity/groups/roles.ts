@@ -1,5 +1,5 @@
 /** What a certificate may be used for: extended key usage and key usage, at every place of a chain. */
-import { boolean, sequence } from '../../../../src/identity/der.ts';
+import { boolean, oid, sequence } from '../../../../src/identity/der.ts';
 import { OID } from '../../../../src/identity/oid.ts';
 import { ca, eku, extension, usage } from '../../../identity/maker.ts';
 import { type Book, type CaRecipe, client, type Issued, type LeafRecipe, peer, server } from '../book.ts';
@@ -75,7 +75,7 @@ function leaves(book: Book): void {
     'critical',
     'The extended key usage is critical: strict rules want it not to be',
     'client',
-    { eku: extension(OID.extendedKeyUsage, true, eku(OID.clientAuth).slice(-12)) },
+    { eku: extension(OID.extendedKeyUsage, true, sequence(oid(OID.clientAuth))) },
     'PROFILE',
     'CA/Browser Forum BR 7.1.2.7.6',
   );
