@@ -126,7 +126,9 @@ export function constraintViolation(
 ): string | undefined {
   const { names, subject } = certificate;
   const { permitted, excluded } = constraints;
-  const mail = [...names.email, ...emailAttributes(subject)];
+  // A subject may be long, and is taken apart only where somebody asks for mailboxes.
+  const isMailLimited = permitted.email.length + excluded.email.length > 0;
+  const mail = isMailLimited ? [...names.email, ...emailAttributes(subject)] : [];
   const directory = isEmptyName(subject) ? names.directory : [subject, ...names.directory];
   const limit = { permitted, excluded, spend };
   return (

@@ -2,11 +2,11 @@
  * x509-limbo's harness contract: the suite on stdin, `{version, harness, results}` on stdout, one result per case. The rules
  * are the strict ones, which peers are held to.
  */
-import { readFileSync } from 'node:fs';
+import { text } from 'node:stream/consumers';
 import { provider } from '../../src/crypto/node.node.ts';
 import { type LimboCase, type LimboVerdict, runLimbo } from './limbo.ts';
 
-const { version, testcases } = JSON.parse(readFileSync(0, 'utf8')) as {
+const { version, testcases } = JSON.parse(await text(process.stdin)) as {
   version: number;
   testcases: LimboCase[];
 };
@@ -31,8 +31,8 @@ const results = verdicts.map(({ id, actual, context }) => ({
 }));
 process.stdout.write(`${JSON.stringify({ version: 1, harness: 'q2q', results })}\n`);
 
-const slowest = verdicts.reduce((a, b) => (b.milliseconds > a.milliseconds ? b : a), verdicts[0]!);
 const differ = verdicts.filter(({ actual }, i) => actual !== testcases[i]!.expected_result).length;
+const slowest = [...verdicts].sort((a, b) => b.milliseconds - a.milliseconds)[0];
 console.error(
-  `q2q: ${verdicts.length} cases, ${differ} differ from what the suite expects; slowest ${slowest.id}, ${slowest.milliseconds.toFixed(0)} ms`,
+  `q2q: ${verdicts.length} cases, ${differ} differ from what the suite expects; slowest ${slowest?.id}, ${slowest?.milliseconds.toFixed(0)} ms`,
 );
