@@ -125,6 +125,9 @@ export class DomainService {
   #revocations: Revocations;
   #trust: Trust;
   #server: { credential: Credential; renewAt: number } | undefined;
+  /** Devices that were seen since that was written down, by key. */
+  readonly #unwritten = new Map<string, { readonly user: string; readonly at: number }>();
+  #writing: Promise<void> | undefined;
   /** Changes of the store, one after another: two enrolments with one invite must not cross. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -239,21 +242,47 @@ export class DomainService {
     if (account.blocked) return 'revoked';
     const device = account.devices.find(({ keyId }) => keyId === identity.keyId);
     const { clock } = this.#options;
-    if (device !== undefined && clock.now() - (device.lastSeen ?? 0) < this.#limits.seenEvery)
-      return undefined;
-    return this.#alone(() => this.#seen(account.user, identity));
+    if (device === undefined) return this.#alone(() => this.#meet(account.user, identity));
+    if (clock.now() - (device.lastSeen ?? 0) >= this.#limits.seenEvery)
+      this.#noteSeen(account.user, device.keyId, clock.now());
+    return undefined;
   }
 
-  /** Writes down that a device was here; one that only a user CA vouched for so far becomes known by that. */
-  async #seen(user: string, identity: PeerIdentity): Promise<CloseCodeName | undefined> {
+  /** Written down one by one, behind everything else: a crowd that comes back after a restart does not wait for it. */
+  #noteSeen(user: string, keyId: string, at: number): void {
+    this.#unwritten.set(keyId, { user, at });
+    this.#writing ??= this.#writeSeen().finally(() => (this.#writing = undefined));
+  }
+
+  async #writeSeen(): Promise<void> {
+    const { store, logger } = this.#options;
+    for (let next = first(this.#unwritten); next !== undefined; next = first(this.#unwritten)) {
+      const [keyId, { user, at }] = next;
+      this.#unwritten.delete(keyId);
+      try {
+        await this.#alone(async () => {
+          const account = await store.account(user);
+          if (account !== undefined) await store.putAccount(changeDevice(account, keyId, { lastSeen: at }));
+        });
+      } catch (error) {
+        logger.log('warn', 'when a device was seen is not written down', { error });
+      }
+    }
+  }
+
+  /** Resolves when everything that was begun is on disk. */
+  async settled(): Promise<void> {
+    await this.#writing;
+    await this.#turn;
+  }
+
+  /** A device that only a user CA vouched for so far becomes known by coming. */
+  async #meet(user: string, identity: PeerIdentity): Promise<CloseCodeName | undefined> {
     const { store, clock } = this.#options;
     const now = clock.now();
     const account = (await store.account(user))!;
     const { keyId, device: label = '', userCa, expiresAt } = identity;
-    if (account.devices.some((known) => known.keyId === keyId)) {
-      await store.putAccount(changeDevice(account, keyId, { lastSeen: now }));
-      return undefined;
-    }
+    if (account.devices.some((known) => known.keyId === keyId)) return undefined; // it came twice at once
     const by = userCa === undefined ? 'renewal' : 'user_ca';
     const device: Device = { keyId, label, since: now, by, lastSeen: now, until: expiresAt };
     return (await this.#adopt(account, device, userCa ?? 'domain')) ? undefined : 'busy';
@@ -359,6 +388,14 @@ export class DomainService {
       await this.#withdraw({ ...account, blocked: true }, allKeys(account), { by: 'admin' });
     } else if ('keyId' in target) {
       const keyId = parsePeerId(target.keyId);
+      if (keyId === peerId(this.authority.root.spki))
+        throw new RelayError(
+          'ERR_RELAY_REVOKE',
+          'that is the root that signs: nothing would be left to believe',
+          {
+            hint: 'roll first, then withdraw the old root',
+          },
+        );
       const accounts = await store.accounts();
       const account = accounts.find((one) => allKeys(one).some((key) => key.keyId === keyId));
       const known = account === undefined ? [] : keysWith(account, keyId);
@@ -683,6 +720,10 @@ export async function createInvite(
   // The oldest root, while there are two: whoever knows it learns the newer one from it, and not the reverse.
   const rootPin = sha256(authority.roots.at(-1)!.spki);
   return { domain: authority.domain, url, user: name, rootPin, id, secret, expires };
+}
+
+function first<K, V>(map: ReadonlyMap<K, V>): readonly [K, V] | undefined {
+  return map.entries().next().value;
 }
 
 function isUser(text: string): boolean {

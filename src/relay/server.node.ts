@@ -89,6 +89,7 @@ export async function startRelay(options: RelayServerOptions): Promise<RelayServ
       ...(options.record && { record: options.record }),
       limits,
     });
+    undo.unshift(() => service.settled());
     undo.unshift(() => relay.close());
 
     const admin = await serveAdmin(options.dataDir, (request) => performAdmin(service, request));

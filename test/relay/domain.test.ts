@@ -1,8 +1,20 @@
 /** Enrolment as the domain sees it: one secret, one key, one name, and nothing the request asks for. */
 import { beforeEach, describe, expect, test } from 'vitest';
+import { type Bytes, utf8 } from '../../src/base/bytes.ts';
 import { silent } from '../../src/base/log.ts';
 import { provider } from '../../src/crypto/node.node.ts';
 import type { PrivateKey } from '../../src/crypto/provider.ts';
+import { signatureIdentifier } from '../../src/identity/algorithms.ts';
+import {
+  bitString,
+  context,
+  der,
+  integer,
+  octetString,
+  sequence,
+  TAG,
+  utf8String,
+} from '../../src/identity/der.ts';
 import {
   createCsr,
   parseCertificate,
@@ -118,6 +130,47 @@ describe('an invite', () => {
     await expect(domain.invite(user, { url: 'ws://relay/' })).rejects.toMatchObject({
       code: 'ERR_IDENTITY_ADDRESS',
     });
+  });
+});
+
+describe('a request for a certificate', () => {
+  const name = (text: string): Bytes =>
+    sequence(der(TAG.set, sequence(der(TAG.oid, Uint8Array.of(0x55, 4, 3)), utf8String(text))));
+  /** extensionRequest (RFC 2986, RFC 2985 §5.4.2) with a subjectAltName. */
+  const wishes = (...names: Bytes[]): Bytes => {
+    const oid = (...bytes: number[]) => der(TAG.oid, Uint8Array.from(bytes));
+    const san = sequence(oid(0x55, 29, 17), octetString(sequence(...names)));
+    const request = oid(0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 9, 14);
+    return der(context(0, true), sequence(request, der(TAG.set, sequence(san))));
+  };
+  const signed = (subject: Bytes, attributes: Bytes): Bytes => {
+    const info = sequence(integer(0), subject, key.spki, attributes);
+    const { scheme, identifier } = signatureIdentifier(key.kind);
+    return sequence(info, identifier, bitString(key.sign(scheme, info)));
+  };
+  const mail = (text: string): Bytes => der(context(1), utf8(text));
+  const host = (text: string): Bytes => der(context(2), utf8(text));
+
+  test.each([
+    ['the wrong domain', () => signed(name('alice@example.com'), wishes(mail('alice@example.com')))],
+    ['another user', () => signed(name('bob'), wishes(mail('bob@example.org')))],
+    [
+      'a host beside the mailbox',
+      () => signed(name(''), wishes(mail('alice@example.org'), host('example.org'))),
+    ],
+  ])('that asks for %s gets the account’s own name and nothing else', async (_, csr) => {
+    const { names, isCa, serial } = parseCertificate((await issued({ csr: csr() }))[0]!);
+    expect(names.email).toEqual(['alice@example.org']);
+    expect(names.uri).toEqual(['q2q://example.org/alice/laptop']);
+    expect(names.dns.length + names.ip.length + names.directory.length).toBe(0);
+    expect(isCa).toBe(false);
+    expect(serial.length).toBeGreaterThanOrEqual(8); // random, 64 bits at least
+  });
+
+  test('whose signature is wrong is invalid, whatever it asks for', async () => {
+    const csr = signed(name('alice'), wishes(mail('alice@example.org')));
+    csr[csr.length - 1]! ^= 1;
+    expect(await domain.enrol(request({ csr }))).toBe('invalid');
   });
 });
 

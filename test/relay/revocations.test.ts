@@ -77,6 +77,14 @@ describe('a bundle', () => {
     expect(await domain.renew(alice, new Uint8Array(1))).toBe('revoked');
   });
 
+  test('denies an old root, never the one that signs', async () => {
+    const root = peerId(domain.authority.root.spki);
+    await expect(domain.revoke({ keyId: root })).rejects.toMatchObject({ code: 'ERR_RELAY_REVOKE' });
+    await domain.roll();
+    await domain.revoke({ keyId: root });
+    expect((await bundle()).deniedKeys).toMatchObject([{ keyId: root }]);
+  });
+
   test('never says the same of a key twice', async () => {
     const alice = await device('alice');
     await domain.revoke({ keyId: alice.keyId });
@@ -131,7 +139,10 @@ describe('an account', () => {
 
   test('says when its devices were seen, to the hour', async () => {
     const phone = await device('alice', 'phone');
-    const seen = async () => (await domain.devices(phone))[0]!.lastSeen;
+    const seen = async () => {
+      await domain.settled();
+      return (await domain.devices(phone))[0]!.lastSeen;
+    };
     await domain.refusal(phone);
     const first = now;
     expect(await seen()).toBe(first);
