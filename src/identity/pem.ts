@@ -15,8 +15,10 @@ export interface PemBlock {
 const MAX_TEXT = 1 << 20;
 const BEGIN = /^-----BEGIN ([A-Z0-9][A-Z0-9 ]{0,63})-----$/;
 const END = /^-----END ([A-Z0-9][A-Z0-9 ]{0,63})-----$/;
-/** What was to be one of them: dashes lost, another case, something before or behind. */
-const DAMAGED = /--\s*(BEGIN|END)\b/i;
+/** What was to be one of them: dashes lost, another case, something before or behind. Comments may say "-- begin". */
+const DAMAGED = /-{3,}\s*(BEGIN|END)\b.*-{3,}/i;
+/** The same within a block, where no line has dashes. */
+const DAMAGED_WITHIN = /--\s*(BEGIN|END)\b/i;
 /** RFC 1421 §4.6: what OpenSSL writes above the body of a key that it encrypts the old way. */
 const HEADER = /^[A-Za-z][A-Za-z0-9-]*: /;
 
@@ -76,7 +78,7 @@ function endOfBlock(lines: readonly string[], start: number, label: string): num
     if (BEGIN.test(line)) break;
     const end = END.exec(line);
     if (end === null) {
-      if (DAMAGED.test(line)) throw damagedBoundary(i);
+      if (DAMAGED_WITHIN.test(line)) throw damagedBoundary(i);
       continue;
     }
     if (end[1] !== label)

@@ -72,7 +72,7 @@ describe('reading', () => {
   });
 
   test('lets bundles of roots carry comments when asked to', () => {
-    expect(parsePem(`# a root\n${GOOD}`, { comments: true })).toEqual(parsePem(GOOD));
+    expect(parsePem(`# a root\n# -- begin of list\n${GOOD}`, { comments: true })).toEqual(parsePem(GOOD));
   });
 
   test('gives back what was written', () => {
