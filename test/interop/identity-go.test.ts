@@ -9,11 +9,10 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readSuite } from '../identity/vectors.ts';
-import { have } from '../support/counterpart.ts';
 import { randomChains } from '../support/randomChains.ts';
 import type { VectorSuite } from '../vectors/identity/format.ts';
 import { formatSuite } from '../vectors/identity/suite.ts';
-import { differences, type Judgement, summary, unnoted } from './support/vectorJudge.ts';
+import { differences, haveJudge, type Judgement, summary, unnoted } from './support/vectorJudge.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'q2q-go-'));
 const program = join(folder, 'verify');
@@ -22,7 +21,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const seed = Number(process.env['Q2Q_SEED'] ?? 1);
 const count = Number(process.env['Q2Q_CHAINS'] ?? 1000);
 
-describe.skipIf(!have('go'))('Go', () => {
+describe.skipIf(!haveJudge('go', 'go1.19'))('Go', () => {
   beforeAll(() => {
     const sources = ['verify', 'bundle'].map((name) =>
       fileURLToPath(new URL(`go/${name}.go`, import.meta.url)),

@@ -7,10 +7,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { readSuite } from '../identity/vectors.ts';
-import { haveOpenssl } from '../support/openssl.ts';
 import { randomChains } from '../support/randomChains.ts';
 import { OpensslJudge } from './support/opensslJudge.ts';
-import { differences, summary, unnoted } from './support/vectorJudge.ts';
+import { differences, haveJudge, summary, unnoted } from './support/vectorJudge.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'q2q-vectors-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -18,7 +17,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const seed = Number(process.env['Q2Q_SEED'] ?? 1);
 const count = Number(process.env['Q2Q_CHAINS'] ?? 200);
 
-describe.skipIf(!haveOpenssl())('OpenSSL', () => {
+describe.skipIf(!haveJudge('openssl', 'OpenSSL 3.0.'))('OpenSSL', () => {
   test('says of every vector what is noted', async () => {
     const suite = readSuite();
     const judgements = await new OpensslJudge(suite, folder).all();

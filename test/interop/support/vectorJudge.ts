@@ -1,7 +1,19 @@
 /** What another validator says of our vectors, against what the file says it does. */
+import { execFileSync } from 'node:child_process';
 import { provider } from '../../../src/crypto/node.node.ts';
 import { answer } from '../../identity/vectors.ts';
+import { have, missing } from '../../support/counterpart.ts';
 import type { Judge, VectorCase, VectorSuite, Verdict } from '../../vectors/identity/format.ts';
+
+/**
+ * True when `program` is there in the version whose differences are noted; each version has its own. Where `CI` is set another
+ * one is a failure.
+ */
+export function haveJudge(program: string, wanted: string): boolean {
+  if (!have(program)) return false;
+  const version = execFileSync(program, ['version'], { encoding: 'utf8' }).trim();
+  return version.includes(wanted) || missing(`wanted ${wanted}, got ${version}`);
+}
 
 export interface Judgement {
   readonly id: string;
