@@ -34,7 +34,7 @@ export function certificatesOf(bytes: Uint8Array, file: string): readonly Certif
 }
 
 /** What every DER certificate begins with, and no text does. */
-const DER_SEQUENCE = 0x30;
+export const DER_SEQUENCE = 0x30;
 
 function notACertificate(file: string, index: number, label: string): CliError {
   const hint = label.endsWith('PRIVATE KEY') ? 'this is a key file: certificate and key swapped?' : undefined;

@@ -1,6 +1,8 @@
 /** Our peer for one command: an identity, whom it believes and its relay. */
 import type { Command } from 'commander';
-import { type Identity, identityLabel, parseAddress } from '../identity/index.ts';
+import { deferred } from '../base/deferred.ts';
+import { isQ2qError } from '../base/errors.ts';
+import { type DomainAnchors, type Identity, identityLabel, parseAddress } from '../identity/index.ts';
 import type { DirectoryIdentityStore } from '../identity/store.node.ts';
 import { Peer } from '../peer/endpoint.ts';
 import { connectAny } from '../transport/connectAny.node.ts';
@@ -38,6 +40,11 @@ export interface Endpoint {
   readonly peer: Peer;
   readonly identity: Identity;
   readonly meter: Meter;
+  /** Where the identity's relay is. */
+  readonly relay: string;
+  readonly store: DirectoryIdentityStore;
+  /** Rejects when the domain has withdrawn our identity: nothing can be done with it any more. Never resolves. */
+  readonly withdrawn: Promise<never>;
 }
 
 export async function openEndpoint(options: EndpointOptions, context: Context): Promise<Endpoint> {
@@ -57,11 +64,30 @@ export async function openEndpoint(options: EndpointOptions, context: Context): 
     provider,
     ...(keyLog && { keyLog }),
   });
+  const withdrawn = deferred<never>();
+  withdrawn.promise.catch(() => {}); // not every command waits for it
   peer.on('renewed', ({ identity: renewed }) => void storeRenewed(renewed, store!, context));
+  peer.on('renewalFailed', ({ error }) => tellNotRenewed(error, context));
+  peer.on('trust', ({ anchors }) => void storeTrust(anchors, store!, context));
   peer.on('relay', ({ url, state, error }) => {
     out.detail(`relay ${url} is ${state}${error === undefined ? '' : `: ${describe(error).message}`}`);
+    if (isRevoked(error)) withdrawn.reject(error);
   });
-  return { peer, identity, meter };
+  return { peer, identity, meter, relay: relay.url, store: store!, withdrawn: withdrawn.promise };
+}
+
+function isRevoked(error: unknown): boolean {
+  return isQ2qError(error) && error.code === 'ERR_PEER_REVOKED';
+}
+
+/** How long a channel that was cut waits for its domain's word on whose certificate it was. */
+const WORD_MS = 300;
+
+/** The better of two reasons: a channel says that one end is withdrawn, our domain that it is us. */
+export async function reasonOf(error: Error, { withdrawn }: Endpoint): Promise<unknown> {
+  if (!isRevoked(error)) return error;
+  const late = new Promise<Error>((resolve) => setTimeout(resolve, WORD_MS, error));
+  return Promise.race([late, withdrawn]).catch((reason: unknown) => reason);
 }
 
 /** The relay named, that of the identity's domain, or, for a key, the only one we know. */
@@ -99,4 +125,24 @@ async function storeRenewed(
   } catch (error) {
     out.warn(`the renewed certificate could not be stored: ${describe(error).message}`);
   }
+}
+
+/** What the domain has withdrawn or rolled meanwhile, for the next time. */
+async function storeTrust(
+  anchors: DomainAnchors,
+  store: DirectoryIdentityStore,
+  { out }: Context,
+): Promise<void> {
+  try {
+    await store.putAnchors(anchors);
+    out.detail(`bundle ${anchors.sequence ?? 0} of ${anchors.domain}`);
+  } catch (error) {
+    if (isQ2qError(error) && error.code === 'ERR_IDENTITY_STORE_OLDER') return; // another process knows more
+    out.warn(`the bundle of ${anchors.domain} could not be stored: ${describe(error).message}`);
+  }
+}
+
+function tellNotRenewed(error: Error, { out }: Context): void {
+  const { message, hint } = describe(error);
+  out.warn(`the certificate was not renewed: ${message}${hint === undefined ? '' : `; ${hint}`}`);
 }

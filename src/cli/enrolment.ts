@@ -1,16 +1,24 @@
 /** What every way to enrol ends with: the result is stored, and told. */
 import { hostname } from 'node:os';
+import { equalBytes } from '../base/bytes.ts';
+import type { Signer } from '../crypto/provider.ts';
 import {
   type DomainAnchors,
   groupPeerId,
+  type Identity,
   type IdentityStore,
+  identityFromChain,
   identityLabel,
   peerId,
+  type ReadDeviceGrant,
+  Refusal,
+  Trust,
+  verifyPeer,
 } from '../identity/index.ts';
 import type { Enrolled } from '../peer/enrol.ts';
 import type { Context } from './context.ts';
-import { usage } from './errors.ts';
-import { openStore } from './identities.ts';
+import { CliError, usage } from './errors.ts';
+import { labelOf, openStore, userCaOf } from './identities.ts';
 import { rememberRelay } from './relays.ts';
 
 export async function finishEnrolment(
@@ -31,7 +39,13 @@ export async function finishEnrolment(
     return;
   }
   out.say(`this device is ${address} now, by relay ${relay.url}`);
-  out.say(`key id ${groupPeerId(keyId)}, certificate until ${expiresAt}, renewed while you listen or dial`);
+  out.say(`key id ${groupPeerId(keyId)}, certificate until ${expiresAt}, ${renewal(identity)}`);
+}
+
+function renewal(identity: Identity): string {
+  return userCaOf(identity) === undefined
+    ? 'renewed while you listen or dial'
+    : 'renewed by q2q renew --code';
 }
 
 /**
@@ -55,4 +69,30 @@ export function deviceLabel(flag: string | undefined): string {
     `--device is "${flag}"`,
     'a label has 1 to 64 letters, digits and "._-", and begins with a letter or digit',
   );
+}
+
+/** A grant must hold for our key, under the roots that it brings: the person brought it from a device of their own. */
+export function grantedIdentity(
+  who: string | undefined,
+  { chain, roots, relay: url, name, domain }: ReadDeviceGrant,
+  key: Signer,
+  { provider }: Context,
+): Enrolled {
+  if (who !== undefined && labelOf(who) !== name) throw usage(`the grant is for ${name}, not for ${who}`);
+  const anchors = { domain, roots };
+  const proof = verifyPeer(
+    chain,
+    { kind: 'name', name },
+    Trust.of([anchors]),
+    'client',
+    Date.now(),
+    provider,
+  );
+  if (proof instanceof Refusal) throw proof;
+  if (!equalBytes(proof.spki, key.spki)) {
+    throw new CliError('ERR_CLI_CONFIG', 'the grant is for another device', {
+      hint: 'it answers the code that was printed here, and no other',
+    });
+  }
+  return { identity: identityFromChain(chain, key), anchors, relay: { url, domain } };
 }

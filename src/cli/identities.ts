@@ -1,6 +1,7 @@
 /** The person's identities: which one speaks, and that commands which only look never make a folder. */
 import { access, constants, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { PrivateKey } from '../crypto/provider.ts';
 import { agentSigners } from '../identity/agent.node.ts';
 import {
   type Identity,
@@ -98,6 +99,15 @@ export function labelOf(text: string): string {
   const address = parseAddress(text);
   if (address.protocol !== undefined) throw usage(`identity "${text}" has a protocol behind it`);
   return address.kind === 'key' ? `key:${address.id}` : `${address.user}@${address.domain}`;
+}
+
+/** The key itself, for what an agent or a device that keeps it does not do. */
+export function ownKey(identity: Identity): PrivateKey {
+  const { signer } = identity;
+  if ('dangerousExport' in signer) return signer as PrivateKey;
+  throw new CliError('ERR_CLI_NO_KEY', `the key of ${identityLabel(identity)} is not in a file of ours`, {
+    hint: 'it stays where it is: in the agent, or in the device that holds it',
+  });
 }
 
 /** The key of the user CA that signed the device, if one did. */

@@ -8,6 +8,7 @@ import { addForward } from './commands/forward.ts';
 import { addId } from './commands/id.ts';
 import { addListen } from './commands/listen.ts';
 import { addRelay } from './commands/relay.ts';
+import { addRenew } from './commands/renew.ts';
 import { addTls } from './commands/tls.ts';
 import { addTrust } from './commands/trust.ts';
 import type { Run } from './context.ts';
@@ -47,7 +48,17 @@ export function buildProgram(run: Run, output: GrammarOutput): Command {
     .configureOutput({ ...output, outputError: () => {} }) // main prints the grammar's errors in our own voice
     .showSuggestionAfterError(true)
     .exitOverride();
-  for (const add of [addRelay, addDomain, addEnroll, addId, addTrust, addListen, addDial, addForward])
+  for (const add of [
+    addRelay,
+    addDomain,
+    addEnroll,
+    addRenew,
+    addId,
+    addTrust,
+    addListen,
+    addDial,
+    addForward,
+  ])
     add(program, run);
   addCert(program, run);
   addTls(program, run);

@@ -59,6 +59,14 @@ export class Renewal {
     this.#cancel();
   }
 
+  /** Does not wait for the time to come. Rejects when the domain does not renew, and tries no more by itself than before. */
+  async now(identity: Identity, control: ControlClient): Promise<Identity> {
+    const renewed = this.#checked(identity, await control.renew());
+    this.#options.onRenewed(renewed);
+    this.watch(renewed, control);
+    return renewed;
+  }
+
   /** A little early and never at the same moment as everybody who enrolled together. */
   #renewAt(identity: Identity): number {
     const { notBefore, notAfter } = parseCertificate(identity.chain[0]!);
@@ -68,11 +76,9 @@ export class Renewal {
   }
 
   async #renew(identity: Identity, control: ControlClient): Promise<void> {
-    const { logger, onRenewed, onFailed, parts } = this.#options;
+    const { logger, onFailed, parts } = this.#options;
     try {
-      const renewed = this.#checked(identity, await control.renew());
-      onRenewed(renewed);
-      this.watch(renewed, control);
+      await this.now(identity, control);
     } catch (thrown) {
       const error = toError(thrown);
       logger.log('warn', 'renewal failed', { identity: identityLabel(identity), error });

@@ -1,27 +1,22 @@
 /** docs/cli.md and the help must tell of the same commands and options. */
 import { readFileSync } from 'node:fs';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { Workspace } from './support/q2q.ts';
-
-// Each step starts a process; beside other suites on two cores that takes a while.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+import type { Command } from 'commander';
+import { describe, expect, test } from 'vitest';
+import { buildProgram } from '../../src/cli/program.ts';
 
 /** A verb in brackets may be left out: it is the one meant when none is given. */
 const page = readFileSync(new URL('../../docs/cli.md', import.meta.url), 'utf8').replaceAll('[list]', 'list');
-const workspace = new Workspace();
-afterAll(() => workspace.dispose());
-
 /** The help of every command there is, by its words. */
 const helps = new Map<string, string>();
-beforeAll(() => visit([]));
+const silent = { writeOut: () => {}, writeErr: () => {} };
+visit(
+  buildProgram(async () => {}, silent),
+  [],
+);
 
-async function visit(words: readonly string[]): Promise<void> {
-  const { stdout } = await workspace.run([...words, '--help']);
-  const help = stdout.toString();
-  helps.set(words.join(' '), help);
-  const section = help.split('\nCommands:\n')[1]?.split('\n\n')[0] ?? '';
-  const names = [...section.matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name!);
-  await Promise.all(names.filter((name) => name !== 'help').map((name) => visit([...words, name])));
+function visit(command: Command, words: readonly string[]): void {
+  helps.set(words.join(' '), command.helpInformation());
+  for (const next of command.commands) visit(next, [...words, next.name()]);
 }
 
 describe('docs/cli.md', () => {

@@ -6,7 +6,13 @@ import { processStdioLink } from '../../transport/stdio.node.ts';
 import { parseDuration } from '../arguments.ts';
 import { ChannelReport } from '../channelReport.ts';
 import type { Context, Run } from '../context.ts';
-import { addEndpointOptions, type EndpointOptions, openEndpoint } from '../endpoint.ts';
+import {
+  addEndpointOptions,
+  type Endpoint,
+  type EndpointOptions,
+  openEndpoint,
+  reasonOf,
+} from '../endpoint.ts';
 import { CliError, usage } from '../errors.ts';
 import { addExamples } from '../help.ts';
 import { type SpliceEnd, splice } from '../splice.ts';
@@ -39,7 +45,8 @@ async function dialAndPipe(address: string, options: DialOptions, context: Conte
   const { out, signal, stdin } = context;
   checkDialled(address);
   const timeout = parseDuration(options.timeout, '--timeout');
-  const { peer, meter } = await openEndpoint(options, context);
+  const endpoint = await openEndpoint(options, context);
+  const { peer, meter } = endpoint;
   try {
     const channel = await peer.dial(address, { signal, timeout });
     const report = new ChannelReport(channel, 'dialled', meter);
@@ -55,7 +62,7 @@ async function dialAndPipe(address: string, options: DialOptions, context: Conte
     });
     progress?.finish();
     report.ended(out, options.report, end.error);
-    throwUnlessClean(end);
+    await throwUnlessClean(end, endpoint);
   } finally {
     await peer.close();
   }
@@ -74,9 +81,9 @@ function startProgress(options: DialOptions, { out }: Context): Progress | undef
   return new Progress(out, { label: 'moved', always: true, ...(input.isFile() && { total: input.size }) });
 }
 
-function throwUnlessClean({ error, side }: SpliceEnd): void {
+async function throwUnlessClean({ error, side }: SpliceEnd, endpoint: Endpoint): Promise<void> {
   if (error === undefined) return;
   // The reader of our stdout went away (`q2q dial … | head`): nothing to tell anybody.
   if (side === 'a') throw new CliError('ERR_CLI_OUTPUT_CLOSED', 'stdin or stdout failed', { cause: error });
-  throw error;
+  throw await reasonOf(error, endpoint);
 }

@@ -1,10 +1,17 @@
 /** `q2q domain accounts`: who is in a domain, by which devices, and their passwords. */
 import type { Command } from 'commander';
-import { groupPeerId, parseName } from '../../identity/index.ts';
+import { groupPeerId } from '../../identity/index.ts';
 import type { Account } from '../../relay/store.ts';
 import type { Context, Run } from '../context.ts';
-import { addDataOption, askDomain, type DomainFolderOptions, readDomain } from '../domainFolder.ts';
-import { usage } from '../errors.ts';
+import {
+  addDataOption,
+  addKeyOptions,
+  askDomain,
+  type DomainFolderOptions,
+  type DomainKeyOptions,
+  readDomain,
+  userOf,
+} from '../domainFolder.ts';
 import { addExamples } from '../help.ts';
 import { newSecret } from '../passphrase.ts';
 
@@ -12,15 +19,15 @@ interface ListOptions extends DomainFolderOptions {
   readonly json?: boolean;
 }
 
-interface PasswordOptions extends DomainFolderOptions {
+interface PasswordOptions extends DomainKeyOptions {
   readonly passwordFile?: string;
 }
 
 export function addDomainAccounts(domain: Command, run: Run): void {
   const accounts = domain
     .command('accounts')
-    .description('the people of the domain: list them, let them log in');
-  for (const add of [addList, addPassword]) add(accounts, run);
+    .description('the people of the domain: list them, let them in, put them out');
+  for (const add of [addList, addPassword, addBlock, addUnblock]) add(accounts, run);
   addExamples(accounts, [
     'q2q domain accounts --data /var/lib/q2q',
     'q2q domain accounts password bob@example.org --data /var/lib/q2q',
@@ -44,11 +51,39 @@ function addPassword(accounts: Command, run: Run): void {
     .command('password')
     .description('set a password by which the person enrols devices: q2q enroll --password')
     .argument('<user@domain>', 'whose password; the account is made if there is none');
-  addDataOption(password)
+  addKeyOptions(password)
     .option('--password-file <file>', 'its first line is the password, "-" for stdin; default: ask')
     .action((who: string, options: PasswordOptions, command: Command) =>
       run(command, (context) => setPassword(who, options, context)),
     );
+}
+
+function addBlock(accounts: Command, run: Run): void {
+  const block = accounts
+    .command('block')
+    .description('put somebody out, with every device: the same as q2q domain revoke user@domain')
+    .argument('<user@domain>', 'who');
+  addKeyOptions(block).action((who: string, options: DomainKeyOptions, command: Command) =>
+    run(command, async (context) => {
+      await askDomain(options, { do: 'revoke', user: await userOf(who, options) }, context);
+      context.out.say(`${who} is out`);
+      return undefined;
+    }),
+  );
+}
+
+function addUnblock(accounts: Command, run: Run): void {
+  const unblock = accounts
+    .command('unblock')
+    .description('let somebody in again, with the devices that were not revoked one by one')
+    .argument('<user@domain>', 'who');
+  addKeyOptions(unblock).action((who: string, options: DomainKeyOptions, command: Command) =>
+    run(command, async (context) => {
+      await askDomain(options, { do: 'unblock', user: await userOf(who, options) }, context);
+      context.out.say(`${who} is in again`);
+      return undefined;
+    }),
+  );
 }
 
 async function listAccounts(options: ListOptions, { out }: Context): Promise<undefined> {
@@ -68,8 +103,8 @@ function accountLines({ user, blocked, devices }: Account, domain: string): read
   return [
     `${user}@${domain}${blocked ? '  BLOCKED' : ''}`,
     ...devices.map(
-      ({ label, keyId, since }) =>
-        `  ${(label === '' ? 'device' : label).padEnd(9)}  ${groupPeerId(keyId)}  since ${day(since)}`,
+      ({ label, keyId, since, revoked }) =>
+        `  ${(label === '' ? 'device' : label).padEnd(9)}  ${groupPeerId(keyId)}  since ${day(since)}${revoked === undefined ? '' : '  REVOKED'}`,
     ),
   ];
 }
@@ -83,10 +118,11 @@ function accountRecord({ user, created, blocked, devices }: Account, domain: str
     name: `${user}@${domain}`,
     created: new Date(created).toISOString(),
     blocked,
-    devices: devices.map(({ keyId, label, since }) => ({
+    devices: devices.map(({ keyId, label, since, revoked }) => ({
       keyId,
       label,
       since: new Date(since).toISOString(),
+      revoked: revoked !== undefined,
     })),
   };
 }
@@ -101,13 +137,4 @@ async function setPassword(who: string, options: PasswordOptions, context: Conte
   await askDomain(options, { do: 'password', user, password }, context);
   context.out.say(`${who} can enrol devices with that password: q2q enroll --password ${who}`);
   return undefined;
-}
-
-/** The user, who must be one of this domain. */
-export async function userOf(who: string, options: DomainFolderOptions): Promise<string> {
-  const { user, domain } = parseName(who);
-  return readDomain(options, async (held) => {
-    if (held.domain !== domain) throw usage(`${who} is not of ${held.domain}, whose data this is`);
-    return user;
-  });
 }

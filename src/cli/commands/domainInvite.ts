@@ -1,10 +1,12 @@
 /** `q2q domain invite`: one line that enrols one device of one user, made where the domain's data is. */
 import type { Command } from 'commander';
-import { parseName } from '../../identity/index.ts';
+import { systemClock } from '../../base/clock.ts';
+import { parseCertificate, parseName } from '../../identity/index.ts';
 import { formatInvite } from '../../peer/invite.ts';
+import { createInvite } from '../../relay/domain.ts';
 import { parseDuration, parseRelayUrl } from '../arguments.ts';
 import type { Context, Run } from '../context.ts';
-import { addDataOption, besideRelay, type DomainFolderOptions } from '../domainFolder.ts';
+import { addDataOption, type DomainFolderOptions, otherDomain, readDomain } from '../domainFolder.ts';
 import { addExamples } from '../help.ts';
 
 interface InviteOptions extends DomainFolderOptions {
@@ -33,13 +35,17 @@ export function addDomainInvite(domain: Command, run: Run): void {
 }
 
 async function makeInvite(who: string, options: InviteOptions, context: Context): Promise<undefined> {
-  const { out } = context;
+  const { out, provider } = context;
   const { user, domain } = parseName(who);
   const lifetime = parseDuration(options.expires, '--expires');
   const url = options.relay === undefined ? undefined : parseRelayUrl(options.relay, '--relay');
-  const invite = await besideRelay(options, context, domain, (service) =>
-    service.invite(user, { lifetime, ...(url !== undefined && { url }) }),
-  );
+  const invite = await readDomain(options, async (held, store) => {
+    if (held.domain !== domain) throw otherDomain(held.domain, domain);
+    // An invite is not signed: it needs no root key.
+    const authority = { domain, roots: held.roots.map(({ certificate }) => parseCertificate(certificate)) };
+    const wishes = { lifetime, ...(url !== undefined && { url }) };
+    return createInvite(authority, { store, provider, clock: systemClock }, user, wishes);
+  });
   out.print(formatInvite(invite));
   out.say(
     `invites ${who} until ${new Date(invite.expires).toISOString()}; pass it on where only they can read it`,

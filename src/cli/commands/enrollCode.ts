@@ -3,22 +3,10 @@
  * carries back. The domain is not asked. The key is kept between the two steps, however long that takes.
  */
 import { text } from '@clack/prompts';
-import {
-  createCsr,
-  formatDeviceRequest,
-  identityFromChain,
-  parseDeviceGrant,
-  parseName,
-  peerId,
-  type ReadDeviceGrant,
-  Refusal,
-  Trust,
-  verifyPeer,
-} from '../../identity/index.ts';
-import type { Enrolled } from '../../peer/enrol.ts';
+import { createCsr, formatDeviceRequest, parseDeviceGrant } from '../../identity/index.ts';
 import type { Context } from '../context.ts';
-import { deviceLabel, finishEnrolment } from '../enrolment.ts';
-import { CliError, usage } from '../errors.ts';
+import { deviceLabel, finishEnrolment, grantedIdentity } from '../enrolment.ts';
+import { CliError } from '../errors.ts';
 import { readText } from '../files.ts';
 import { checkWritable } from '../identities.ts';
 import { PendingKey } from '../pendingKey.ts';
@@ -74,38 +62,8 @@ async function finish(
   options: EnrollOptions,
   context: Context,
 ): Promise<undefined> {
-  await finishEnrolment(granted(who, parseDeviceGrant(line), pending, context), options, context);
+  const enrolled = grantedIdentity(who, parseDeviceGrant(line), pending.key, context);
+  await finishEnrolment(enrolled, options, context);
   await pending.forget();
   return undefined;
-}
-
-/** The grant must hold for our key, under the roots that it brings: the person brought it from a device of their own. */
-function granted(
-  who: string | undefined,
-  { chain, roots, relay: url, name, domain }: ReadDeviceGrant,
-  { key }: PendingKey,
-  { provider }: Context,
-): Enrolled {
-  if (who !== undefined && nameOf(who) !== name) throw usage(`the grant is for ${name}, not for ${who}`);
-  const anchors = { domain, roots };
-  const proof = verifyPeer(
-    chain,
-    { kind: 'name', name },
-    Trust.of([anchors]),
-    'client',
-    Date.now(),
-    provider,
-  );
-  if (proof instanceof Refusal) throw proof;
-  if (peerId(proof.spki) !== peerId(key.spki)) {
-    throw new CliError('ERR_CLI_CONFIG', 'the grant is for another device', {
-      hint: 'it answers the code that q2q enroll --code prints here, and no other',
-    });
-  }
-  return { identity: identityFromChain(chain, key), anchors, relay: { url, domain } };
-}
-
-function nameOf(who: string): string {
-  const { user, domain } = parseName(who);
-  return `${user}@${domain}`;
 }

@@ -58,7 +58,7 @@ async function forwardPort(
     const at = formatHostPort({ host: local.host, port: listener.port });
     if (options.json === true) out.json({ event: 'ready', address: at, port: listener.port, to: address });
     else out.say(`forwarding ${at} to ${address}`);
-    await untilAborted(signal);
+    await Promise.race([untilAborted(signal), endpoint.withdrawn]);
     await listener.close();
     await untilSettled(running);
   } finally {

@@ -4,6 +4,7 @@ import { groupPeerId, type PublicIdentity } from '../../identity/index.ts';
 import type { Context, Run } from '../context.ts';
 import { addExamples } from '../help.ts';
 import { existingStore, identityRecord, identityTitle, labelOf, openStore } from '../identities.ts';
+import { addIdDevices } from './idDevices.ts';
 import { addIdExport } from './idExport.ts';
 import { addIdImport } from './idImport.ts';
 import { addIdNew } from './idNew.ts';
@@ -18,6 +19,7 @@ export function addId(program: Command, run: Run): void {
     addIdNew,
     addIdShow,
     addIdUse,
+    addIdDevices,
     addIdWords,
     addIdExport,
     addIdImport,

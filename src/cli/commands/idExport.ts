@@ -1,6 +1,5 @@
 /** `q2q id export`: an identity in one file, to move it or to keep it: key and chain, under a passphrase unless told. */
 import type { Command } from 'commander';
-import type { PrivateKey } from '../../crypto/provider.ts';
 import {
   formatPem,
   type Identity,
@@ -9,10 +8,10 @@ import {
   writePrivateKey,
 } from '../../identity/index.ts';
 import type { Context, Run } from '../context.ts';
-import { CliError, usage } from '../errors.ts';
+import { usage } from '../errors.ts';
 import { checkNew, writeNew } from '../files.ts';
 import { addExamples } from '../help.ts';
-import { chosenIdentity, existingStore } from '../identities.ts';
+import { chosenIdentity, existingStore, ownKey } from '../identities.ts';
 import { newSecret } from '../passphrase.ts';
 
 interface ExportOptions {
@@ -64,12 +63,7 @@ async function exportIdentity(
 }
 
 async function keyBlock(identity: Identity, options: ExportOptions, context: Context): Promise<string> {
-  const key = identity.signer;
-  if (!isExportable(key)) {
-    throw new CliError('ERR_CLI_NO_KEY', `the key of ${identityLabel(identity)} is not in a file of ours`, {
-      hint: 'it stays where it is: in the agent, or in the device that holds it',
-    });
-  }
+  const key = ownKey(identity);
   if (!options.passphrase) return writePrivateKey(key);
   const message = `New passphrase for the key of ${identityLabel(identity)}`;
   const otherwise = 'name a file with it: --passphrase-file FILE, or say --no-passphrase';
@@ -79,10 +73,6 @@ async function keyBlock(identity: Identity, options: ExportOptions, context: Con
     context,
   );
   return writeEncryptedPrivateKey(key, secret, context.provider);
-}
-
-function isExportable(key: Identity['signer']): key is PrivateKey {
-  return 'dangerousExport' in key;
 }
 
 function chainBlocks({ chain }: Identity): string {

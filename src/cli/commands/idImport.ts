@@ -1,19 +1,24 @@
 /** `q2q id import`: an identity from a file, ours or of another tool's making. */
 import type { Command } from 'commander';
-import type { PrivateKey } from '../../crypto/provider.ts';
+import { equalBytes } from '../../base/bytes.ts';
+import type { CryptoProvider, PrivateKey } from '../../crypto/provider.ts';
 import {
+  type Certificate,
+  type CredentialBundle,
   groupPeerId,
   type Identity,
+  IdentityError,
   identityFromChain,
   identityLabel,
-  parsePem,
+  readCredentialBundle,
+  readPkcs12,
   readPrivateKey,
   selfSignedIdentity,
 } from '../../identity/index.ts';
-import { explained } from '../certificates.ts';
+import { DER_SEQUENCE, explained } from '../certificates.ts';
 import type { Context, Run } from '../context.ts';
 import { CliError } from '../errors.ts';
-import { readText } from '../files.ts';
+import { readBytes } from '../files.ts';
 import { addExamples } from '../help.ts';
 import { openStore } from '../identities.ts';
 import { opened } from '../passphrase.ts';
@@ -27,13 +32,13 @@ export function addIdImport(id: Command, run: Run): void {
   const made = id
     .command('import')
     .description('take over an identity: a key with its certificates, or a key alone as a key identity')
-    .argument('<file>', 'PEM with one key and its chain, encrypted or not, "-" for stdin')
+    .argument('<file>', 'PEM with one key and its chain, or PKCS#12, "-" for stdin')
     .option('--passphrase-file <file>', 'the first line of this file opens it; default: ask')
     .option('--replace', 'also when we are that name already, with another key: that one is lost')
     .action((file: string, options: ImportOptions, command: Command) =>
       run(command, (context) => importIdentity(file, options, context)),
     );
-  addExamples(made, ['q2q id import alice.pem', 'q2q id import - --passphrase-file secret < alice.pem']);
+  addExamples(made, ['q2q id import alice.pem', 'q2q id import - --passphrase-file secret < alice.p12']);
 }
 
 async function importIdentity(file: string, options: ImportOptions, context: Context): Promise<undefined> {
@@ -61,19 +66,36 @@ interface Credentials {
 }
 
 async function readCredentials(file: string, options: ImportOptions, context: Context): Promise<Credentials> {
-  const text = await readText(file, context.stdin, 'identity file');
+  const bytes = await readBytes(file, context.stdin, 'identity file');
   const question = {
     ...{ file: options.passphraseFile, message: `Passphrase of ${file}` },
     what: 'passphrase',
   } as const;
   return opened(question, context, (passphrase) =>
-    explained('identity file', file, () => ({
-      key: readPrivateKey(context.provider, text, passphrase),
-      chain: parsePem(text)
-        .filter(({ label }) => label === 'CERTIFICATE')
-        .map(({ der }) => der),
-    })),
+    explained('identity file', file, () => readAny(bytes, passphrase, context.provider)),
   );
+}
+
+/** PKCS#12 as DER; as PEM a key with its chain, or a key alone. */
+function readAny(bytes: Uint8Array, passphrase: string | undefined, provider: CryptoProvider): Credentials {
+  if (bytes[0] === DER_SEQUENCE) {
+    if (passphrase === undefined)
+      throw new IdentityError('ERR_IDENTITY_PASSPHRASE_NEEDED', 'a PKCS#12 file is opened by its password', {
+        hint: 'name a file with it: --passphrase-file FILE',
+      });
+    return withoutRoot(readPkcs12(bytes, passphrase, provider));
+  }
+  const text = new TextDecoder().decode(bytes);
+  if (!text.includes('-----BEGIN CERTIFICATE-----'))
+    return { key: readPrivateKey(provider, text, passphrase), chain: [] };
+  return withoutRoot(readCredentialBundle(provider, text, passphrase));
+}
+
+/** A root says nothing to those who believe it, and nothing to those who do not. */
+function withoutRoot({ key, chain }: CredentialBundle): Credentials {
+  const isRoot = ({ isCa, subject, issuer }: Certificate): boolean => isCa && equalBytes(subject, issuer);
+  const rest = chain.filter((certificate, i) => i === 0 || !isRoot(certificate));
+  return { key, chain: rest.map(({ der }) => der) };
 }
 
 function fromChain(file: string, chain: readonly Uint8Array[], key: PrivateKey): Identity {

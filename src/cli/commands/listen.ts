@@ -109,7 +109,7 @@ async function listenFor(
     );
     if (options.json === true) out.json({ event: 'ready', address: listener.address });
     else out.say(`listening as ${listener.address}`);
-    await Promise.race([untilAborted(signal), ...(once ? [once.promise] : [])]);
+    await Promise.race([untilAborted(signal), endpoint.withdrawn, ...(once ? [once.promise] : [])]);
     await listener.close();
     await untilSettled(running);
   } finally {

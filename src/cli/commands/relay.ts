@@ -20,6 +20,7 @@ import {
   parseRelayUrl,
 } from '../arguments.ts';
 import type { Context, Run } from '../context.ts';
+import { withPassphrase } from '../domainFolder.ts';
 import { CliError } from '../errors.ts';
 import type { ExitCode } from '../exitCodes.ts';
 import { addExamples } from '../help.ts';
@@ -35,6 +36,7 @@ interface RelayOptions {
   readonly url?: string;
   readonly admitKeys?: boolean;
   readonly serveExample?: boolean;
+  readonly passphraseFile?: string;
   readonly userLifetime?: string;
   readonly linksPerAddress?: string;
   readonly record?: string;
@@ -55,6 +57,7 @@ export function addRelay(program: Command, run: Run): void {
     .option('--tcp <[host:]port>', 'serve raw TCP, too')
     .option('--url <urls>', 'how peers reach it from outside, best first; goes into invites')
     .option('--admit-keys', 'let in key peers, not only the domain’s users')
+    .option('--passphrase-file <file>', 'its first line opens an encrypted root key; default: ask')
     .option('--user-lifetime <time>', 'how long users’ certificates last; at most and by default 7d')
     .option('--links-per-address <count>', 'links from one address; 2048 by default, more behind a proxy')
     .option('--serve-example', 'serve the browser example under /')
@@ -89,20 +92,23 @@ async function serve(options: RelayOptions, context: Context): Promise<ExitCode>
   }
   for (const wanted of [address, tcp]) if (wanted !== undefined) await checkFree(wanted);
   const recorder = options.record === undefined ? undefined : recordTo(options.record);
-  const server = await startRelay({
-    ...address,
-    dataDir: options.data,
-    provider,
-    logger: talkLogger(out),
-    admitKeyPeers: options.admitKeys === true,
-    ...(domain !== undefined && { domain }),
-    ...(tcp && { tcp }),
-    ...(urls && { urls }),
-    ...(userLifetime !== undefined && { userLifetime }),
-    ...(linksPerAddress !== undefined && { linksPerAddress }),
-    ...(web !== undefined && { web }),
-    ...(recorder && { record: recorder.record }),
-  });
+  const start = (passphrase?: string): Promise<RelayServer> =>
+    startRelay({
+      ...address,
+      ...(passphrase !== undefined && { passphrase }),
+      dataDir: options.data,
+      provider,
+      logger: talkLogger(out),
+      admitKeyPeers: options.admitKeys === true,
+      ...(domain !== undefined && { domain }),
+      ...(tcp && { tcp }),
+      ...(urls && { urls }),
+      ...(userLifetime !== undefined && { userLifetime }),
+      ...(linksPerAddress !== undefined && { linksPerAddress }),
+      ...(web !== undefined && { web }),
+      ...(recorder && { record: recorder.record }),
+    });
+  const server = await withPassphrase(options.passphraseFile, options.data, context, start);
   tellReady(server, address, options, context);
   await untilAborted(signal);
   await server.close();

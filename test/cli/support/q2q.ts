@@ -44,7 +44,7 @@ export async function q2q(args: readonly string[], options: RunOptions): Promise
   });
   child.stdin.on('error', () => {}); // it may exit before it has read everything
   child.stdin.end(options.stdin ?? '');
-  return collect(child, options.timeout ?? 10_000, args.join(' '));
+  return collect(child, options.timeout ?? 30_000, args.join(' '));
 }
 
 export function collect(child: ChildProcess, timeout: number, what: string): Promise<Ran> {
