@@ -4,6 +4,8 @@ import type { Account, Device, StoredUserCa } from './store.ts';
 
 /** Devices that have not been seen since this long after their certificate ended make room for others. */
 const FORGOTTEN: number = 30 * 86_400_000;
+/** User CAs remembered of an account until they end, for each that it may have. */
+const WITHDRAWN_CAS = 4;
 
 /** With that device, in place of an older record of the same key; undefined when the account has enough. */
 export function withDevice(account: Account, device: Device, most: number, now: number): Account | undefined {
@@ -17,6 +19,7 @@ function isForgotten({ until = 0, revoked }: Device, now: number): boolean {
   return now > until + (revoked === undefined ? FORGOTTEN : 0);
 }
 
+/** The same for a user CA. Those that were withdrawn do not count, up to a point. */
 export function withUserCa(
   account: Account,
   ca: StoredUserCa,
@@ -24,7 +27,9 @@ export function withUserCa(
   now: number,
 ): Account | undefined {
   const others = (account.userCas ?? []).filter(({ keyId, until }) => keyId !== ca.keyId && until > now);
-  return others.length < most ? { ...account, userCas: [...others, ca] } : undefined;
+  const live = others.filter(({ revoked }) => revoked === undefined);
+  const hasRoom = live.length < most && others.length < WITHDRAWN_CAS * most;
+  return hasRoom ? { ...account, userCas: [...others, ca] } : undefined;
 }
 
 /** Changes the record of one device; the same account when there is none. */

@@ -40,6 +40,21 @@ async function pair(): Promise<[SecureLink, SecureLink]> {
 }
 
 describe('after the greeting', () => {
+  test('a link that is closed unread ends, whatever came on it', async () => {
+    const [client, server] = await pair();
+    server.send(concat([hello, utf8('unread')]));
+    const greeted = await awaitGreeting(client);
+    greeted.pause();
+    const seen = read(greeted);
+    server.send(utf8('too'));
+    server.close();
+    await turns();
+    expect(seen).toEqual({ chunks: [], ended: false });
+    greeted.close();
+    await turns();
+    expect(seen).toMatchObject({ chunks: [], over: { error: undefined } });
+  });
+
   test('come the bytes of the same record, and those after it, in order', async () => {
     const [client, server] = await pair();
     server.send(concat([hello, utf8('one ')]));
