@@ -82,14 +82,15 @@ function commonNameFault({ subject, names }: Certificate): RuleFault | undefined
 
 /** The hosts and addresses that a text stands for, to one reader or another: as it is, without leading zeros, as a URL's. */
 function spellingsOf(text: string): readonly string[] {
+  const spellings = [text.toLowerCase()];
   const address = parseIp(text.includes(':') ? text : text.replace(/(^|\.)0+(?=\d)/g, '$1'));
-  return [
-    text.toLowerCase(),
-    ...(address === undefined ? [] : [formatIp(address)]),
-    ...(/^[^\s/?#@:\\[\]]{1,253}$/.test(text) && URL.canParse(`http://${text}/`)
-      ? [new URL(`http://${text}/`).hostname]
-      : []),
-  ];
+  if (address !== undefined) spellings.push(formatIp(address));
+  try {
+    if (/^[^\s/?#@:\\[\]]{1,253}$/.test(text)) spellings.push(new URL(`http://${text}/`).hostname);
+  } catch {
+    // no host of any URL
+  }
+  return spellings;
 }
 
 /** A CA between leaf and anchor. */
