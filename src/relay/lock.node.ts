@@ -3,7 +3,9 @@
  * id now belongs to another process, holds nothing.
  */
 import { randomBytes } from 'node:crypto';
-import { link, readFile, rename, unlink, writeFile } from 'node:fs/promises';
+import { link, readFile, unlink, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { lockFolder } from '../identity/lock.node.ts';
 import { RelayError } from './errors.ts';
 
 export interface Lock {
@@ -17,8 +19,10 @@ const ATTEMPTS = 20;
 export async function takeLock(path: string): Promise<Lock> {
   const mine = `${process.pid} ${await startTime(process.pid)}\n`;
   const temporary = `${path}.${randomBytes(8).toString('hex')}`;
-  await writeFile(temporary, mine, { mode: 0o600, flag: 'wx' });
+  // Only one at a time looks whether a holder is dead, so that nobody takes a living one's lock for the dead one's before it.
+  const alone = await lockFolder(dirname(path));
   try {
+    await writeFile(temporary, mine, { mode: 0o600, flag: 'wx' });
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
       if (await linked(temporary, path)) return { release: () => release(path, mine) };
       const held = await contentOf(path);
@@ -28,11 +32,12 @@ export async function takeLock(path: string): Promise<Lock> {
           'ERR_RELAY_LOCKED',
           `process ${held.split(' ')[0]} serves this data folder (${path})`,
         );
-      await remove(path, held);
+      await unlink(path).catch(() => {}); // if it stays, the next look says so
     }
     throw new RelayError('ERR_RELAY_LOCKED', `the lock ${path} changes hands all the time`);
   } finally {
-    await unlink(temporary);
+    await unlink(temporary).catch(() => {});
+    await alone.release();
   }
 }
 
@@ -45,19 +50,6 @@ async function linked(from: string, to: string): Promise<boolean> {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
     throw error;
   }
-}
-
-/** Takes a dead holder's lock away; if another process was faster, what we moved is its live lock, and goes back. */
-async function remove(path: string, dead: string): Promise<void> {
-  const aside = `${path}.${randomBytes(8).toString('hex')}`;
-  try {
-    await rename(path, aside);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
-  }
-  if ((await contentOf(aside)) !== dead) await linked(aside, path);
-  await unlink(aside);
 }
 
 async function release(path: string, mine: string): Promise<void> {

@@ -98,6 +98,19 @@ describe('a data folder', () => {
     expect(await readdir(folder)).not.toContain('lock');
   });
 
+  test('is taken over by one of many who find a dead lock at once', async () => {
+    for (let round = 0; round < 10; round++) {
+      await writeFile(join(folder, 'lock'), '999999999 1\n');
+      const opened = await Promise.allSettled(
+        Array.from({ length: 6 }, () => DirectoryDomainStore.open(folder, { exclusive: true })),
+      );
+      const stores = opened.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+      expect(stores).toHaveLength(1);
+      await stores[0]!.close();
+    }
+    expect((await readdir(folder)).filter((name) => name.includes('lock'))).toEqual([]);
+  });
+
   test('loses half a line of the log, and nothing before it', async () => {
     const store = await DirectoryDomainStore.open(folder, { exclusive: true });
     await store.log(entry);
