@@ -1,10 +1,20 @@
 /** Our peer for one command: an identity, whom it believes and its relay. */
 import type { Command } from 'commander';
+import { systemClock } from '../base/clock.ts';
 import { deferred } from '../base/deferred.ts';
 import { isQ2qError } from '../base/errors.ts';
-import { type DomainAnchors, type Identity, identityLabel, parseAddress } from '../identity/index.ts';
+import {
+  type DomainAnchors,
+  type Identity,
+  identityLabel,
+  parseAddress,
+  type Refusal,
+  type VerifiedPeer,
+} from '../identity/index.ts';
 import type { DirectoryIdentityStore } from '../identity/store.node.ts';
+import type { Channel } from '../peer/channel.ts';
 import { Peer } from '../peer/endpoint.ts';
+import { PinBook } from '../peer/pinBook.ts';
 import { connectAny } from '../transport/connectAny.node.ts';
 import { parseRelayUrl } from './arguments.ts';
 import type { Context } from './context.ts';
@@ -43,6 +53,7 @@ export interface Endpoint {
   /** Where the identity's relay is. */
   readonly relay: string;
   readonly store: DirectoryIdentityStore;
+  readonly pins: PinBook;
   /** Rejects when the domain has withdrawn our identity: nothing can be done with it any more. Never resolves. */
   readonly withdrawn: Promise<never>;
 }
@@ -52,6 +63,7 @@ export async function openEndpoint(options: EndpointOptions, context: Context): 
   const store = await existingStore(context);
   const identity = await chosenIdentity(context, store, options.from ?? options.as);
   const trust = await store!.trust();
+  const pins = await PinBook.open(store!, systemClock);
   const relay = await chooseRelay(options.relay, identity, context);
   if (options.report !== undefined) checkAppendable('report', options.report);
   const keyLog = options.keylog === undefined ? undefined : keyLogTo(options.keylog);
@@ -60,6 +72,7 @@ export async function openEndpoint(options: EndpointOptions, context: Context): 
     identity,
     trust,
     relays: [relay],
+    judge: await judgeOf(pins, store!),
     connect: meter.over(connectAny),
     provider,
     ...(keyLog && { keyLog }),
@@ -73,7 +86,36 @@ export async function openEndpoint(options: EndpointOptions, context: Context): 
     out.detail(`relay ${url} is ${state}${error === undefined ? '' : `: ${describe(error).message}`}`);
     if (isRevoked(error)) withdrawn.reject(error);
   });
-  return { peer, identity, meter, relay: relay.url, store: store!, withdrawn: withdrawn.promise };
+  return { peer, identity, meter, relay: relay.url, store: store!, pins, withdrawn: withdrawn.promise };
+}
+
+/** Whoever people have compared is held to it; the others are remembered, and a change is told (`remember`). */
+async function judgeOf(
+  pins: PinBook,
+  store: DirectoryIdentityStore,
+): Promise<(peer: VerifiedPeer) => VerifiedPeer | Refusal> {
+  const compared = new Set(
+    (await store.pins()).filter(({ verified }) => verified).map(({ address }) => address),
+  );
+  return (peer) => (compared.has(identityLabel(peer.identity)) ? pins.judge(peer) : peer);
+}
+
+/** Who is at the other end of a channel that we wanted is known from now on, and told when it is another key than before. */
+export async function remember(channel: Channel, { pins }: Endpoint, { out }: Context): Promise<void> {
+  const { peer } = channel.negotiated;
+  if (peer === undefined || peer.identity.assurance === 'anonymous') return;
+  const label = identityLabel(peer.identity);
+  try {
+    const verdict = await pins.remember(peer);
+    if (verdict === 'first')
+      out.detail(`${label} was never met before: compare words, q2q trust verify ${label}`);
+    if (verdict === 'changed')
+      out.warn(
+        `${label} shows another key than before, and no word of the old one for it: ask them; if it is theirs, q2q trust remove ${label}`,
+      );
+  } catch (error) {
+    out.warn(`${label} could not be remembered: ${describe(error).message}`);
+  }
 }
 
 function isRevoked(error: unknown): boolean {

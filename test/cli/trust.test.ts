@@ -1,5 +1,5 @@
 /** Whom we believe: roots from files, people we have met, and what they say when they are compared. */
-import { writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { wordlist } from '@scure/bip39/wordlists/english.js';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { nodeProvider } from '../../src/crypto/node.node.ts';
@@ -133,6 +133,69 @@ test('what is removed is known no more', async () => {
   );
   expect((await carol('trust', 'remove', 'example.org')).code).toBe(0);
   expect((await carol('trust', 'list')).stdout.toString()).toBe('');
+});
+
+describe('a domain that nobody brought an invite of', () => {
+  const dan = (...args: readonly string[]): Promise<Ran> => overlay.workspace.run(args, overlay.as('dan'));
+
+  test('is believed at first sight where somebody asks for that, and then by its own word only', async () => {
+    const origin = overlay.relayUrl.replace(/^ws/, 'http').replace(/\/$/, '');
+    const added = await dan('trust', 'add', 'example.org', '--tofu', origin);
+    expect(added.stderr).toMatch(
+      /^q2q: example\.org is vouched for by .*\nq2q: its words: .*\nq2q: nobody has compared them/,
+    );
+    expect(added.code).toBe(0);
+    const listed = JSON.parse((await dan('trust', '--json')).stdout.toString()) as Record<string, unknown>;
+    expect(listed).toMatchObject({ source: 'tofu', relay: overlay.relayUrl });
+    const other = await Overlay.start();
+    const moved = await dan('trust', 'add', 'example.org', '--tofu', other.relayUrl.replace(/^ws/, 'http'));
+    expect(moved.stderr).toMatch(
+      /^q2q: error: the domain "example\.org" was known by the root .* and now shows/,
+    );
+    expect(moved.code).toBe(5);
+    await other.dispose();
+  });
+
+  test.each([
+    ['in no way', []],
+    ['by a server that is not its own', ['--web', 'https://example.com']],
+    ['over a web that proves nothing', ['--web', 'http://example.org']],
+    ['by something that is no server', ['--tofu', 'example.org']],
+  ])('is not believed %s', async (_what, args) => {
+    expect((await dan('trust', 'add', 'example.org', ...args)).code).toBe(2);
+  });
+
+  test('whose server is not there is not believed', async () => {
+    expect((await dan('trust', 'add', 'localhost', '--web', 'https://localhost:1')).code).toBe(3);
+  });
+});
+
+test('whom we dial is remembered, and warned of when the key is another; refused once people compared it', async () => {
+  const listen = async (): Promise<() => Promise<unknown>> => {
+    const server = await overlay.listen('pin/1', ['--exec', 'cat', '--allow', 'alice@example.org']);
+    return () => server.stop();
+  };
+  const dial = (): Promise<Ran> =>
+    overlay.workspace.run(['dial', 'bob@example.org/pin/1'], { ...overlay.as('alice'), stdin: 'x' });
+  await alice('trust', 'remove', 'bob@example.org');
+  const stop = await listen();
+  expect((await dial()).code).toBe(0);
+  await stop();
+  const known = (await overlay.workspace.run(['id', 'words'], overlay.as('bob'))).stdout.toString();
+  expect((await alice('id', 'words', 'bob@example.org')).stdout.toString()).toBe(known);
+  rmSync(overlay.path('bob'), { recursive: true });
+  await overlay.enroll('bob'); // a new key, of which nothing that alice knows speaks
+  const again = await listen();
+  const warned = await dial();
+  expect(warned.stderr).toMatch(/warning: bob@example\.org shows another key than before/);
+  expect(warned.stdout.toString()).toBe('x');
+  expect((await alice('trust', 'verify', 'bob@example.org', ...known.trim().split(' '))).code).toBe(0);
+  const refused = await dial();
+  expect(refused.stderr).toMatch(/was known by the key .* and now shows the key/);
+  expect(refused.code).toBe(5);
+  await alice('trust', 'remove', 'bob@example.org');
+  expect((await dial()).code).toBe(0);
+  await again();
 });
 
 describe('an allow file', () => {

@@ -12,6 +12,7 @@ import {
   type EndpointOptions,
   openEndpoint,
   reasonOf,
+  remember,
 } from '../endpoint.ts';
 import { CliError, usage } from '../errors.ts';
 import { addExamples } from '../help.ts';
@@ -51,6 +52,7 @@ async function dialAndPipe(address: string, options: DialOptions, context: Conte
     const channel = await peer.dial(address, { signal, timeout });
     const report = new ChannelReport(channel, 'dialled', meter);
     report.opened(out);
+    const remembered = remember(channel, endpoint, context);
     const stop = (): void => channel.reset();
     signal.addEventListener('abort', stop, { once: true });
     const progress = startProgress(options, context);
@@ -62,6 +64,7 @@ async function dialAndPipe(address: string, options: DialOptions, context: Conte
     });
     progress?.finish();
     report.ended(out, options.report, end.error);
+    await remembered;
     await throwUnlessClean(end, endpoint);
   } finally {
     await peer.close();

@@ -6,7 +6,13 @@ import { listenTcp } from '../../transport/tcp.node.ts';
 import { formatHostPort, parseDuration, parseHostPort } from '../arguments.ts';
 import { ChannelReport } from '../channelReport.ts';
 import type { Context, Run } from '../context.ts';
-import { addEndpointOptions, type Endpoint, type EndpointOptions, openEndpoint } from '../endpoint.ts';
+import {
+  addEndpointOptions,
+  type Endpoint,
+  type EndpointOptions,
+  openEndpoint,
+  remember,
+} from '../endpoint.ts';
 import type { ExitCode } from '../exitCodes.ts';
 import { addExamples } from '../help.ts';
 import { describe, errorRecord } from '../output.ts';
@@ -71,19 +77,22 @@ async function forwardPort(
 /** One connection. Its failure is its own: the next one may well succeed. */
 async function forwardOne(
   link: Link,
-  { peer, meter }: Endpoint,
+  endpoint: Endpoint,
   address: string,
   timeout: number,
   options: ForwardOptions,
-  { out, signal }: Context,
+  context: Context,
 ): Promise<void> {
+  const { out, signal } = context;
   try {
     link.pause(); // until somebody answers
-    const channel = await peer.dial(address, { signal, timeout });
-    const report = new ChannelReport(channel, 'dialled', meter);
+    const channel = await endpoint.peer.dial(address, { signal, timeout });
+    const report = new ChannelReport(channel, 'dialled', endpoint.meter);
     report.opened(out);
     link.resume();
+    const remembered = remember(channel, endpoint, context);
     const { error } = await splice(link, channel);
+    await remembered;
     report.ended(out, options.report, error);
   } catch (error) {
     link.reset();
