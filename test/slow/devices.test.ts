@@ -113,7 +113,7 @@ describe('a device added by code', () => {
 });
 
 describe('a device that is revoked', () => {
-  test('ends its dial, its forward and its listening within a second, with exit code 5 and the reason', async () => {
+  test('ends its dial and its listening within a second, with exit code 5 and the reason', async () => {
     await addDevice('lost');
     const work = [
       overlay.workspace.serve(['dial', 'bob@example.org/hold/1'], overlay.as('lost')),
