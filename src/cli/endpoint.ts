@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { systemClock } from '../base/clock.ts';
 import { deferred } from '../base/deferred.ts';
-import { isQ2qError } from '../base/errors.ts';
+import { isQ2qError, toError } from '../base/errors.ts';
 import {
   type DomainAnchors,
   type Identity,
@@ -24,6 +24,7 @@ import { chosenIdentity, existingStore } from './identities.ts';
 import { keyLogTo } from './keyLog.ts';
 import { Meter } from './meter.ts';
 import { describe } from './output.ts';
+import { heldAuthority, isSignedBy, signOurselves } from './ownDevices.ts';
 import { allRelays } from './relays.ts';
 
 export interface EndpointOptions {
@@ -80,7 +81,10 @@ export async function openEndpoint(options: EndpointOptions, context: Context): 
   const withdrawn = deferred<never>();
   withdrawn.promise.catch(() => {}); // not every command waits for it
   peer.on('renewed', ({ identity: renewed }) => void storeRenewed(renewed, store!, context));
-  peer.on('renewalFailed', ({ error }) => tellNotRenewed(error, context));
+  peer.on(
+    'renewalFailed',
+    ({ error }) => void renewOurselves(error, { peer, identity, store: store! }, context),
+  );
   peer.on('trust', ({ anchors }) => void storeTrust(anchors, store!, context));
   peer.on('relay', ({ url, state, error }) => {
     out.detail(`relay ${url} is ${state}${error === undefined ? '' : `: ${describe(error).message}`}`);
@@ -181,6 +185,22 @@ async function storeTrust(
   } catch (error) {
     if (isQ2qError(error) && error.code === 'ERR_IDENTITY_STORE_OLDER') return; // another process knows more
     out.warn(`the bundle of ${anchors.domain} could not be stored: ${describe(error).message}`);
+  }
+}
+
+/** The domain does not sign over a user CA: where that is ours, we do it, for the next time that this identity is used. */
+async function renewOurselves(
+  error: Error,
+  parts: Pick<Endpoint, 'peer' | 'identity' | 'store'>,
+  context: Context,
+): Promise<void> {
+  try {
+    const own = await heldAuthority(parts, context);
+    if (own === undefined || !isSignedBy(parts.identity, own)) return tellNotRenewed(error, context);
+    const { notAfter } = await signOurselves(own, parts, context);
+    context.out.detail(`certificate signed by our own CA until ${new Date(notAfter).toISOString()}`);
+  } catch (failure) {
+    tellNotRenewed(toError(failure), context);
   }
 }
 

@@ -1,6 +1,9 @@
 /** A person's devices in processes of their own: signed by code, renewed, and put out while they are at work. */
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { nodeProvider } from '../../src/crypto/node.node.ts';
+import { identityFromChain, UserAuthority } from '../../src/identity/index.ts';
+import { DirectoryIdentityStore } from '../../src/identity/store.node.ts';
 import { Overlay } from '../cli/support/overlay.ts';
 import type { Ran, Server } from '../cli/support/q2q.ts';
 import { snapshot } from '../cli/support/snapshot.ts';
@@ -24,14 +27,14 @@ const as = (name: string, ...args: readonly string[]): Promise<Ran> =>
 const given = (name: string, stdin: string | Uint8Array, ...args: readonly string[]): Promise<Ran> =>
   overlay.workspace.run(args, { ...overlay.as(name), stdin });
 
-/** Alice's first device signs another. */
-async function addDevice(name: string): Promise<void> {
+/** A person's first device signs another. */
+async function addDevice(name: string, person = 'alice'): Promise<void> {
   const code = await as(name, 'enroll', '--code', '--device', name);
   expect(code.stdout.toString()).toMatch(/^q2q-device:[\w-]+\n$/);
-  const grant = await given('alice', code.stdout, 'id', 'devices', 'add');
+  const grant = await given(person, code.stdout, 'id', 'devices', 'add');
   expect(grant.stdout.toString(), grant.stderr).toMatch(/^q2q-grant:[\w-]+\n$/);
   const enrolled = await given(name, grant.stdout, 'enroll', '--grant-file', '-');
-  expect(enrolled.stderr).toMatch(/^q2q: this device is alice@example\.org now/);
+  expect(enrolled.stderr).toContain(`this device is ${person}@example.org now`);
   expect(enrolled.code).toBe(0);
 }
 
@@ -110,6 +113,26 @@ describe('a device added by code', () => {
     const nobody = await given('nobody', other.stdout, 'enroll', '--grant-file', '-');
     expect(nobody.stderr).toMatch(/^q2q: error: this device waits for no grant\n/);
   });
+});
+
+test('the device that signs renews itself when the time comes', async () => {
+  await overlay.enroll('nora');
+  await addDevice('watch', 'nora');
+  const provider = nodeProvider();
+  const store = await DirectoryIdentityStore.open(overlay.path('nora'), provider);
+  const own = UserAuthority.load(provider, (await store.userAuthority('nora@example.org'))!);
+  const { signer, device = '' } = (await store.get('nora@example.org'))!;
+  const [now, lifetime] = [Date.now(), 60_000]; // backdated by a minute: it is past two thirds at once
+  await store.put(identityFromChain(own.issueDevice({ spki: signer.spki, device, now, lifetime }), signer));
+  const server = overlay.workspace.serve(
+    ['--verbose', 'listen', 'own/1', '--exec', 'cat', '--allow', 'bob@example.org'],
+    overlay.as('nora'),
+  );
+  await server.until(/certificate signed by our own CA until 20/, 60_000);
+  await expect
+    .poll(async () => (await store.find('nora@example.org'))!.notAfter - Date.now(), { timeout: 5_000 })
+    .toBeGreaterThan(86_400_000);
+  await server.stop();
 });
 
 describe('a device that is revoked', () => {
