@@ -23,7 +23,7 @@ import type { Link } from '../transport/link.ts';
 import { RelayContexts } from './contexts.ts';
 import { type CoreAction, type CoreStats, type DomainQuestion, RelayCore } from './core.ts';
 import type { DomainService } from './domain.ts';
-import { serveEnrolment } from './enrolment.ts';
+import { serveEnrolment } from './enrolmentChannel.ts';
 import { RelayError } from './errors.ts';
 import { RELAY_LIMITS, type RelayLimits } from './limits.ts';
 import { LinkCounts, RelayedLink } from './links.ts';
