@@ -43,8 +43,8 @@ import { RelayError } from './errors.ts';
 import { RELAY_LIMITS, type RelayLimits } from './limits.ts';
 import { type HashPassword, hashPortably, Passwords } from './passwords.ts';
 import { type Lists, Revocations, type WithdrawnKey } from './revocations.ts';
-import { loadAuthority, storedRoots } from './roots.ts';
 import type { Account, Device, DomainStore, StoredInvite } from './store.ts';
+import { loadAuthority, storedRoots } from './storedRoots.ts';
 
 export interface DomainOptions {
   readonly store: DomainStore;
