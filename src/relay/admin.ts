@@ -3,8 +3,9 @@
  * where nobody serves the domain, so there is one way to do each thing.
  */
 import { base64 } from '../base/base64.ts';
-import type { DomainService, RevokeTarget } from './domain.ts';
+import type { DomainService } from './domain.ts';
 import { RelayError } from './errors.ts';
+import type { RevokeTarget } from './withdrawals.ts';
 
 export type AdminRequest =
   | { readonly do: 'password'; readonly user: string; readonly password: string }

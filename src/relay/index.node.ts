@@ -3,8 +3,10 @@
  * `DomainService` are its portable parts, over any link and any store.
  */
 export type { AuditEntry, AuditEvent } from './audit.ts';
-export { createInvite, type DomainOptions, DomainService } from './domain.ts';
+export { DomainService } from './domain.ts';
+export type { DomainOptions } from './domainState.ts';
 export { RelayError, type RelayErrorCode } from './errors.ts';
+export { createInvite } from './invites.ts';
 export { RELAY_LIMITS, type RelayLimits } from './limits.ts';
 export { type HashPassword, hashPortably, type ScryptCost } from './passwords.ts';
 export { type RecordPath, Relay, type RelayOptions, type RelayStats } from './relay.ts';

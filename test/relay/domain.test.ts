@@ -24,7 +24,8 @@ import {
   verifyPeer,
 } from '../../src/identity/index.ts';
 import type { Invite } from '../../src/peer/invite.ts';
-import { DomainService, type EnrolRequest } from '../../src/relay/domain.ts';
+import { DomainService } from '../../src/relay/domain.ts';
+import type { EnrolRequest } from '../../src/relay/enrolments.ts';
 import { MemoryDomainStore } from '../../src/relay/store.ts';
 
 const DAY = 86_400_000;

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { systemClock } from '../../base/clock.ts';
 import { parseCertificate, parseName } from '../../identity/index.ts';
 import { formatInvite } from '../../peer/invite.ts';
-import { createInvite } from '../../relay/domain.ts';
+import { createInvite } from '../../relay/invites.ts';
 import { parseDuration, parseRelayUrl } from '../arguments.ts';
 import type { Context, Run } from '../context.ts';
 import { addDataOption, type DomainFolderOptions, otherDomain, readDomain } from '../domainFolder.ts';
