@@ -226,13 +226,17 @@ export class Peer implements AsyncDisposable {
   }
 
   /** Asks the domain of one of our identities. */
-  #atHome<T>(
+  async #atHome<T>(
     { as, signal }: OwnAccountOptions,
     ask: (control: ControlClient, signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     this.#closing.throwIfClosed();
     const identity = this.#identity(as);
     const [relay] = this.#relaysFor(identity);
+    if (identity.name === undefined)
+      throw new PeerError('ERR_PEER_NOT_ENROLLED', `a key identity has no account at ${relay!.domain}`, {
+        hint: 'enrol with an invite of that domain, or name an identity that is enrolled',
+      });
     const reason = (): Error => new PeerError('ERR_PEER_TIMEOUT', `${relay!.url} did not answer in time`);
     const limit = {
       ...{ clock: this.#parts.clock, delay: 2 * CONTROL_TIMEOUT, reason, closing: this.#closing, signal },

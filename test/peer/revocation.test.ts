@@ -193,6 +193,25 @@ describe('a device that is revoked', () => {
   });
 });
 
+test('a key peer hears that it has no account, and is not taken for one that is blocked', async () => {
+  await world[Symbol.asyncDispose]();
+  world = await relayWorld({ admitKeyPeers: true });
+  const peer = await world.keyPeer();
+  const { keyId } = peer.identities[0]!;
+  const csr = createCsr(provider.generateKey('ed25519'));
+  const questions = [
+    () => peer.devices(),
+    () => peer.revokeDevice(keyId),
+    () => peer.requestUserCa(csr),
+    () => peer.adopt([]),
+  ];
+  for (const ask of questions)
+    await expect(ask()).rejects.toMatchObject({
+      code: 'ERR_PEER_NOT_ENROLLED',
+      message: 'a key identity has no account at example.org',
+    });
+});
+
 describe('an account that is blocked', () => {
   test('loses every device at once, and gets them back but for those revoked one by one', async () => {
     const bob = await peerOf(await world.enrol('bob'));

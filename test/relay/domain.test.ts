@@ -198,6 +198,15 @@ describe('an account', () => {
     );
     expect(await domain.refusal(rest)).toBe('notAdmitted');
   });
+
+  test('is had by no bare key: its list is empty, and the rest is refused', async () => {
+    const bare = { keyId: peerId(key.spki), assurance: 'key', expiresAt: now + DAY } as const;
+    expect(await domain.devices(bare)).toEqual([]);
+    expect(await domain.revokeOwn(bare, bare.keyId)).toBe('refused');
+    expect(await domain.userCa(bare, createCsr(key))).toBe('refused');
+    expect(await domain.adopt(bare, [])).toBe('refused');
+    expect(await domain.renew(bare, key.spki)).toBe('refused');
+  });
 });
 
 test('one key gets ten certificates at once and then one now and then, and holds nobody up', async () => {
