@@ -13,7 +13,6 @@
  * the domain locks the folder; an invite is a new file and a line, which anybody who may write there can add beside it.
  */
 import { createHash } from 'node:crypto';
-import { type FileHandle, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { base64, fromBase64 } from '../base/base64.ts';
 import { equalBytes } from '../base/bytes.ts';
@@ -26,7 +25,8 @@ import {
   writeFileAtomic,
 } from '../identity/files.node.ts';
 import { formatPem, parsePemAs } from '../identity/index.ts';
-import { type AuditEntry, readAuditEntry } from './audit.ts';
+import type { AuditEntry } from './audit.ts';
+import { AuditFile } from './auditFile.node.ts';
 import { RelayError } from './errors.ts';
 import { type Lock, takeLock } from './lock.node.ts';
 import type { StoredPassword } from './passwords.ts';
@@ -40,7 +40,6 @@ import {
   isDomainRecord,
   isInvite,
   isPassword,
-  isRecord,
   isRevocations,
   parseRecord,
   ROOT_FILE,
@@ -48,13 +47,8 @@ import {
 } from './storeRecords.ts';
 
 const MAX_RECORD = 1_048_576;
-/** Read at a time from the end of the log: some thousand lines. */
-const LOG_CHUNK = 1_048_576;
-const LOG = 'audit.log';
-/** What the log was called when it held certificates only. */
-const OLD_LOG = 'issued.log';
-const NEWLINE = 10;
 const REVOCATIONS = 'revocations.json';
+
 export interface DirectoryStoreOptions {
   /** True for the one process that serves the domain. */
   readonly exclusive: boolean;
@@ -63,12 +57,12 @@ export interface DirectoryStoreOptions {
 export class DirectoryDomainStore implements DomainStore {
   readonly #folder: string;
   readonly #lock: Lock | undefined;
-  #log: FileHandle | undefined;
-  #appending: Promise<void> = Promise.resolve();
+  readonly #log: AuditFile;
 
   private constructor(folder: string, lock: Lock | undefined) {
     this.#folder = folder;
     this.#lock = lock;
+    this.#log = new AuditFile(folder);
   }
 
   /** Throws `ERR_RELAY_LOCKED` when another process serves the folder. */
@@ -78,7 +72,7 @@ export class DirectoryDomainStore implements DomainStore {
     const store = new DirectoryDomainStore(folder, lock);
     try {
       if (options.exclusive) {
-        await store.#openLog();
+        await store.#log.repair();
         await store.#removeOldRoots(); // a process that was killed may have left them
       }
       return store;
@@ -212,93 +206,21 @@ export class DirectoryDomainStore implements DomainStore {
   }
 
   log(entry: AuditEntry): Promise<void> {
-    const append = this.#appending.then(async () => {
-      this.#log ??= await open(this.#path(LOG), 'a', 0o600);
-      await this.#log.appendFile(`${JSON.stringify(entry)}\n`);
-      await this.#log.sync();
-    });
-    this.#appending = append.catch(() => {});
-    return append;
+    return this.#log.append(entry);
   }
 
-  async audit(limit: number): Promise<readonly AuditEntry[]> {
-    const file = await openIfThere(this.#path(LOG));
-    if (file === undefined) return [];
-    try {
-      return (await lastLines(file, limit)).map(parseLine);
-    } finally {
-      await file.close();
-    }
+  audit(limit: number): Promise<readonly AuditEntry[]> {
+    return this.#log.last(limit);
   }
 
   async close(): Promise<void> {
-    await this.#appending;
-    await this.#log?.close();
-    this.#log = undefined;
+    await this.#log.close();
     await this.#lock?.release();
-  }
-
-  /** A process that was killed may have left half a line: it was never promised to anybody. */
-  async #openLog(): Promise<void> {
-    const found = await openIfThere(this.#path(LOG));
-    if (found === undefined) await rename(this.#path(OLD_LOG), this.#path(LOG)).catch(ifThere);
-    await found?.close();
-    this.#log = await open(this.#path(LOG), 'a+', 0o600);
-    const { size } = await this.#log.stat();
-    const whole = await wholeLength(this.#log, size);
-    if (whole === size) return;
-    await this.#log.truncate(whole);
-    await this.#log.sync();
   }
 
   #path(...names: string[]): string {
     return join(this.#folder, ...names);
   }
-}
-
-function ifThere(error: NodeJS.ErrnoException): undefined {
-  if (error.code !== 'ENOENT') throw error;
-  return undefined;
-}
-
-function openIfThere(path: string): Promise<FileHandle | undefined> {
-  return open(path, 'r').catch(ifThere);
-}
-
-/** Bytes up to and with the last line break. */
-async function wholeLength(file: FileHandle, size: number): Promise<number> {
-  for (let end = size; end > 0; end -= Math.min(LOG_CHUNK, end)) {
-    const start = Math.max(0, end - LOG_CHUNK);
-    const at = (await readBytes(file, start, end)).lastIndexOf(NEWLINE);
-    if (at !== -1) return start + at + 1;
-  }
-  return 0;
-}
-
-/** Reads backwards, so that a log of years costs no more than what is asked for. A torn last line is left out. */
-async function lastLines(file: FileHandle, limit: number): Promise<string[]> {
-  const { size } = await file.stat();
-  const chunks: Buffer[] = [];
-  let breaks = 0;
-  for (let end = size; end > 0 && breaks <= limit; end -= Math.min(LOG_CHUNK, end)) {
-    const chunk = await readBytes(file, Math.max(0, end - LOG_CHUNK), end);
-    chunks.unshift(chunk);
-    for (const byte of chunk) if (byte === NEWLINE) breaks++;
-  }
-  const lines = Buffer.concat(chunks).toString('utf8').split('\n').slice(0, -1);
-  return limit === 0 ? [] : lines.slice(-limit);
-}
-
-async function readBytes(file: FileHandle, start: number, end: number): Promise<Buffer> {
-  const buffer = Buffer.alloc(end - start);
-  const { bytesRead } = await file.read(buffer, 0, buffer.length, start);
-  return buffer.subarray(0, bytesRead);
-}
-
-function parseLine(line: string): AuditEntry {
-  const entry = readAuditEntry(parseRecord(line, LOG, isRecord));
-  if (entry === undefined) throw new RelayError('ERR_RELAY_DATA', `${LOG} has a line that is no event`);
-  return entry;
 }
 
 /** User names never become file names. */
