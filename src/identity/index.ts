@@ -5,8 +5,8 @@
  * Read in this order: `der`, `oid`, `pem`, `pbes2`, `keys`, `credentialBundle`, `pkcs12` (formats); `certificate`, `x509` (what a certificate says);
  * `peerId`, `address` (what people call each other); `names`, `reference` (what a name matches); `rules`, `path` (RFC 5280
  * §6); `proofs`, `trust`, `profile`, `verify` (who may speak for whom); `issue`, `csr`, `crl`, `authority`,
- * `userAuthority` (making certificates); `bundle` (what a domain says of itself), `tofu`, `witness` (believing it the first
- * time); `pins`, `words`, `allow` (what people remember, compare and write down); `deviceCode` (one more device);
+ * `userAuthority` (making certificates); `bundle` (what a domain says of itself), `acceptBundle` (believing it), `tofu`,
+ * `witness` (the first time); `pins`, `words`, `allow` (what people remember, compare and write down); `deviceCode` (one more device);
  * `store` (keeping all that).
  *
  * Three kinds of peer: a user device `alice@example.org` (rfc822Name, signed by its domain's root or its user's own CA), a
@@ -14,6 +14,8 @@
  * Anchors are chosen by the claimed domain; there is no pool of roots and no switch that weakens a check.
  * Only noble is imported from outside.
  */
+
+export { acceptBundle, firstBundle } from './acceptBundle.ts';
 export type { Address } from './address.ts';
 export {
   formatAddress,
@@ -39,7 +41,7 @@ export type {
   DeniedKeyEntry,
   DomainBundle,
 } from './bundle.ts';
-export { acceptBundle, firstBundle, parseBundle, signBundle } from './bundle.ts';
+export { parseBundle, signBundle } from './bundle.ts';
 export type {
   AuthorityKeyId,
   Certificate,

@@ -7,7 +7,8 @@
  */
 
 import type { CryptoProvider } from '../crypto/provider.ts';
-import { acceptBundle, firstBundle, parseBundle } from './bundle.ts';
+import { acceptBundle, firstBundle } from './acceptBundle.ts';
+import { parseBundle } from './bundle.ts';
 import type { Certificate } from './certificate.ts';
 import { Refusal } from './errors.ts';
 import { groupPeerId, parsePeerId, peerId } from './peerId.ts';

@@ -9,7 +9,8 @@
 import type { Clock } from '../base/clock.ts';
 import { toError } from '../base/errors.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
-import { acceptBundle, parseBundle } from './bundle.ts';
+import { acceptBundle } from './acceptBundle.ts';
+import { parseBundle } from './bundle.ts';
 import type { Certificate } from './certificate.ts';
 import { IdentityError, Refusal } from './errors.ts';
 import { MAX_WITNESSES } from './limits.ts';
