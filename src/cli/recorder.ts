@@ -5,7 +5,7 @@
  */
 import { closeSync, existsSync, mkdirSync, openSync, writevSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RecordPath } from '../relay/relay.ts';
+import type { RecordPath } from '../relay/paths.ts';
 import { appendLine, checkAppendable } from './files.ts';
 
 /** Gathered before a write: the relay's loop stands still while it lasts. */

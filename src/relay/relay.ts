@@ -10,11 +10,10 @@ import { type Clock, systemClock } from '../base/clock.ts';
 import { isQ2qError, toError } from '../base/errors.ts';
 import { type Logger, silent } from '../base/log.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
-import { type PeerIdentity, VerifiedPeer, verifyPeer } from '../identity/index.ts';
+import { VerifiedPeer, verifyPeer } from '../identity/index.ts';
 import type { MuxLimits } from '../mux/index.ts';
 import { CLOSE_CODES, type CloseCodeName } from '../peer/codes.ts';
 import { ControlStream } from '../peer/controlStream.ts';
-import type { FailureCode, ToPeer } from '../peer/messages.ts';
 import { CONTROL_CHANNEL, ENROL_CHANNEL, PATH_CHANNEL } from '../peer/names.ts';
 import { secure } from '../peer/secure.ts';
 import type { SecureLink } from '../peer/secureLink.ts';
@@ -23,18 +22,12 @@ import type { Link } from '../transport/link.ts';
 import { RelayContexts } from './contexts.ts';
 import { type CoreAction, type CoreStats, type DomainQuestion, RelayCore } from './core.ts';
 import type { DomainService } from './domain.ts';
+import { domainAnswer } from './domainAnswers.ts';
 import { serveEnrolment } from './enrolmentChannel.ts';
 import { RelayError } from './errors.ts';
 import { RELAY_LIMITS, type RelayLimits } from './limits.ts';
 import { LinkCounts, RelayedLink } from './links.ts';
-import { PathEnd, type SpliceObserver, splice } from './splice.ts';
-
-/** Called for each path; what it returns sees all its bytes, which are ciphertext. */
-export type RecordPath = (path: {
-  readonly id: number;
-  readonly from: string;
-  readonly to: string;
-}) => SpliceObserver;
+import { Paths, type RecordPath } from './paths.ts';
 
 export interface RelayOptions {
   readonly domain: DomainService;
@@ -61,18 +54,6 @@ interface Control {
   peer: VerifiedPeer;
 }
 
-/** A path between two peers, and who they are. */
-interface Splice {
-  readonly peers: readonly VerifiedPeer[];
-  readonly ends: readonly PathEnd[];
-}
-
-/** A path channel that waits for its other side. */
-interface WaitingPath {
-  readonly end: PathEnd;
-  readonly link: RelayedLink;
-}
-
 export class Relay {
   readonly #domain: DomainService;
   readonly #provider: CryptoProvider;
@@ -85,12 +66,9 @@ export class Relay {
   readonly #links = new Map<number, RelayedLink>();
   readonly #linkCounts: LinkCounts;
   readonly #controls = new Map<number, Control>();
-  readonly #paths = new Map<number, WaitingPath>();
+  readonly #paths: Paths;
   #nextLink = 1;
-  #nextPath = 1;
-  readonly #splices = new Set<Splice>();
   readonly #forgetDomain: () => void;
-  #relayed = 0;
   #closed = false;
   #cancelTimer: () => void = () => {};
   #cancelRefresh: () => void = () => {};
@@ -108,6 +86,11 @@ export class Relay {
     const { domain } = options.domain;
     const random = (length: number) => options.provider.random(length);
     this.#core = core ?? new RelayCore({ domain, limits: this.#limits, random });
+    this.#paths = new Paths(this.#logger, options.record, {
+      came: (link, path, token) => this.#tell(() => this.#core.path(link.id, path, token)),
+      left: (path) => this.#tell((now) => this.#core.pathGone(path, now)),
+      ended: (meeting) => this.#tell((now) => this.#core.spliceEnded(meeting, now)),
+    });
     this.#forgetDomain = options.domain.on('bundle', ({ bundle, blocked }) =>
       this.#renounce(bundle, blocked),
     );
@@ -118,8 +101,8 @@ export class Relay {
     return {
       ...this.#core.stats(),
       links: this.#links.size,
-      splices: this.#splices.size,
-      relayed: this.#relayed,
+      splices: this.#paths.splices,
+      relayed: this.#paths.relayed,
     };
   }
 
@@ -176,7 +159,7 @@ export class Relay {
         else void this.#handshake(link, incoming, (opened) => this.#enrol(link, opened));
         break;
       case PATH_CHANNEL:
-        this.#path(link, incoming);
+        this.#paths.open(link, incoming);
         break;
       default:
         incoming.refuse(CLOSE_CODES.protocol);
@@ -238,8 +221,7 @@ export class Relay {
     const stream: ControlStream<'relay'> = new ControlStream(opened, 'relay', {
       message: (message) => {
         if (message.type === 'hello') cancelHello();
-        this.#core.message(client, message, this.#clock.monotonic());
-        this.#act();
+        this.#tell((now) => this.#core.message(client, message, now));
         if (message.type === 'hello') void this.#tellBundle(client);
       },
       closed: (error) => {
@@ -247,8 +229,7 @@ export class Relay {
         link.controls--;
         link.release();
         this.#controls.delete(client);
-        this.#core.disconnect(client, this.#clock.monotonic());
-        this.#act();
+        this.#tell((now) => this.#core.disconnect(client, now));
         this.#logger.log('info', 'peer left', { peer: name ?? `key:${keyId}`, error: error?.message });
       },
     });
@@ -287,8 +268,7 @@ export class Relay {
     const isOut = (peer: VerifiedPeer): boolean =>
       this.#domain.isWithdrawn(peer) || (name !== undefined && peer.identity.name === name);
     for (const { stream } of this.#controls.values()) stream.send({ type: 'bundle', bundle });
-    for (const { peers, ends } of [...this.#splices])
-      if (peers.some(isOut)) for (const end of ends) end.refuse('revoked');
+    this.#paths.cut(isOut);
     for (const [client, { peer }] of this.#controls)
       if (isOut(peer)) this.#core.evict(client, 'withdrawn by the domain', this.#clock.monotonic());
     this.#act();
@@ -307,16 +287,9 @@ export class Relay {
     return this.#core.connect(who, this.#clock.monotonic()) ?? 'busy';
   }
 
-  #path(link: RelayedLink, incoming: IncomingChannel): void {
-    const id = this.#nextPath++;
-    const token = tokenOf(incoming.meta);
-    const end = new PathEnd(incoming.accept(), () => {
-      this.#paths.delete(id);
-      this.#core.pathGone(id, this.#clock.monotonic());
-      this.#act();
-    });
-    this.#paths.set(id, { end, link });
-    this.#core.path(link.id, id, token);
+  /** What happened, to the core; then what it makes of it. */
+  #tell(event: (now: number) => void): void {
+    event(this.#clock.monotonic());
     this.#act();
   }
 
@@ -329,10 +302,7 @@ export class Relay {
     const deadline = this.#core.deadline();
     if (deadline === undefined || this.#closed) return;
     const delay = Math.min(MAX_DELAY, Math.max(0, deadline - this.#clock.monotonic()));
-    this.#cancelTimer = this.#clock.after(delay, () => {
-      this.#core.tick(this.#clock.monotonic());
-      this.#act();
-    });
+    this.#cancelTimer = this.#clock.after(delay, () => this.#tell((now) => this.#core.tick(now)));
   }
 
   #perform(action: CoreAction): void {
@@ -351,37 +321,17 @@ export class Relay {
           ?.session.destroy(new RelayError('ERR_RELAY_CLOSED', 'too many bad tokens'));
         break;
       case 'refusePath':
-        this.#paths.get(action.path)?.end.refuse(action.code);
+        this.#paths.refuse(action.path, action.code);
         break;
-      case 'splice':
-        this.#splice(action);
+      case 'splice': {
+        const peers = action.clients.flatMap((client) => this.#controls.get(client)?.peer ?? []);
+        this.#paths.splice(action, peers);
         break;
+      }
       case 'ask':
         void this.#ask(action.client, action.question);
         break;
     }
-  }
-
-  #splice({ meeting, caller, listener, from, to, clients }: Extract<CoreAction, { type: 'splice' }>): void {
-    const { end: callerEnd, link: callerLink } = this.#paths.get(caller)!;
-    const { end: listenerEnd, link: listenerLink } = this.#paths.get(listener)!;
-    this.#paths.delete(caller);
-    this.#paths.delete(listener);
-    const peers = clients.flatMap((client) => this.#controls.get(client)?.peer ?? []);
-    const spliced = { peers, ends: [callerEnd, listenerEnd] };
-    this.#splices.add(spliced);
-    for (const link of [callerLink, listenerLink]) link.hold();
-    const ended = (): void => {
-      for (const link of [callerLink, listenerLink]) link.release();
-      this.#splices.delete(spliced);
-      const bytes = callerEnd.bytes + listenerEnd.bytes;
-      this.#relayed += bytes;
-      this.#logger.log('info', 'path ended', { path: meeting, from, to, bytes });
-      this.#core.spliceEnded(meeting, this.#clock.monotonic());
-      this.#act();
-    };
-    this.#logger.log('info', 'path spliced', { path: meeting, from, to });
-    splice(callerEnd, listenerEnd, ended, this.#options.record?.({ id: meeting, from, to }));
   }
 
   async #ask(client: number, question: DomainQuestion): Promise<void> {
@@ -390,35 +340,12 @@ export class Relay {
     const { id } = question;
     try {
       if (question.type === 'renew') await this.#renew(client, control, id);
-      else this.#core.answer(client, await this.#answer(control.peer.identity, question));
+      else this.#core.answer(client, await domainAnswer(this.#domain, control.peer.identity, question));
     } catch (error) {
       this.#logger.log('error', 'a question to the domain failed', { question: question.type, error });
       this.#core.answer(client, { type: 'failed', id, code: 'busy' });
     }
     this.#act();
-  }
-
-  async #answer(
-    identity: PeerIdentity,
-    question: Exclude<DomainQuestion, { type: 'renew' }>,
-  ): Promise<ToPeer> {
-    const { id } = question;
-    const settled = (code: FailureCode | undefined): ToPeer =>
-      code === undefined ? { type: 'done', id } : { type: 'failed', id, code };
-    switch (question.type) {
-      case 'devices':
-        return { type: 'device_list', id, devices: await this.#domain.devices(identity) };
-      case 'revoke':
-        return settled(await this.#domain.revokeOwn(identity, question.keyId));
-      case 'adopt':
-        return settled(await this.#domain.adopt(identity, question.chain));
-      case 'user_ca': {
-        const issued = await this.#domain.userCa(identity, question.csr);
-        return typeof issued === 'string'
-          ? settled(issued)
-          : { type: 'certificate', id, chain: issued.chain };
-      }
-    }
   }
 
   async #renew(client: number, control: Control, id: number): Promise<void> {
@@ -453,8 +380,3 @@ export class Relay {
 
 /** Timers of the platform hold 31 bits. */
 const MAX_DELAY = 86_400_000;
-
-function tokenOf(meta: unknown): Uint8Array | undefined {
-  const token = Array.isArray(meta) ? meta[0] : undefined;
-  return token instanceof Uint8Array ? token : undefined;
-}
