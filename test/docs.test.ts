@@ -1,6 +1,9 @@
-/** The programs in `docs/tls.md`, run: each prints what the page says. Needs dist/, which `npm test` builds first. */
+/**
+ * The programs in `docs/tls.md`, run: each prints what the page says. Needs dist/, which `npm test` builds first. And the
+ * files that any page names are there.
+ */
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, expect, it } from 'vitest';
@@ -30,3 +33,16 @@ it.each(programs.map(([, program, output], i) => ({ name: `program ${i + 1}`, pr
   },
   30_000,
 );
+
+it('the source files that pages name exist', () => {
+  const inDocs = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' });
+  const pages = ['ARCHITECTURE.md', 'README.md', ...inDocs.map((name) => join('docs', name))].filter((name) =>
+    name.endsWith('.md'),
+  );
+  const gone = pages.flatMap((name) =>
+    (readFileSync(join(root, name), 'utf8').match(/\bsrc\/[\w./-]+\.ts\b/g) ?? [])
+      .filter((file) => !existsSync(join(root, file)))
+      .map((file) => `${name}: ${file}`),
+  );
+  expect(gone).toEqual([]);
+});
