@@ -209,5 +209,5 @@ describe('root keys in a folder', () => {
     const lines = await opened((domain) => domain.auditLog());
     expect(JSON.stringify(lines)).not.toContain('sesame');
     expect(lines.map(({ what }) => what)).toContain('passphrase_set');
-  }, 30_000);
+  }, 120_000);
 });
