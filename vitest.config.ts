@@ -5,7 +5,7 @@ export default defineConfig({
   ssr: { resolve: { conditions: ['q2q-src', 'node'] } },
   test: {
     include: ['test/**/*.test.ts'],
-    exclude: ['test/interop/**', 'test/browser/**', 'test/slow/**'],
+    exclude: ['test/interop/**', 'test/browser/**', 'test/slow/**', '**/*.process.test.ts'],
     environment: 'node',
     testTimeout: 15_000,
     hookTimeout: 20_000,

@@ -11,7 +11,7 @@ await command('npm run demo', npm, ['run', 'demo']);
 await command('npm test', npm, ['test'], { Q2Q_TEST_REPORT: join(reports, 'unit.json') });
 count('unit.json');
 await command('nodes to talk to', process.execPath, ['scripts/nodes.mjs']);
-for (const suite of ['interop', 'browser', 'slow']) {
+for (const suite of ['cli', 'interop', 'browser', 'slow']) {
   const report = join(reports, `${suite}.json`);
   await command(suite, bin('vitest'), [
     'run',

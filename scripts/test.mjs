@@ -1,5 +1,5 @@
 // `npm test`: every check that needs nothing but Node and npm. One line a check, one summary line at the end.
-// The slower suites (interop, browser, slow) have scripts of their own; `.ci/run` runs them as well.
+// The slower suites (cli, interop, browser, slow) have scripts of their own; `.ci/run` runs them as well.
 import { bin, capture, root, run } from './lib.mjs';
 
 const only = process.argv.slice(2);
