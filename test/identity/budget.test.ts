@@ -90,8 +90,10 @@ describe.each([node, noble])('on $name', (provider) => {
     for (let i = 0; i < PATH_LIMITS.signatures; i++)
       verifySignature(one.signatureAlgorithm, keys[0]!.spki, one.tbs, one.signature, provider);
     const { user } = process.cpuUsage(start);
-    // On an idle machine a quarter of a second by noble; what counts is that hardly anything is spent beside them.
-    expect(milliseconds).toBeLessThan(2 * (user / 1000) + SOON / 4);
+    // On an idle machine a quarter of a second by noble; what counts is that hardly anything is spent beside them. The first
+    // time is the compiler's as well, so that a second one may speak for it: bad signatures are not remembered.
+    const again = judge([leaf, ...web], [ROOT], provider).milliseconds;
+    expect(Math.min(milliseconds, again)).toBeLessThan(2 * (user / 1000) + SOON / 4);
   });
 
   test('a mesh in which everyone signed everyone', () => {
