@@ -19,17 +19,17 @@ export type MuxEvent =
   | { readonly type: 'accepted'; readonly id: number; readonly meta: ControlValue }
   /** The peer refused our channel, before or instead of accepting it. The channel is gone. */
   | { readonly type: 'refused'; readonly id: number; readonly error: MuxError }
-  /** Bytes, a view of the chunk that was fed. Call `consumed` when the application has taken them. */
-  | { readonly type: 'data'; readonly id: number; readonly bytes: Uint8Array }
-  /** The peer finished its direction. */
+  /** Bytes wait in a channel where none did: `read` takes them. Reading is what gives the sender new credit. */
+  | { readonly type: 'readable'; readonly id: number }
+  /** The peer finished its direction: what waits is the last. */
   | { readonly type: 'end'; readonly id: number }
-  /** The peer gave up its direction. */
+  /** The peer gave up its direction; what waited is dropped. */
   | { readonly type: 'reset'; readonly id: number; readonly error: MuxError }
   /** The peer reads no more. `lost` tells whether bytes that we queued never left. */
   | { readonly type: 'stopped'; readonly id: number; readonly error: MuxError; readonly lost: boolean }
   /** `write` returned false before; now there is room. */
   | { readonly type: 'writable'; readonly id: number }
-  /** Both directions are over. Nothing follows for this id; an incoming one still counts until `release`. */
+  /** Both directions are over and what came was read. Nothing follows for this id; an incoming one still counts until `release`. */
   | { readonly type: 'gone'; readonly id: number }
   | { readonly type: 'pong'; readonly seq: number; readonly rtt: number }
   /** The peer takes no new channels. Those it never saw are reported as `refused` (ERR_MUX_GOAWAY). */

@@ -61,6 +61,8 @@ export class Inbox {
   #settings: PeerSettings | undefined;
   /** Whose DATA is being read; undefined: it came late. */
   #target: MuxStream | undefined;
+  /** Got bytes in the last step. */
+  #fresh: MuxStream | undefined;
 
   constructor(init: InboxInit) {
     const { limits, now } = init;
@@ -83,6 +85,12 @@ export class Inbox {
 
   get atBoundary(): boolean {
     return this.#parser.atBoundary;
+  }
+
+  /** The newest bytes were not read when they were announced. */
+  settle(): void {
+    this.#fresh?.unread.settle();
+    this.#fresh = undefined;
   }
 
   /** Works off one step; false when more bytes are needed. Throws MuxError. */
@@ -131,10 +139,16 @@ export class Inbox {
     else {
       stream.grant.received += bytes.length;
       this.#counters.payloadReceived += bytes.length;
-      if (stream.receive === 'open') this.#events.push({ type: 'data', id: stream.id, bytes });
+      if (stream.receive === 'open') this.#keep(stream, bytes);
       else stream.grant.consume(bytes.length); // stopped by us: nobody will take it
     }
     if (this.#parser.left === 0) this.#dataDone();
+  }
+
+  #keep(stream: MuxStream, bytes: Uint8Array): void {
+    if (stream.unread.length === 0) this.#events.push({ type: 'readable', id: stream.id });
+    stream.unread.push(bytes);
+    this.#fresh = stream;
   }
 
   #dataDone(): void {
@@ -266,6 +280,7 @@ export class Inbox {
     if (stream.receive === 'open' && finalSize !== stream.grant.received)
       throw protocol(`RESET on channel ${channel} at ${finalSize} bytes, ${stream.grant.received} came`);
     if (!stream.stepReceive('reset')) return;
+    stream.discard();
     const text = `channel was reset by the other end with code ${describeCode(code)}`;
     const error = new MuxError('ERR_MUX_RESET', text, { resetCode: code });
     this.#events.push({ type: 'reset', id: stream.id, error });
@@ -279,6 +294,7 @@ export class Inbox {
     stream.queue.clear();
     stream.stepSend('reset');
     stream.stepReceive('reset');
+    stream.discard();
     this.#table.remove(stream);
     this.#events.push({
       type: 'refused',

@@ -3,8 +3,9 @@
  * out. `Session` in src/peer drives it over any link.
  *
  *     feed(chunk, now)   bytes from the link          next()           events, until undefined
- *     endOfInput(now)    the link's end               takeOutput(max)  whole frames, picked at this moment
+ *     endOfInput(now)    the link's end               takeOutput(max, now)  whole frames, picked then
  *     tick(now)          time has passed              deadline()       when to call tick
+ *     read(id)           bytes of a channel           write(id, bytes)
  *
  * Channel ids are relative: even = opened here, odd = opened by the peer (see table.ts). `open` works from the start;
  * OPEN and data leave as soon as the peer's SETTINGS have come, which both ends send unasked.
@@ -73,6 +74,7 @@ export class MuxSession {
   #draining = false; // we sent GOAWAY
   #peerDraining = false;
   #over = false;
+  #now: number;
   #error: MuxError | undefined;
   readonly #pings = new Pings();
 
@@ -80,6 +82,7 @@ export class MuxSession {
     if (init.nonce.length !== NONCE_LENGTH)
       throw new RangeError(`nonce of ${init.nonce.length} bytes, wanted ${NONCE_LENGTH}`);
     const { messages, nonce, now } = init;
+    this.#now = now;
     const limits = (this.limits = resolveLimits(init.limits));
     const events = this.#events;
     const counters = this.#counters;
@@ -98,6 +101,7 @@ export class MuxSession {
 
   feed(chunk: Uint8Array, now: number): void {
     if (this.#over) return;
+    this.#now = Math.max(this.#now, now);
     this.#keepalive.heard(now);
     this.#inbox.push(chunk, now);
   }
@@ -105,6 +109,7 @@ export class MuxSession {
   /** The next event. Frames are parsed here, so replies and state are those of the events pulled so far. */
   next(): MuxEvent | undefined {
     try {
+      this.#inbox.settle();
       for (;;) {
         const event = this.#events.shift();
         if (event !== undefined || this.#over) return event;
@@ -119,7 +124,7 @@ export class MuxSession {
   /** The link's other end sends no more. Call it when `next` has returned undefined. */
   endOfInput(): void {
     if (this.#over) return;
-    const cut = !this.#inbox.atBoundary || this.#table.size > 0 || !(this.#draining || this.#peerDraining);
+    const cut = !this.#inbox.atBoundary || this.#table.live > 0 || !(this.#draining || this.#peerDraining);
     this.#close(
       cut ? new MuxError('ERR_MUX_LINK_CLOSED', 'link ended without a goodbye') : undefined,
       undefined,
@@ -127,7 +132,8 @@ export class MuxSession {
   }
 
   /** Whole frames of about `max` bytes; empty when there is nothing to send. One call is one message. */
-  takeOutput(max: number): Uint8Array[] {
+  takeOutput(max: number, now: number): Uint8Array[] {
+    this.#now = Math.max(this.#now, now);
     return this.#outbox.take(max);
   }
 
@@ -188,6 +194,7 @@ export class MuxSession {
     stream.resetCode = code;
     stream.stepSend('reset');
     stream.stepReceive('stop');
+    stream.discard();
     this.#outbox.owe(stream, Owed.reset);
     this.#table.settle(stream);
     return true;
@@ -233,18 +240,39 @@ export class MuxSession {
   stop(id: number, code: number = WireCode.none): void {
     checkCode(code);
     const stream = this.#table.get(id);
-    if (stream === undefined || !stream.stepReceive('stop')) return;
-    stream.stopCode = code;
-    this.#outbox.owe(stream, Owed.stop);
+    if (stream === undefined) return;
+    stream.discard();
+    if (stream.stepReceive('stop')) {
+      stream.stopCode = code;
+      this.#outbox.owe(stream, Owed.stop);
+    }
     this.#table.settle(stream);
   }
 
-  /** The application has taken so many bytes of `data` events (or will never want them): the sender gets new credit. */
-  consumed(id: number, bytes: number): void {
+  /**
+   * The next bytes of a channel in order, undefined when none wait. Leaving the queue is the read: the sender gets new
+   * credit. Taken during the `readable` event they are a view of the chunk that was fed, later they may be copies. What the
+   * peer had finished can still be read when the session is over.
+   */
+  read(id: number): Uint8Array | undefined {
     const stream = this.#table.get(id);
-    if (stream === undefined) return;
-    stream.grant.consume(bytes);
-    if (stream.receive === 'open' && stream.grant.worthGranting) this.#outbox.owe(stream, Owed.credit);
+    const bytes = stream?.unread.shift();
+    if (stream === undefined || bytes === undefined) return undefined;
+    stream.grant.consume(bytes.length);
+    if (stream.receive !== 'open') this.#table.settle(stream);
+    else if (stream.grant.worthGranting) this.#outbox.owe(stream, Owed.credit);
+    return bytes;
+  }
+
+  /** Both directions were finished: nothing is missing but the reading. */
+  isComplete(id: number): boolean {
+    const stream = this.#table.get(id);
+    return stream?.send === 'finished' && stream.receive === 'ended';
+  }
+
+  /** Bytes that came and were not read. */
+  unread(id: number): number {
+    return this.#table.get(id)?.unread.length ?? 0;
   }
 
   /** The handler of an incoming channel has ended. Until then the channel counts against the peer's limit. */
@@ -273,7 +301,7 @@ export class MuxSession {
   /** True when this end said goodbye, the word has left, and no channel or handler of the peer's is left. */
   get isDrained(): boolean {
     if (this.#over) return true;
-    return this.#draining && this.#outbox.goawaySent && this.#table.size === 0 && this.#table.held === 0;
+    return this.#draining && this.#outbox.goawaySent && this.#table.live === 0 && this.#table.held === 0;
   }
 
   /** Gives everything up. One GOAWAY may still be taken from the output. */
@@ -358,6 +386,7 @@ export class MuxSession {
     stream.queue.clear();
     if (!isSendOver(stream.send)) stream.stepSend('reset');
     stream.stepReceive('reset');
+    stream.discard();
     this.#table.remove(stream);
     const text = `the other end takes no new channels, code ${why}`;
     const hint = 'it never looked at this channel: open it again on another session';

@@ -9,6 +9,7 @@ import {
   type SendState,
   type SendStep,
 } from './halves.ts';
+import { ReceiveQueue } from './receiveQueue.ts';
 import { SendQueue } from './sendQueue.ts';
 import { ReceiveCredit, SendCredit } from './window.ts';
 
@@ -27,6 +28,8 @@ export class MuxStream {
   readonly id: number;
   readonly urgency: number;
   readonly queue: SendQueue = new SendQueue();
+  /** What came and was not read. */
+  readonly unread: ReceiveQueue = new ReceiveQueue();
   readonly credit: SendCredit;
   readonly grant: ReceiveCredit;
   send: SendState = 'open';
@@ -45,6 +48,8 @@ export class MuxStream {
   stopCode = 0;
   /** Set of `Owed` bits. */
   owed = 0;
+  /** True once both halves were over and the table was told. */
+  settled = false;
   /** True while in the outbox's list. */
   listed = false;
   /** True while in the scheduler. */
@@ -61,8 +66,14 @@ export class MuxStream {
     return (this.id & 1) === 0;
   }
 
+  /** Nothing moves any more; what came may still wait to be read. */
   get isOver(): boolean {
     return isSendOver(this.send) && isReceiveOver(this.receive);
+  }
+
+  /** What waits will not be read: the account must still come out even. */
+  discard(): void {
+    this.grant.consume(this.unread.clear());
   }
 
   /** Takes the step if the table has it. */

@@ -28,14 +28,21 @@ export class ChannelTable {
   /** How many channels the peer may ever open, as announced. */
   allowed: number;
   #freed = 0;
+  #live = 0;
 
   constructor(events: EventQueue, maxChannels: number) {
     this.#events = events;
     this.#maxChannels = this.allowed = maxChannels;
   }
 
+  /** Channels, those that only wait to be read among them. */
   get size(): number {
     return this.#streams.size;
+  }
+
+  /** Channels of which a half is open. */
+  get live(): number {
+    return this.#live;
   }
 
   get held(): number {
@@ -75,6 +82,7 @@ export class ChannelTable {
     const stream = new MuxStream({ id: this.#nextHere, urgency, sendLimit, window });
     this.#nextHere += 2;
     this.#streams.set(stream.id, stream);
+    this.#live++;
     return stream;
   }
 
@@ -98,6 +106,7 @@ export class ChannelTable {
     stream.inBacklog = true;
     this.backlog++;
     this.#streams.set(id, stream);
+    this.#live++;
     this.#held.add(id);
     return stream;
   }
@@ -113,9 +122,12 @@ export class ChannelTable {
     this.backlog--;
   }
 
-  /** Removes the channel once both its halves are over. */
+  /** Removes the channel once both its halves are over and what came is read. */
   settle(stream: MuxStream): void {
-    if (!stream.isOver || !this.#streams.delete(stream.id)) return;
+    if (!stream.isOver) return;
+    if (!stream.settled) this.#live--;
+    stream.settled = true;
+    if (stream.unread.length > 0 || !this.#streams.delete(stream.id)) return;
     this.leaveBacklog(stream);
     if (!stream.openedHere && !this.#held.has(stream.id)) this.#freed++;
     this.#events.push({ type: 'gone', id: stream.id });
@@ -123,7 +135,7 @@ export class ChannelTable {
 
   /** Removes a channel without an event: the caller reports what became of it. */
   remove(stream: MuxStream): void {
-    this.#streams.delete(stream.id);
+    if (this.#streams.delete(stream.id)) this.#live--;
   }
 
   /** The handler of the peer's channel has ended: its place is free once the channel is gone too. */
@@ -144,10 +156,16 @@ export class ChannelTable {
     return this.allowed;
   }
 
+  /** The session is over: only what the peer had finished and nobody has read is kept, until it is read or stopped. */
   clear(): void {
-    this.#streams.clear();
+    for (const stream of this.#streams.values()) {
+      stream.queue.clear();
+      stream.stepSend('reset'); // a half that is over stays as it is
+      if (stream.receive !== 'ended') stream.discard();
+      if (stream.unread.length === 0) this.#streams.delete(stream.id);
+    }
     this.#held.clear();
-    this.backlog = 0;
+    this.backlog = this.#live = 0;
   }
 }
 

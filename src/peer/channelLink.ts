@@ -1,14 +1,13 @@
 /**
  * One channel of a session as a link: TLS, another session or an application stands on it like on TCP.
  *
- * Credit is given for delivered bytes only. What comes while the reader is paused or not there yet waits here, at most
- * the channel's credit; when the peer had finished, it is delivered even after the session has gone. A handler that
+ * Credit is given for delivered bytes only. What comes while the reader is paused or not there yet waits in the engine, at
+ * most the channel's credit; when the peer had finished, it is delivered even after the session has gone. A handler that
  * throws loses its own channel and nothing else.
  */
 import { toError } from '../base/errors.ts';
 import { type ControlValue, describeCode, MuxError, type MuxSession, WireCode } from '../mux/index.ts';
 import type { Link, LinkHandler, LinkInfo } from '../transport/link.ts';
-import { ReceiveQueue } from './receiveQueue.ts';
 
 /** What a channel needs of its session. */
 export interface ChannelHost {
@@ -30,7 +29,6 @@ export class ChannelLink implements Link {
   readonly id: number;
   readonly #host: ChannelHost;
   readonly #mux: MuxSession;
-  readonly #queue = new ReceiveQueue();
   #handler: LinkHandler | undefined;
   #paused = false;
   #pumpScheduled = false;
@@ -102,7 +100,6 @@ export class ChannelLink implements Link {
     this.closeWrite();
     this.#closing = this.#endTold = true;
     this.#mux.stop(this.id, WireCode.none);
-    this.#discard();
     this.#host.flushSoon();
     this.#pumpSoon();
   }
@@ -127,10 +124,8 @@ export class ChannelLink implements Link {
     for (const waiter of this.#accepted.splice(0)) waiter.resolve(meta);
   }
 
-  onData(bytes: Uint8Array): void {
-    if (this.#closing || this.#over) this.#mux.consumed(this.id, bytes.length);
-    else if (this.#handler === undefined || this.#paused || this.#queue.length > 0) this.#queue.push(bytes);
-    else this.#deliver(bytes);
+  onReadable(): void {
+    if (this.#handler !== undefined && !this.#paused && !this.#over) this.#pump();
   }
 
   onEnd(): void {
@@ -165,7 +160,7 @@ export class ChannelLink implements Link {
   /** The session ended under the channel. What the peer had finished sending is still delivered first. */
   onSessionOver(error: MuxError): void {
     if (this.#over || this.#gone) return;
-    this.#error ??= error;
+    if (!this.#mux.isComplete(this.id)) this.#error ??= error;
     this.#gone = true;
     if (!this.#ended) this.#finish();
     else this.#pump();
@@ -194,12 +189,12 @@ export class ChannelLink implements Link {
   #pump(): void {
     if (this.#handler !== undefined)
       while (!this.#paused && !this.#over) {
-        const bytes = this.#queue.shift();
+        const bytes = this.#mux.read(this.id);
         if (bytes === undefined) break;
         this.#deliver(bytes);
       }
     if (this.#over) this.#tell();
-    else if (this.#handler !== undefined && this.#queue.length === 0) this.#pumpEnd();
+    else if (this.#handler !== undefined && this.#mux.unread(this.id) === 0) this.#pumpEnd();
   }
 
   #pumpEnd(): void {
@@ -212,7 +207,6 @@ export class ChannelLink implements Link {
 
   #deliver(bytes: Uint8Array): void {
     this.#guard(() => this.#handler!.data(bytes));
-    this.#mux.consumed(this.id, bytes.length);
     this.#host.flushSoon();
   }
 
@@ -233,16 +227,10 @@ export class ChannelLink implements Link {
   #finish(): void {
     if (this.#over) return;
     this.#over = true;
-    this.#discard();
+    this.#mux.stop(this.id, WireCode.none); // nobody will read what waits
     for (const waiter of this.#accepted.splice(0)) waiter.reject(this.#error ?? neverAccepted());
     this.#host.channelOver(this);
     this.#pumpSoon();
-  }
-
-  /** What waited here will not be read: the account must still come out even. */
-  #discard(): void {
-    this.#mux.consumed(this.id, this.#queue.length);
-    this.#queue.clear();
   }
 
   #tell(): void {

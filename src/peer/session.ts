@@ -204,7 +204,7 @@ export class Session implements ChannelHost {
   readonly #flush = (): void => {
     this.#flushScheduled = false;
     while (this.#linkHasRoom && !this.#linkGone) {
-      const parts = this.mux.takeOutput(SLICE);
+      const parts = this.mux.takeOutput(SLICE, this.#clock.monotonic());
       if (parts.length === 0) break;
       this.#linkHasRoom = this.link.send(parts);
     }
@@ -249,8 +249,8 @@ export class Session implements ChannelHost {
 
   #handle(event: MuxEvent): void {
     switch (event.type) {
-      case 'data':
-        this.#channels.get(event.id)?.onData(event.bytes);
+      case 'readable':
+        this.#channels.get(event.id)?.onReadable();
         break;
       case 'end':
         this.#channels.get(event.id)?.onEnd();

@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type MuxEnd, MuxPair, mirror } from '../support/muxPair.ts';
+import { MuxPair, mirror } from '../support/muxPair.ts';
 import { mismatch, pattern, SeededRandom } from '../support/random.ts';
 
 interface Half {
@@ -47,7 +47,6 @@ const command: fc.Arbitrary<Command> = fc.oneof(
 class Model {
   readonly pair: MuxPair;
   readonly channels: Modelled[] = [];
-  readonly consumed: Map<string, number> = new Map();
 
   constructor(messages: boolean, seed: number) {
     const random = new SeededRandom(seed);
@@ -95,7 +94,7 @@ class Model {
     const id = this.idAt(channel, step.end);
     const half = channel.halves[step.end];
     if (step.do === 'write') this.#write(channel, step.end, step.size);
-    else if (step.do === 'read') this.#read(this.pair[step.end], id, step.size);
+    else if (step.do === 'read') this.pair[step.end].read(id, step.size);
     else if (mux.account(id) === undefined) return;
     else if (step.do === 'finish') {
       mux.finish(id);
@@ -123,14 +122,6 @@ class Model {
     half.written += taken;
   }
 
-  #read(at: MuxEnd, id: number, size: number): void {
-    const key = `${at === this.pair.a ? 'a' : 'b'}${id}`;
-    const before = this.consumed.get(key) ?? 0;
-    const step = Math.min(size, at.length(id) - before);
-    at.mux.consumed(id, step);
-    this.consumed.set(key, before + step);
-  }
-
   /** What must hold after every step. */
   #check(): void {
     for (const name of ['a', 'b'] as const) {
@@ -139,7 +130,7 @@ class Model {
       for (const channel of this.channels) {
         const id = this.idAt(channel, name);
         const incoming = channel.halves[name === 'a' ? 'b' : 'a'];
-        expect(here.length(id)).toBeLessThanOrEqual(incoming.written);
+        expect(here.arrived(id)).toBeLessThanOrEqual(incoming.written);
         const account = here.mux.account(id);
         if (account === undefined) continue;
         expect(account.received).toBeLessThanOrEqual(account.granted);
@@ -156,7 +147,7 @@ class Model {
         for (const channel of this.channels) {
           const id = this.idAt(channel, name);
           this.pair[name].mux.finish(id);
-          this.#read(this.pair[name], id, Number.MAX_SAFE_INTEGER);
+          this.pair[name].read(id);
           if (this.pair[name].of('gone').some((event) => event.id === id)) this.pair[name].mux.release(id);
         }
       this.pair.settle();

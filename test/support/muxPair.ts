@@ -9,7 +9,7 @@ export class MuxEnd {
   readonly events: MuxEvent[] = [];
   readonly #chunks = new Map<number, Uint8Array[]>();
   readonly #lengths = new Map<number, number>();
-  /** False: data is kept without giving credit. */
+  /** False: what comes waits in the engine until `read` is called here. */
   consumes = true;
   /** False: incoming channels wait. */
   accepts = true;
@@ -22,10 +22,20 @@ export class MuxEnd {
     for (let event = this.mux.next(); event !== undefined; event = this.mux.next()) {
       this.events.push(event);
       if (event.type === 'incoming' && this.accepts) this.mux.accept(event.id);
-      if (event.type !== 'data') continue;
-      this.#keep(event.id, event.bytes);
-      if (this.consumes) this.mux.consumed(event.id, event.bytes.length);
+      if (event.type === 'readable' && this.consumes) this.read(event.id);
     }
+  }
+
+  /** Takes pieces until at least `atLeast` bytes are read or none wait; returns how many that were. */
+  read(id: number, atLeast: number = Number.POSITIVE_INFINITY): number {
+    let taken = 0;
+    while (taken < atLeast) {
+      const bytes = this.mux.read(id);
+      if (bytes === undefined) break;
+      this.#keep(id, bytes);
+      taken += bytes.length;
+    }
+    return taken;
   }
 
   of<T extends MuxEvent['type']>(type: T): EventOf<T>[] {
@@ -39,13 +49,19 @@ export class MuxEnd {
     this.#lengths.set(id, this.length(id) + bytes.length);
   }
 
-  /** The payload of a channel so far. */
+  /** The payload of a channel that was read so far. */
   received(id: number): Uint8Array {
     return concat(this.#chunks.get(id) ?? []);
   }
 
+  /** Bytes read so far. */
   length(id: number): number {
     return this.#lengths.get(id) ?? 0;
+  }
+
+  /** Bytes that came so far, read or not. */
+  arrived(id: number): number {
+    return this.length(id) + this.mux.unread(id);
   }
 
   /** The error that ended the session. */
@@ -89,7 +105,7 @@ export class MuxPair {
   /** Moves one output of `from`; returns how many bytes that was. */
   move(from: MuxEnd, max = 65_536): number {
     const to = from === this.a ? this.b : this.a;
-    const bytes = concat(from.mux.takeOutput(max));
+    const bytes = concat(from.mux.takeOutput(max, this.now));
     from.pull();
     for (let at = 0; at < bytes.length; ) {
       const count = this.messages ? bytes.length : Math.max(1, this.#chunk(bytes.length - at));

@@ -59,7 +59,7 @@ export class Victim extends MuxEnd {
   }
 
   output(max: number = 1 << 20): Uint8Array {
-    const bytes = concat(this.mux.takeOutput(max));
+    const bytes = concat(this.mux.takeOutput(max, this.now));
     this.pull();
     return bytes;
   }

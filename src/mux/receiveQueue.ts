@@ -1,6 +1,7 @@
 /**
- * Bytes that came for a reader who is not ready, bounded by the channel's credit. Memory stays near the bytes held
- * whatever the peer sends: small pieces are gathered, and a small view does not pin the large chunk it was cut from.
+ * Bytes that came for a reader, bounded by the channel's credit. Who reads at once gets the view that came, uncopied. What
+ * stays is settled: memory is then near the bytes held whatever the peer sends, because small pieces are gathered, and a
+ * small view does not pin the large chunk it was cut from.
  */
 import { EMPTY } from '../base/bytes.ts';
 import { Fifo } from '../base/fifo.ts';
@@ -13,11 +14,27 @@ export class ReceiveQueue {
   readonly #chunks = new Fifo<Uint8Array>();
   #tail: Uint8Array = EMPTY; // gathers small pieces behind the chunks
   #filled = 0;
+  #fresh: Uint8Array | undefined; // came into an empty queue, not settled
   length = 0;
 
   push(bytes: Uint8Array): void {
     if (bytes.length === 0) return;
+    if (this.length === 0) this.#fresh = bytes;
+    else {
+      this.settle();
+      this.#keep(bytes);
+    }
     this.length += bytes.length;
+  }
+
+  /** Nobody took the newest bytes at once: they stay. */
+  settle(): void {
+    if (this.#fresh === undefined) return;
+    this.#keep(this.#fresh);
+    this.#fresh = undefined;
+  }
+
+  #keep(bytes: Uint8Array): void {
     if (bytes.length < SMALL) {
       this.#gather(bytes);
       return;
@@ -27,16 +44,26 @@ export class ReceiveQueue {
   }
 
   shift(): Uint8Array | undefined {
+    const fresh = this.#fresh;
+    if (fresh !== undefined) {
+      this.#fresh = undefined;
+      this.length = 0;
+      return fresh;
+    }
     if (this.#chunks.length === 0) this.#flushTail();
     const chunk = this.#chunks.shift();
     this.length -= chunk?.length ?? 0;
     return chunk;
   }
 
-  clear(): void {
+  /** Drops everything; returns how many bytes that were. */
+  clear(): number {
+    const dropped = this.length;
     this.#chunks.clear();
+    this.#fresh = undefined;
     this.#tail = EMPTY;
     this.#filled = this.length = 0;
+    return dropped;
   }
 
   #gather(bytes: Uint8Array): void {

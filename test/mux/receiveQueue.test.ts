@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { concat } from '../../src/base/bytes.ts';
-import { ReceiveQueue } from '../../src/peer/receiveQueue.ts';
+import { ReceiveQueue } from '../../src/mux/receiveQueue.ts';
 
 function drain(queue: ReceiveQueue): Uint8Array[] {
   const chunks: Uint8Array[] = [];
@@ -30,6 +30,14 @@ describe('bytes that wait for a reader', () => {
     );
   });
 
+  it('hands bytes that are taken at once on as they came, uncopied', () => {
+    const queue = new ReceiveQueue();
+    const bytes = new Uint8Array(65_536).subarray(0, 4_096);
+    queue.push(bytes);
+    expect(queue.shift()).toBe(bytes);
+    expect(queue.length).toBe(0);
+  });
+
   it('one-byte pieces of large chunks do not pin the chunks, nor cost an object each', () => {
     const queue = new ReceiveQueue();
     for (let i = 0; i < 100_000; i++) queue.push(new Uint8Array(64).subarray(i % 64, (i % 64) + 1));
@@ -39,6 +47,7 @@ describe('bytes that wait for a reader', () => {
     expect([...held].reduce((sum, buffer) => sum + buffer.byteLength, 0)).toBeLessThan(200_000);
     const big = new ReceiveQueue();
     big.push(new Uint8Array(65_536).subarray(0, 4_096));
+    big.settle();
     expect(big.shift()!.buffer.byteLength).toBe(4_096);
   });
 });
