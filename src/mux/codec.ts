@@ -149,7 +149,7 @@ export class FrameParser {
     const rule = KINDS[this.kind]!;
     if (rule.on !== 'either' && (this.channel === 0) !== (rule.on === 'link'))
       throw protocol(`${rule.name} frame on channel ${this.channel}`);
-    if (rule.reserved) throw protocol(`${rule.name} frame, which was not announced`);
+    if (rule.opensLink) throw protocol(`${rule.name} frame on a link that has a session`);
     if (!this.#noLength) {
       this.#state = 'length';
       return undefined;

@@ -11,6 +11,7 @@ const MEANS: Readonly<Record<MuxErrorCode, string>> = {
   ERR_MUX_ROLE: 'both ends drew the same nonce: this end talks to itself',
   ERR_MUX_IDLE: 'nothing came for too long',
   ERR_MUX_LINK_CLOSED: 'the link ended under open channels',
+  ERR_MUX_LOST: 'the link was lost and the session could not go on over another one',
   ERR_MUX_REMOTE: 'the other end gave the link up for an error',
   ERR_MUX_GOAWAY: 'the other end takes no new channels; it never saw this one',
   ERR_MUX_RESET: 'the other end reset the channel',

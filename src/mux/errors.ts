@@ -20,6 +20,12 @@ export const WireCode = {
   goaway: 8,
   busy: 9,
   unsupported: 10,
+  /** The session that a RESUME names is not here, or the proof for it is wrong. */
+  unknownSession: 11,
+  /** A session that lost its link was given up: too long, or too much, waited for a new one. */
+  lost: 12,
+  /** A message or datagram larger than announced. */
+  tooLarge: 13,
 } as const;
 
 export type WireCodeName = keyof typeof WireCode;
@@ -37,6 +43,7 @@ const TABLE = {
   ERR_MUX_ROLE: ['remote', 'protocol'],
   ERR_MUX_IDLE: ['transport', 'idle'],
   ERR_MUX_LINK_CLOSED: ['transport'],
+  ERR_MUX_LOST: ['transport', 'lost'],
   ERR_MUX_REMOTE: ['remote'],
   ERR_MUX_GOAWAY: ['remote'],
   ERR_MUX_RESET: ['remote'],

@@ -45,8 +45,8 @@ interface KindRule {
   readonly name: KindName;
   /** Where it may appear: on a channel, or on channel 0. */
   readonly on: 'channel' | 'link' | 'either';
-  /** Only a peer that announced the feature may send it; nobody announces these yet. */
-  readonly reserved?: true;
+  /** Stands before the frames of a link that goes on with an older session; never among them. */
+  readonly opensLink?: true;
 }
 
 /** What may come, by kind number; holes are unknown kinds. */
@@ -61,13 +61,13 @@ export const KINDS: readonly (KindRule | undefined)[] = table([
   { name: 'maxChannels', on: 'link' },
   { name: 'ping', on: 'link' },
   { name: 'pong', on: 'link' },
-  { name: 'ack', on: 'link', reserved: true },
+  { name: 'ack', on: 'link' },
   { name: 'settings', on: 'link' },
   { name: 'goaway', on: 'link' },
   { name: 'priority', on: 'channel' },
-  { name: 'datagram', on: 'either', reserved: true },
-  { name: 'resume', on: 'link', reserved: true },
-  { name: 'resumed', on: 'link', reserved: true },
+  { name: 'datagram', on: 'either' },
+  { name: 'resume', on: 'link', opensLink: true },
+  { name: 'resumed', on: 'link', opensLink: true },
   { name: 'extension', on: 'either' },
 ]);
 
@@ -89,4 +89,5 @@ export const Setting = {
   extensions: 8,
   nonce: 9,
   software: 10,
+  maxMessage: 11,
 } as const;

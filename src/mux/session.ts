@@ -60,6 +60,8 @@ const FATAL: ReadonlySet<number> = new Set([
   WireCode.idle,
   WireCode.cancelled,
   WireCode.unsupported,
+  WireCode.unknownSession,
+  WireCode.lost,
 ]);
 
 export class MuxSession {
