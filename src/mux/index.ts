@@ -3,7 +3,7 @@
  * (RFC 9000 §2–4): half-close, reset with code, stop, absolute credit given only for what the application took.
  *
  *     frame.ts      the frame layout as data           table.ts      channels and their numbers
- *     codec.ts      bytes → frames, incrementally      inbox.ts      what the peer's frames do
+ *     codec.ts      bytes → frames, incrementally      inbox.ts      what the peer sends: channelFrames, linkFrames
  *     frameWriter.ts frames → parts, without copies    outbox.ts     what is owed to the peer, picked late
  *     bodies.ts     control bodies, checked            scheduler.ts  whose turn it is
  *     halves.ts     states as tables                   keepalive.ts  is the other end alive

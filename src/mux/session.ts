@@ -18,6 +18,7 @@ import type { EventQueue, MuxEvent } from './events.ts';
 import { NONCE_LENGTH } from './frame.ts';
 import { isSendOver } from './halves.ts';
 import { Inbox } from './inbox.ts';
+import type { InboxOwner } from './inboxParts.ts';
 import { Keepalive } from './keepalive.ts';
 import { type MuxLimits, resolveLimits } from './limits.ts';
 import { Outbox } from './outbox.ts';
@@ -342,7 +343,7 @@ export class MuxSession {
     return { ...this.#counters, channels: this.#table.size, incoming: this.#table.held };
   }
 
-  #owner(): ConstructorParameters<typeof Inbox>[0]['owner'] {
+  #owner(): InboxOwner {
     const session = this;
     return {
       get draining() {
