@@ -4,8 +4,8 @@ import { cpus, loadavg } from 'node:os';
 /**
  * Runs every contender once per round (A B, B A, A B …) and prints medians and the ratio of the first to the others,
  * taken round by round. `contenders` maps a name to an async function that returns one number; bigger is better unless
- * `smaller`. With `cpu`, for contenders that work in this process alone, the ratio per second of CPU time as well: it counts
- * helper threads of the engine, and hardly minds the neighbours.
+ * `smaller`. With `cpu` the ratio per second of CPU time as well: it counts helper threads of the engine, and hardly minds
+ * the neighbours. Contenders that work in other processes return `{ value, perCpu }`; of others it is this process's time.
  */
 export async function compare(title, unit, contenders, { rounds, smaller = false, cpu = false }) {
   const names = Object.keys(contenders);
@@ -16,10 +16,12 @@ export async function compare(title, unit, contenders, { rounds, smaller = false
     for (const name of order) {
       const started = performance.now();
       const before = process.cpuUsage();
-      const value = await contenders[name]();
+      const measured = await contenders[name]();
       const { user, system } = process.cpuUsage(before);
+      const { value = measured } = measured;
+      const here = (value * (performance.now() - started) * 1000) / (user + system);
       samples.get(name).push(value);
-      perCpu.get(name).push((value * (performance.now() - started) * 1000) / (user + system));
+      perCpu.get(name).push(measured.perCpu ?? here);
     }
   }
   const [ours, ...others] = names;

@@ -1,168 +1,128 @@
-// The mux alone (no TLS) over loopback TCP, against node:http2 in clear over loopback TCP: C++ in the same runtime.
-import http2 from 'node:http2';
-import { connectTcp, listenTcp, nodeProvider, Session } from 'q2q/node';
-import { compare } from './lib.mjs';
+// The mux alone (no TLS) over loopback TCP against other multiplexers: every contender has two processes of its own, which
+// live through the whole run; measures go round by round. Contenders that are not installed are left out, with a word.
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { compare, median } from './lib.mjs';
+import { contenders } from './muxContenders.mjs';
 
 const MIB = 2 ** 20;
-const HOST = '127.0.0.1';
-const BLOCK = new Uint8Array(16_384).fill(0x5a);
-const CONCURRENT = 32;
+const SMALL = 128;
+const AT_ONCE = 32;
+const CHILD = fileURLToPath(new URL('muxChild.mjs', import.meta.url));
 
-export async function benchMux({ rounds, seconds }) {
-  const ours = await q2qMux();
-  const native = await http2Mux({});
-  const tuned = await http2Mux({ initialWindowSize: 16 * MIB });
-  const bytes = Math.round(seconds * 128) * MIB;
+export async function benchMux({ rounds, seconds, peers: wanted = Object.keys(contenders) }) {
+  const pairs = await startAll(wanted);
+  const each = (measure) =>
+    Object.fromEntries(Object.entries(pairs).map(([name, pair]) => [name, () => measure(pair, name)]));
+  const bulk = (size, per) =>
+    each(async (pair) => {
+      const { result, cpu, took } = await pair.measure('bulk', { seconds, size });
+      return { value: result / per, perCpu: (result * took) / per / cpu };
+    });
+  const p50 = {};
+  const options = { rounds, cpu: true };
   const rows = [
+    await compare('mux bulk, one channel, writes of 16 KiB', 'MiB/s', bulk(16_384, MIB), options),
+    await compare(`mux small writes, ${SMALL} bytes`, 'million/s', bulk(SMALL, SMALL * 1e6), options),
     await compare(
-      'mux bulk, one channel over loopback TCP, writes of 16 KiB, both ends in one process',
-      'MiB/s',
-      {
-        'q2q mux': () => rate(bytes, () => ours.bulk(bytes)),
-        'node:http2, default windows': () => rate(bytes, () => native.bulk(bytes)),
-        'node:http2, 16 MiB windows': () => rate(bytes, () => tuned.bulk(bytes)),
-      },
-      { rounds },
+      'mux ping of 32 bytes beside a channel of saturating bulk, 99th percentile',
+      'ms',
+      each(async (pair, name) => {
+        const { p50: middle, p99 } = (await pair.measure('ping', { seconds })).result;
+        (p50[name] ??= []).push(middle);
+        return p99;
+      }),
+      { rounds, smaller: true },
     ),
     await compare(
-      `mux opens: open, one byte, one byte back, close; ${CONCURRENT} at a time`,
+      `mux opens: open, one byte, one byte back, close; ${AT_ONCE} at a time`,
       'per second',
-      {
-        'q2q mux': () => opens(seconds, ours.open),
-        'node:http2, default windows': () => opens(seconds, native.open),
-      },
-      { rounds },
+      each(async (pair) => {
+        const { result, cpu, took } = await pair.measure('opens', { seconds, atOnce: AT_ONCE });
+        return { value: result, perCpu: (result * took) / cpu };
+      }),
+      options,
     ),
   ];
-  for (const end of [ours, native, tuned]) await end.close();
+  rows[2].p50 = Object.fromEntries(Object.entries(p50).map(([name, values]) => [name, median(values)]));
+  const middles = Object.entries(rows[2].p50).map(([name, value]) => `${name} ${value.toFixed(2)}`);
+  console.log(`\nits median, ms: ${middles.join(', ')}`);
+  for (const pair of Object.values(pairs)) pair.close();
   return rows;
 }
 
-async function rate(bytes, run) {
-  const started = performance.now();
-  await run();
-  return bytes / MIB / ((performance.now() - started) / 1000);
+async function startAll(names) {
+  const pairs = names.map((name) => new Pair(name));
+  const started = await Promise.allSettled(pairs.map((pair) => pair.start()));
+  started.forEach(({ reason }, i) => {
+    if (reason === undefined) return;
+    console.log(`${names[i]} is left out: ${reason.message.split('\n')[0]}`);
+    pairs[i].close();
+  });
+  const entries = names.map((name, i) => [name, pairs[i]]);
+  return Object.fromEntries(entries.filter((_, i) => started[i].status === 'fulfilled'));
 }
 
-async function opens(seconds, open) {
-  const until = performance.now() + seconds * 1000;
-  const started = performance.now();
-  let count = 0;
-  const worker = async () => {
-    while (performance.now() < until) {
-      await open();
-      count++;
-    }
-  };
-  await Promise.all(Array.from({ length: CONCURRENT }, worker));
-  return count / ((performance.now() - started) / 1000);
+/** The two processes of a contender. */
+class Pair {
+  constructor(name) {
+    this.server = new End(name);
+    this.client = new End(name);
+  }
+
+  async start() {
+    await Promise.all([this.server.ask('load'), this.client.ask('load')]);
+    await this.client.ask('dial', { port: await this.server.ask('listen') });
+    await this.client.ask('bulk', { seconds: 0.3, size: 16_384 }); // compiled before it is measured
+  }
+
+  /** `cpu`: seconds of both processes. */
+  async measure(command, argument) {
+    const before = await this.cpu();
+    const started = performance.now();
+    const result = await this.client.ask(command, argument);
+    const took = (performance.now() - started) / 1000;
+    return { result, took, cpu: (await this.cpu()) - before };
+  }
+
+  async cpu() {
+    const ends = await Promise.all([this.client.ask('cpu'), this.server.ask('cpu')]);
+    return ends[0] + ends[1];
+  }
+
+  close() {
+    this.server.close();
+    this.client.close();
+  }
 }
 
-const ignore = () => {};
+class End {
+  #asked = new Map();
+  #next = 0;
 
-async function q2qMux() {
-  const { random } = nodeProvider();
-  let onDone = ignore;
-  const sessions = [];
-  const server = await listenTcp({ host: HOST, port: 0 }, (link) => {
-    const session = new Session(link, { random });
-    sessions.push(session);
-    session.onIncoming(({ name, accept }) => {
-      const channel = accept();
-      const handler = name === 'sink' ? sink(channel, () => onDone()) : echo(channel);
-      channel.start({ drain: ignore, closed: ignore, ...handler });
+  constructor(name) {
+    this.child = fork(CHILD, [name]);
+    this.child.on('error', () => {}); // it ended: whoever asks hears it below
+    this.child.on('message', ({ id, result, error }) => {
+      const { resolve, reject } = this.#asked.get(id);
+      this.#asked.delete(id);
+      if (error === undefined) resolve(result);
+      else reject(new Error(error));
     });
-  });
-  const client = new Session(await connectTcp({ host: HOST, port: server.port }), { random });
-  sessions.push(client);
-  return {
-    bulk: (bytes) =>
-      new Promise((resolve) => {
-        onDone = resolve;
-        const channel = client.open('sink');
-        let left = bytes;
-        const push = () => {
-          while (left > 0) {
-            left -= BLOCK.length;
-            if (!channel.send(BLOCK)) return;
-          }
-          channel.closeWrite();
-        };
-        channel.start({ data: ignore, drain: push, end: ignore, closed: ignore });
-        push();
-      }),
-    open: () =>
-      new Promise((resolve) => {
-        const channel = client.open('echo');
-        channel.start({ data: () => channel.closeWrite(), drain: ignore, end: ignore, closed: resolve });
-        channel.send(Uint8Array.of(1));
-      }),
-    async close() {
-      for (const session of sessions) await session.close();
-      await server.close();
-    },
-  };
-}
+    this.child.on('exit', (code) => {
+      for (const { reject } of this.#asked.values()) reject(new Error(`process ended with code ${code}`));
+    });
+  }
 
-function sink(channel, done) {
-  const end = () => {
-    channel.closeWrite(); // a session ends when its channels have
-    done();
-  };
-  return { data: ignore, end };
-}
+  ask(command, argument) {
+    return new Promise((resolve, reject) => {
+      const id = this.#next++;
+      this.#asked.set(id, { resolve, reject });
+      this.child.send({ id, command, argument });
+    });
+  }
 
-function echo(channel) {
-  return { data: (chunk) => channel.send(chunk), end: () => channel.closeWrite() };
-}
-
-async function http2Mux(settings) {
-  let onDone = ignore;
-  const server = http2.createServer({ settings });
-  server.on('session', (session) => settings.initialWindowSize && session.setLocalWindowSize(64 * MIB));
-  server.on('stream', (stream, headers) => {
-    stream.on('error', ignore);
-    if (headers[':path'] === '/sink') {
-      stream.on('data', ignore).on('end', () => {
-        stream.respond({ ':status': 200 });
-        stream.end();
-        onDone();
-      });
-    } else {
-      stream.respond({ ':status': 200 });
-      stream.on('data', (chunk) => stream.write(chunk)).on('end', () => stream.end());
-    }
-  });
-  await new Promise((resolve) => server.listen(0, HOST, resolve));
-  const client = http2.connect(`http://${HOST}:${server.address().port}`, { settings });
-  await new Promise((resolve) => client.once('connect', resolve));
-  if (settings.initialWindowSize) client.setLocalWindowSize(64 * MIB);
-  return {
-    bulk: (bytes) =>
-      new Promise((resolve) => {
-        onDone = resolve;
-        const stream = client.request({ ':method': 'POST', ':path': '/sink' });
-        stream.on('error', ignore).resume();
-        let left = bytes;
-        const push = () => {
-          while (left > 0) {
-            left -= BLOCK.length;
-            if (!stream.write(BLOCK)) return void stream.once('drain', push);
-          }
-          stream.end();
-        };
-        push();
-      }),
-    open: () =>
-      new Promise((resolve) => {
-        const stream = client.request({ ':method': 'POST', ':path': '/echo' });
-        stream.on('error', ignore).on('close', resolve);
-        stream.on('data', () => stream.end());
-        stream.write(Uint8Array.of(1));
-      }),
-    close: () =>
-      new Promise((resolve) => {
-        client.close(() => server.close(resolve));
-      }),
-  };
+  close() {
+    this.child.disconnect();
+  }
 }

@@ -27,6 +27,10 @@ await command('bogo', process.execPath, ['test/bogo/runner.mjs'], {
   BOGO_REPORT: join(reports, 'bogo.json'),
 });
 count('bogo.json');
+// Without its peers the benchmark runs all the same and says whom it leaves out.
+await command('peers of the benchmark', npm, [
+  ...['ci', '--prefix', 'bench/peers', '--no-audit', '--no-fund', '--loglevel=error'],
+]);
 await command('benchmarks, quick', process.execPath, ['bench/run.mjs', '--quick']);
 
 const skipped = totals.skipped > 0 ? `, ${totals.skipped} skipped` : '';
