@@ -15,9 +15,11 @@ export interface Link {
   start(handler: LinkHandler): void;
 
   /**
-   * Queues bytes, in order; takes the arrays over (the caller must not write to them afterwards). On a message link
-   * (`info.messages`) one call is one message. Returns false when the caller should stop until `handler.drain`.
-   * After `closeWrite`, `close` or `reset` it does nothing and returns false.
+   * Queues bytes, in order. The arrays are shared from now on: the caller must not write to them, and the link only reads
+   * them, however long; it neither writes to them, nor detaches their buffers, nor lets its reader have them. The caller
+   * may send them again over another link (a session that is resumed does). On a message link (`info.messages`) one call
+   * is one message. Returns false when the caller should stop until `handler.drain`. After `closeWrite`, `close` or
+   * `reset` it does nothing and returns false.
    */
   send(bytes: Uint8Array | readonly Uint8Array[]): boolean;
 

@@ -1,9 +1,9 @@
 /**
  * Two links joined in memory: the carrier of tests, of examples and of peers in one process.
  *
- * Delivery is asynchronous (a microtask, or later with `latency`) and takes no copy: the other end receives the very
- * arrays that were sent. Backpressure is real: `send` returns false once `capacity` bytes wait, and they wait until
- * the other end has started and is not paused.
+ * Delivery is asynchronous (a microtask, or later with `latency`) and of copies: the reader may write to what it gets
+ * (TLS decrypts in place), the sender may hold what it sent for a second link. Backpressure is real: `send` returns
+ * false once `capacity` bytes wait, and they wait until the other end has started and is not paused.
  */
 import { concat } from '../base/bytes.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
@@ -200,7 +200,7 @@ class MemoryLink implements Link {
     if (count < bytes.length) head.bytes = bytes.subarray(count);
     else this.#shift();
     this.#buffered -= count;
-    handler.data(count < bytes.length ? bytes.subarray(0, count) : bytes);
+    handler.data(bytes.slice(0, count));
     return true;
   }
 

@@ -75,6 +75,16 @@ export function linkSuite(name: string, connect: () => Promise<LinkPair>, traits
       expect(firstWrong(b.bytes)).toBe(-1);
     });
 
+    test('what was sent is only read: the sender may send it again, whatever the reader does to what it gets', async () => {
+      const { a, b } = await started();
+      b.onData = (chunk) => chunk.fill(255); // as TLS does when it decrypts in place
+      const parts = [numbered(100), numbered(1_500), numbered(70_000)];
+      for (const part of parts) a.link.send(part);
+      a.link.send(parts);
+      await b.until('all', () => b.received === 143_200);
+      expect(parts.map((part) => firstWrong(part))).toEqual([-1, -1, -1]);
+    });
+
     test('what arrives before start waits', async () => {
       pair = await connect();
       const a = Recorder.start(pair.a);

@@ -60,17 +60,6 @@ describe('a pair of links in memory', () => {
     expect(sizes).toEqual([7, 5]);
   });
 
-  it('takes no copy', async () => {
-    const [a, b] = memoryPair();
-    a.start({ data() {}, drain() {}, end() {}, closed() {} });
-    const seen: Uint8Array[] = [];
-    exercise(b, { onData: (bytes) => seen.push(bytes) });
-    const sent = new Uint8Array(100);
-    a.send(sent);
-    await settleMicrotasks();
-    expect(seen[0]).toBe(sent);
-  });
-
   it('passes a half-close on: an echo ends when its caller does', async () => {
     const random = new SeededRandom(1);
     const [a, b] = memoryPair({ capacity: 500, chunk: (n) => random.int(1, n) });
