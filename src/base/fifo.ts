@@ -12,8 +12,18 @@ export class Fifo<T> {
     return this.#items[this.#head + index];
   }
 
+  /** The newest item; undefined when there is none. */
+  get last(): T | undefined {
+    return this.length === 0 ? undefined : this.#items[this.#items.length - 1];
+  }
+
   push(item: T): void {
     this.#items.push(item);
+  }
+
+  /** Puts `item` in the newest one's place. There must be one. */
+  replaceLast(item: T): void {
+    this.#items[this.#items.length - 1] = item;
   }
 
   /** The oldest item; undefined when there is none. */

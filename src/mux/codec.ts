@@ -55,6 +55,13 @@ export class FrameParser {
     this.#queue.push(chunk);
   }
 
+  /** What was pushed and not parsed. Between frames only; the parser must not be used afterwards. */
+  rest(): Uint8Array[] {
+    const chunks = this.#at < this.#chunk.length ? [this.#chunk.subarray(this.#at)] : [];
+    while (this.#queue.length > 0) chunks.push(this.#queue.shift());
+    return chunks;
+  }
+
   /** True between frames: an end of the link here cuts nothing. */
   get atBoundary(): boolean {
     return this.#state === 'type' && this.#at === this.#chunk.length && this.#queue.length === 0;

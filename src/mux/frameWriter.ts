@@ -7,7 +7,8 @@ import { writeVarint } from '../base/varint.ts';
 import { NOLEN } from './frame.ts';
 import { COPY_BELOW } from './limits.ts';
 
-const SLAB = 16_384;
+/** Bytes of memory that many small parts share. */
+export const SLAB = 16_384;
 /** type + channel + length in their longest forms */
 const MAX_HEADER = 9;
 

@@ -67,6 +67,13 @@ export const MIN_CREDIT_STEP = 256;
 /** A level below the one served gets every 16th frame, so that bulk is slowed and never starved. */
 export const FLOOR_SHARE = 16;
 
+/** Attempts to resume that may be lost on the way before the other end hears of one; each costs it one HMAC more. */
+export const MAX_EPOCH_SKIP = 64;
+/** Secrets that may name one session: as many as a relay admits identities on a link. ~200 bytes each. */
+export const MAX_ARMED = 64;
+/** Frames before RESUMED on a new link: SETTINGS, and some greasing. */
+export const MAX_HEAD_FRAMES = 8;
+
 export function resolveLimits(limits: Partial<MuxLimits> = {}): MuxLimits {
   const merged = { ...DEFAULT_LIMITS, ...limits };
   const integers = Object.entries(merged).filter(([, value]) => !Number.isSafeInteger(value) || value < 0);

@@ -22,6 +22,11 @@ describe('a fifo', () => {
           else for (let i = 0; i < act.shift; i++) expect(fifo.shift()).toBe(model.shift());
           expect(fifo.length).toBe(model.length);
           expect(fifo.at(0)).toBe(model[0]);
+          expect(fifo.last).toBe(model.at(-1));
+          if (model.length > 0) {
+            fifo.replaceLast(next);
+            model[model.length - 1] = next++;
+          }
           expect(fifo.at(model.length)).toBeUndefined();
         }
         fifo.clear();
