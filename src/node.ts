@@ -39,6 +39,7 @@ export * from './identity/index.ts';
 export { DirectoryIdentityStore } from './identity/store.node.ts';
 export type { PassphraseUse, StoredKeyOptions } from './identity/storeKeys.ts';
 export * from './index.ts';
+export * from './links.ts';
 export { toDuplex } from './peer/duplex.node.ts';
 export { secureWithOpenSsl } from './peer/opensslBackend.node.ts';
 export type { OpenSslLink } from './peer/opensslLink.node.ts';

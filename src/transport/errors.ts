@@ -15,6 +15,7 @@ export type LinkErrorCode =
   | 'ERR_LINK_UPGRADE'
   | 'ERR_LINK_PROTOCOL'
   | 'ERR_LINK_OVERFLOW'
+  | 'ERR_LINK_LIMIT'
   | 'ERR_LINK_EXITED'
   | 'ERR_LINK_ABORTED';
 
@@ -53,6 +54,7 @@ const LINK_ERRORS: Readonly<Record<LinkErrorCode, Row>> = {
   },
   ERR_LINK_PROTOCOL: { fault: 'remote', hint: 'the other end does not speak q2q over WebSocket' },
   ERR_LINK_OVERFLOW: { fault: 'remote', hint: 'the other end sends faster than it was given room for' },
+  ERR_LINK_LIMIT: { fault: 'local' }, // whoever reports it says which limit to raise
   ERR_LINK_EXITED: { fault: 'remote', hint: 'look at what the process wrote to its standard error' },
   ERR_LINK_ABORTED: { fault: 'local' },
 };

@@ -29,3 +29,12 @@ export const LINGER_TIMEOUT = 2_000;
 
 /** Milliseconds that a link whose write side broke still listens for the other end's last words. */
 export const LAST_WORDS_TIMEOUT = 500;
+
+/** Milliseconds of a throttled link's rate that pass at once after a rest: twice what timers on a busy machine are late by. */
+export const THROTTLE_BURST = 100;
+
+/** … and at least this many: timers tick in milliseconds, half a burst is one wait, and a late tick must fit in the other half. */
+export const THROTTLE_TICK = 4;
+
+/** Bytes of one chunk that `logLink` shows when asked to: enough for headers, and a log is no capture. */
+export const MAX_HEX_DUMP = 1_024;
