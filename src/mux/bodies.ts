@@ -5,16 +5,28 @@ import { type ControlValue, decodeBody, encodeBody } from './control.ts';
 import { MuxError } from './errors.ts';
 import { MAX_NAME, MAX_REASON } from './limits.ts';
 
-/** The only channel mode of this version: a plain byte stream. Message mode will be 1. */
-export const BYTE_MODE = 0;
+/** What a channel carries: a plain stream of bytes, or messages that stay whole. By number on the wire. */
+export type ChannelMode = 'bytes' | 'messages';
+export const MODES: readonly ChannelMode[] = ['bytes', 'messages'];
 
 export const LOWEST_URGENCY = 7;
 /** RFC 9218 §4.1 has the same scale and default. */
 export const DEFAULT_URGENCY = 3;
 
-export interface OpenBody {
-  readonly mode: number;
+/** RFC 9218 §4. */
+export interface Priority {
+  /** 0 (first) to 7 (last). */
   readonly urgency: number;
+  /** False: it is of no use in parts, so it takes its turn alone. */
+  readonly sharing: boolean;
+}
+
+/** Added to the urgency of a channel that does not share its turn. */
+const ALONE = 8;
+
+export interface OpenBody extends Priority {
+  /** An index of `MODES`; others are refused, they are no error. */
+  readonly mode: number;
   /** What the opener lets the other side send. */
   readonly credit: number;
   readonly name: string;
@@ -24,9 +36,7 @@ export interface OpenBody {
 export function encodeOpen(open: OpenBody): Uint8Array {
   if (!fitsName(open.name))
     throw new MuxError('ERR_MUX_ARGUMENT', `channel name of more than ${MAX_NAME} bytes`);
-  if (!isUrgency(open.urgency))
-    throw new MuxError('ERR_MUX_ARGUMENT', `urgency ${open.urgency}, wanted 0 to ${LOWEST_URGENCY}`);
-  const body: unknown[] = [open.mode, open.urgency, open.credit, open.name];
+  const body: unknown[] = [open.mode, priorityNumber(open), open.credit, open.name];
   if (open.meta !== undefined) body.push(open.meta);
   return encodeBody(body);
 }
@@ -34,11 +44,32 @@ export function encodeOpen(open: OpenBody): Uint8Array {
 export function decodeOpen(bytes: Uint8Array): OpenBody {
   const body = decodeBody(bytes);
   if (!Array.isArray(body) || body.length < 4) throw shape('OPEN');
-  const [mode, urgency, credit, name, meta] = body as unknown[];
-  if (!isCount(mode) || !isUrgency(urgency) || !isCount(credit) || typeof name !== 'string')
+  const [mode, priority, credit, name, meta] = body as unknown[];
+  if (!isCount(mode) || !isPriority(priority) || !isCount(credit) || typeof name !== 'string')
     throw shape('OPEN');
   if (!fitsName(name)) throw shape('OPEN');
-  return { mode, urgency, credit, name, meta: meta as ControlValue };
+  return { mode, ...priorityOf(priority), credit, name, meta: meta as ControlValue };
+}
+
+/** Throws MuxError ERR_MUX_ARGUMENT when the urgency is out of bounds. */
+export function encodePriority(priority: Priority): Uint8Array {
+  return encodeVarints(priorityNumber(priority));
+}
+
+export function decodePriority(bytes: Uint8Array): Priority {
+  const [number] = decodeVarints(bytes, 1, 'PRIORITY') as [number];
+  if (!isPriority(number)) throw shape('PRIORITY');
+  return priorityOf(number);
+}
+
+function priorityNumber({ urgency, sharing }: Priority): number {
+  if (!isCount(urgency) || urgency > LOWEST_URGENCY)
+    throw new MuxError('ERR_MUX_ARGUMENT', `urgency ${urgency}, wanted 0 to ${LOWEST_URGENCY}`);
+  return sharing ? urgency : urgency + ALONE;
+}
+
+function priorityOf(number: number): Priority {
+  return { urgency: number % ALONE, sharing: number < ALONE };
 }
 
 export interface AcceptBody {
@@ -116,12 +147,12 @@ function fitsName(name: string): boolean {
   return name.length * 3 <= MAX_NAME || utf8(name).length <= MAX_NAME;
 }
 
-function isUrgency(value: unknown): value is number {
-  return isCount(value) && value <= LOWEST_URGENCY;
+function isPriority(value: unknown): value is number {
+  return isCount(value) && value <= LOWEST_URGENCY + ALONE;
 }
 
 /** The peer's words may end in a log or on a terminal: no control characters. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, '�');
 }
 

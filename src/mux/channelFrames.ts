@@ -1,10 +1,10 @@
 /** What the peer's control frames on channels do. */
-import { BYTE_MODE, decodeAccept, decodeOpen, decodeVarints } from './bodies.ts';
+import { decodeAccept, decodeOpen, decodePriority, decodeVarints } from './bodies.ts';
 import { describeCode, MuxError, WireCode } from './errors.ts';
 import type { EventQueue } from './events.ts';
 import { Kind } from './frame.ts';
 import { isSendOver } from './halves.ts';
-import { acceptedBy, find, findOrLate, type InboxParts, protocol } from './inboxParts.ts';
+import { acceptedBy, findOrLate, type InboxParts, protocol } from './inboxParts.ts';
 import { MIN_CREDIT_STEP } from './limits.ts';
 import type { Outbox } from './outbox.ts';
 import type { Patience } from './patience.ts';
@@ -44,8 +44,12 @@ export class ChannelFrames {
       case Kind.credit:
         this.#credit(channel, body);
         break;
-      default:
-        this.#advice(channel);
+      case Kind.priority:
+        this.#priority(channel, body);
+        break;
+      case Kind.blocked:
+        this.#blocked(channel, body);
+        break;
     }
   }
 
@@ -56,7 +60,7 @@ export class ChannelFrames {
     this.#table.claimThere(id);
     const full = this.#table.backlog >= limits.acceptBacklog;
     const { draining } = this.#parts.owner;
-    if (draining || full || open.mode !== BYTE_MODE) {
+    if (draining || full || open.mode !== 0) {
       const why = full ? WireCode.busy : WireCode.unsupported;
       this.#refuseAtOnce(id, draining ? WireCode.goaway : why);
       return;
@@ -156,9 +160,16 @@ export class ChannelFrames {
     this.#outbox.wake(stream);
   }
 
-  /** BLOCKED and PRIORITY: advice that this version does not take. */
-  #advice(channel: number): void {
-    find(this.#parts, channel);
-    this.#patience.glitch('advice');
+  #priority(channel: number, body: Uint8Array): void {
+    decodePriority(body);
+    findOrLate(this.#parts, channel);
+    this.#patience.glitch('PRIORITY');
+  }
+
+  /** Advice that this version does not take. */
+  #blocked(channel: number, body: Uint8Array): void {
+    decodeVarints(body, 1, 'BLOCKED');
+    findOrLate(this.#parts, channel);
+    this.#patience.glitch('BLOCKED');
   }
 }

@@ -3,7 +3,7 @@
  *
  * The header is read by a machine that takes one byte per step, so there is no second path for headers that span chunks.
  * DATA payloads are handed on piece by piece as views of the chunks they came in, never joined; control bodies are
- * collected (at most 4 KiB, checked against the length field before anything is kept).
+ * collected (at most 4 KiB, datagrams at most what was announced; the length field is checked before anything is kept).
  *
  *     magic → version → nonce → ┌→ type → channel → length ─┬→ payload (DATA) ─┐
  *     (byte links only)         │                           └→ body (control) ─┤
@@ -17,7 +17,7 @@ import { EOM, FIN, KIND_MASK, KINDS, Kind, MAGIC, NOLEN, NONCE_LENGTH, VERSION }
 import { MAX_CONTROL_BODY } from './limits.ts';
 
 /**
- * `head`: a DATA header is complete (`channel`, `length`, `fin`), pieces follow until `left` is 0. `piece`: payload in
+ * `head`: a DATA header is complete (`channel`, `length`, `fin`, `eom`), pieces follow until `left` is 0. `piece`: payload in
  * `bytes`. `frame`: a control frame with its whole body in `bytes`. `preface`: the nonce is in `bytes`.
  */
 export type Step = 'more' | 'preface' | 'head' | 'piece' | 'frame';
@@ -27,6 +27,8 @@ type State = 'magic' | 'version' | 'nonce' | 'type' | 'channel' | 'length' | 'pa
 export class FrameParser {
   kind = 0;
   fin = false;
+  /** The frame ends a message. */
+  eom = false;
   channel = 0;
   length = 0;
   /** Payload bytes of the current frame that have not come. */
@@ -35,6 +37,7 @@ export class FrameParser {
 
   readonly #messages: boolean;
   readonly #maxFrame: number;
+  readonly #maxDatagram: number;
   readonly #queue = new ChunkQueue();
   #chunk: Uint8Array = EMPTY;
   #at = 0;
@@ -45,9 +48,10 @@ export class FrameParser {
   #collected: Uint8Array | undefined;
   #filled = 0;
 
-  constructor(messages: boolean, maxFrame: number) {
+  constructor(messages: boolean, maxFrame: number, maxDatagram: number = MAX_CONTROL_BODY) {
     this.#messages = messages;
     this.#maxFrame = maxFrame;
+    this.#maxDatagram = maxDatagram;
     this.#state = messages ? 'type' : 'magic';
   }
 
@@ -142,10 +146,11 @@ export class FrameParser {
     const type = this.#chunk[this.#at++]!;
     this.kind = type & KIND_MASK;
     this.fin = (type & FIN) !== 0;
+    this.eom = (type & EOM) !== 0;
     this.#noLength = (type & NOLEN) !== 0;
     if (KINDS[this.kind] === undefined) throw protocol(`unknown frame kind ${this.kind}`);
-    if (this.fin && this.kind !== Kind.data) throw protocol('FIN on a frame that is not DATA');
-    if ((type & EOM) !== 0) throw protocol('end of message on a channel of bytes');
+    if ((this.fin || this.eom) && this.kind !== Kind.data)
+      throw protocol('FIN or EOM on a frame that is not DATA');
     if (this.#noLength && !this.#messages) throw protocol('frame without length on a byte link');
     this.#state = 'channel';
   }
@@ -177,8 +182,9 @@ export class FrameParser {
       this.#state = 'payload';
       return 'head';
     }
-    if (length > MAX_CONTROL_BODY)
-      throw protocol(`control frame of ${length} bytes, at most ${MAX_CONTROL_BODY} are allowed`);
+    const most = this.kind === Kind.datagram ? this.#maxDatagram : MAX_CONTROL_BODY;
+    if (length > most)
+      throw protocol(`${KINDS[this.kind]!.name} frame of ${length} bytes, at most ${most} are allowed`);
     this.#state = length === 0 ? 'type' : 'body';
     this.bytes = EMPTY;
     return length === 0 ? 'frame' : undefined;

@@ -31,6 +31,8 @@ export type MuxEvent =
   | { readonly type: 'writable'; readonly id: number }
   /** Both directions are over and what came was read. Nothing follows for this id; an incoming one still counts until `release`. */
   | { readonly type: 'gone'; readonly id: number }
+  /** A datagram for a channel, or for the session (0). Nobody keeps it: who does not look now never sees it. */
+  | { readonly type: 'datagram'; readonly id: number; readonly bytes: Uint8Array }
   | { readonly type: 'pong'; readonly seq: number; readonly rtt: number }
   /** The peer takes no new channels. Those it never saw are reported as `refused` (ERR_MUX_GOAWAY). */
   | { readonly type: 'goaway'; readonly code: number; readonly reason: string }

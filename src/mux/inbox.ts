@@ -35,7 +35,7 @@ export class Inbox {
     this.#parts = { ...init, patience: this.#patience };
     this.#events = init.events;
     this.#counters = init.counters;
-    this.#parser = new FrameParser(init.messages, init.limits.maxFrame);
+    this.#parser = new FrameParser(init.messages, init.limits.maxFrame, init.limits.maxDatagram);
     this.#link = new LinkFrames(this.#parts);
     this.#channels = new ChannelFrames(this.#parts);
   }
@@ -84,6 +84,7 @@ export class Inbox {
     if (stream !== undefined) {
       if (stream.receive === 'ended' || stream.receive === 'reset')
         throw protocol(`DATA on channel ${channel} after its end`);
+      if (this.#parser.eom) throw protocol(`end of a message on channel ${channel}, which carries bytes`);
       if (length > stream.grant.left)
         throw new MuxError(
           'ERR_MUX_FLOW_CONTROL',
@@ -125,7 +126,21 @@ export class Inbox {
   #control(kind: number, channel: number, body: Uint8Array): void {
     this.#counters.framesReceived++;
     if (!this.#link.greeted && kind !== Kind.settings) throw protocol('first frame is not SETTINGS');
-    if (channel !== 0 && kind !== Kind.extension) this.#channels.handle(kind, channel, body);
+    if (kind === Kind.datagram) this.#datagram(channel, body);
+    else if (channel !== 0 && kind !== Kind.extension) this.#channels.handle(kind, channel, body);
     else this.#link.handle(kind, body);
+  }
+
+  #datagram(channel: number, bytes: Uint8Array): void {
+    const { limits } = this.#parts;
+    if (limits.maxDatagram === 0) throw protocol('datagram for an end that takes none');
+    if (bytes.length === 0) this.#patience.glitch('empty datagram');
+    if (channel !== 0 && findOrLate(this.#parts, channel) === undefined) return;
+    this.#counters.datagramsReceived++;
+    this.#events.push({
+      type: 'datagram',
+      id: channel === 0 ? 0 : this.#parts.table.fromWire(channel),
+      bytes,
+    });
   }
 }

@@ -27,6 +27,12 @@ export interface MuxLimits {
   /** Resets of channels the peer opened, received or provoked: burst, and per second (rapid reset, MadeYouReset). */
   readonly resetBurst: number;
   readonly resetRate: number;
+  /** Largest message that we take on a channel of messages; at most `initialCredit`, so that credit never holds one back for ever. */
+  readonly maxMessage: number;
+  /** Largest datagram that we take, 0 for none. It is collected whole, so it has the bound of control frames. */
+  readonly maxDatagram: number;
+  /** Bytes of datagrams that wait for the link; the oldest are dropped. Each counts 64 more than it has. */
+  readonly datagramQueue: number;
   /** Refusals that wait to be sent while the peer reads nothing. */
   readonly maxOrphanResets: number;
 }
@@ -43,6 +49,9 @@ export const DEFAULT_LIMITS: MuxLimits = Object.freeze({
   glitchRate: 330,
   resetBurst: 2_000,
   resetRate: 200,
+  maxMessage: 65_536,
+  maxDatagram: 4_096,
+  datagramQueue: 65_536,
   maxOrphanResets: 1_000,
 });
 
@@ -54,6 +63,10 @@ export const MAX_CONTROL_DEPTH = 4;
 export const MAX_NAME = 255;
 /** Characters of the reason in a GOAWAY. */
 export const MAX_REASON = 256;
+/** Characters of what an end says of its software. */
+export const MAX_SOFTWARE = 64;
+/** Extensions that an end may list in its SETTINGS. */
+export const MAX_EXTENSIONS = 64;
 /** Smallest payload a peer may limit us to, and smallest initial credit: below it headers would dominate. */
 export const MIN_FRAME = 256;
 /** A channel id must fit the 4-byte varint, so 2^29 channels per side; then the session must be replaced. */
@@ -80,5 +93,6 @@ export function resolveLimits(limits: Partial<MuxLimits> = {}): MuxLimits {
   if (integers.length > 0) throw new RangeError(`limit ${integers[0]![0]} is not a whole number`);
   if (merged.maxFrame < MIN_FRAME || merged.maxFrame > 2 ** 24)
     throw new RangeError(`limit maxFrame is ${merged.maxFrame}, wanted ${MIN_FRAME} to 2^24`);
-  return Object.freeze(merged);
+  const maxMessage = Math.min(merged.maxMessage, merged.initialCredit);
+  return Object.freeze({ ...merged, maxMessage });
 }

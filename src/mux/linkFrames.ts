@@ -2,6 +2,7 @@
 import { compareBytes } from '../base/bytes.ts';
 import { decodeGoaway, decodeVarints } from './bodies.ts';
 import { MuxError } from './errors.ts';
+import { readExtension } from './extensions.ts';
 import { Kind } from './frame.ts';
 import { type InboxParts, protocol } from './inboxParts.ts';
 import type { Patience } from './patience.ts';
@@ -89,8 +90,7 @@ export class LinkFrames {
 
   /** Unknown extensions with an even number may be ignored, those with an odd one must be understood. */
   #extension(body: Uint8Array): void {
-    const [number] = decodeVarints(body, 1, 'EXT') as [number];
-    if (number % 2 === 1) throw protocol(`extension ${number} is required and unknown here`);
+    readExtension(body);
     this.#patience.glitch('unknown extension');
   }
 }

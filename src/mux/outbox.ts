@@ -6,6 +6,7 @@
 import { encodeGoaway, encodeVarints, type GoawayBody } from './bodies.ts';
 import { MuxError } from './errors.ts';
 import type { EventQueue } from './events.ts';
+import { greaseExtension } from './extensions.ts';
 import { FIN, Kind, MAGIC, VERSION } from './frame.ts';
 import { FrameWriter } from './frameWriter.ts';
 import { MESSAGE_TARGET, type MuxLimits } from './limits.ts';
@@ -154,6 +155,7 @@ export class Outbox {
       if (!this.#init.messages)
         this.#writer.payload(Uint8Array.from([...MAGIC, VERSION, ...this.#init.nonce]));
       this.#control(Kind.settings, 0, this.#init.settings);
+      this.#control(Kind.extension, 0, greaseExtension(this.#init.nonce));
     }
     if (this.#pong !== undefined) this.#control(Kind.pong, 0, encodeVarints(this.#pong));
     if (this.#ping !== undefined) this.#control(Kind.ping, 0, encodeVarints(this.#ping));

@@ -11,7 +11,7 @@
  * OPEN and data leave as soon as the peer's SETTINGS have come, which both ends send unasked.
  */
 import { Fifo } from '../base/fifo.ts';
-import { BYTE_MODE, DEFAULT_URGENCY, encodeAccept, encodeOpen, type GoawayBody, isCount } from './bodies.ts';
+import { DEFAULT_URGENCY, encodeAccept, encodeOpen, type GoawayBody, isCount } from './bodies.ts';
 import type { ControlValue } from './control.ts';
 import { consequencesOf, describeCode, MuxError, WireCode } from './errors.ts';
 import type { EventQueue, MuxEvent } from './events.ts';
@@ -35,6 +35,10 @@ export interface MuxSessionInit {
   readonly nonce: Uint8Array;
   readonly limits?: Partial<MuxLimits>;
   readonly now: number;
+  /** What the peer may know of this program; at most 64 characters. */
+  readonly software?: string;
+  /** Numbers of EXT frames that this end understands. */
+  readonly extensions?: readonly number[];
 }
 
 export interface OpenOptions {
@@ -90,7 +94,9 @@ export class MuxSession {
     const events = this.#events;
     const counters = this.#counters;
     const table = (this.#table = new ChannelTable(events, limits.maxChannels));
-    const settings = encodeSettings(limits, messages ? nonce : undefined);
+    const { software, extensions } = init;
+    const own = { nonce: messages ? nonce : undefined, software, extensions, grease: nonce };
+    const settings = encodeSettings(limits, own);
     const outbox = new Outbox({ messages, nonce, settings, limits, table, events, counters });
     this.#outbox = outbox;
     this.#inbox = new Inbox({
@@ -159,7 +165,7 @@ export class MuxSession {
     this.#checkOpenable();
     const urgency = options.urgency ?? DEFAULT_URGENCY;
     const window = this.limits.initialCredit;
-    const body = encodeOpen({ mode: BYTE_MODE, urgency, credit: window, name, meta });
+    const body = encodeOpen({ mode: 0, urgency, sharing: true, credit: window, name, meta });
     const stream = this.#table.openHere(urgency, this.#settings?.initialCredit ?? 0, window);
     stream.openBody = body;
     this.#counters.opened++;

@@ -20,6 +20,10 @@ export interface MuxStats {
   readonly resetsReceived: number;
   /** CREDIT frames sent. */
   readonly grants: number;
+  readonly datagramsReceived: number;
+  readonly datagramsSent: number;
+  /** Datagrams that waited too long for the link: the oldest go first. */
+  readonly datagramsDropped: number;
   /** The latest PING's round trip in milliseconds. */
   readonly rtt: number | undefined;
 }
@@ -41,6 +45,9 @@ export function newCounters(): Counters {
     glitches: 0,
     resetsReceived: 0,
     grants: 0,
+    datagramsReceived: 0,
+    datagramsSent: 0,
+    datagramsDropped: 0,
     rtt: undefined,
   };
 }

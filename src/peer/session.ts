@@ -284,6 +284,7 @@ export class Session implements ChannelHost {
         this.#over(event.error);
         break;
       case 'ready':
+      case 'datagram':
         break;
     }
   }

@@ -43,6 +43,7 @@ describe('a hostile peer', () => {
     ['MAXCH that adds nothing', () => frame(Kind.maxChannels, 0, varint(1))],
     ['BLOCKED', () => frame(Kind.blocked, 1, varint(1))],
     ['PRIORITY', () => frame(Kind.priority, 1, varint(1))],
+    ['empty datagrams', () => frame(Kind.datagram, 0)],
     ['unknown extensions', () => frame(Kind.extension, 0, varint(2))],
     ['GOAWAY', () => frame(Kind.goaway, 0, Uint8Array.of(0x92, 0, 0))],
   ])('D3: a million of %s end the link in under a second of work', (_, frameOf) => {

@@ -70,7 +70,7 @@ describe('closing a channel', () => {
         frame(Kind.blocked, 1, Uint8Array.of(7)),
       );
       expect(victim.error, way).toBeUndefined();
-      expect(victim.mux.stats()).toMatchObject({ lateFrames: 5, lateBytes: 100, channels: 0 });
+      expect(victim.mux.stats()).toMatchObject({ lateFrames: 6, lateBytes: 100, channels: 0 });
       expect(victim.of('incoming').length).toBe(1);
       expect(victim.output().length).toBe(0);
     }
@@ -228,8 +228,8 @@ describe('saying goodbye', () => {
 describe('golden bytes', () => {
   it('preface and SETTINGS', () => {
     const fresh = new Victim({ maxFrame: 16_384, initialCredit: 262_144, maxChannels: 1_024 });
-    const settingsBody = '8401cd4000' + '02ce00040000' + '04cd0400' + '05cdea60';
-    expect(hex(fresh.output())).toBe(`5132514d010000000000000000${'0b0013'}${settingsBody}`);
+    const settingsBody = '8701cd400002ce0004000004cd040005cdea60' + '06cd1000' + '0bce00010000' + '4000';
+    expect(hex(fresh.output())).toBe(`5132514d0100000000000000000b001f${settingsBody}1f00011a`);
   });
 
   it('OPEN with DATA and FIN in the same output', () => {

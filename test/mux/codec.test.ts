@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { concat, fromHex, hex } from '../../src/base/bytes.ts';
 import { FrameParser } from '../../src/mux/codec.ts';
-import { FIN, Kind, NOLEN } from '../../src/mux/frame.ts';
+import { EOM, FIN, Kind, NOLEN } from '../../src/mux/frame.ts';
 import { FrameWriter } from '../../src/mux/frameWriter.ts';
 import { frame, preface } from '../support/muxPeer.ts';
 
@@ -102,7 +102,8 @@ describe('the frame parser', () => {
     ['a frame without length on a byte link', [preface(), Uint8Array.of(Kind.data | NOLEN, 1)], false],
     ['an unknown kind', [preface(), Uint8Array.of(17, 1, 0)], false],
     ['FIN on a control frame', [preface(), Uint8Array.of(Kind.open | FIN, 1, 0)], false],
-    ['end of message on a byte channel', [preface(), Uint8Array.of(0x40, 1, 0)], false],
+    ['end of message on a control frame', [preface(), Uint8Array.of(Kind.credit | EOM, 1, 0)], false],
+    ['a datagram above the limit', [preface(), Uint8Array.of(Kind.datagram, 0, 0x50, 1)], false],
     ['DATA on channel 0', [preface(), Uint8Array.of(Kind.data, 0, 0)], false],
     ['PING on a channel', [preface(), Uint8Array.of(Kind.ping, 1, 0)], false],
     ['an 8-byte channel number', [preface(), Uint8Array.of(Kind.data, 0xc0)], false],

@@ -91,7 +91,7 @@ describe('control bodies', () => {
   });
 
   it('checks names and urgencies before they leave', () => {
-    const body = { mode: 0, urgency: 3, credit: 1, name: 'x', meta: undefined };
+    const body = { mode: 0, urgency: 3, sharing: true, credit: 1, name: 'x', meta: undefined };
     expect(decodeOpen(encodeOpen({ ...body, meta: { a: [1] } }))).toEqual({ ...body, meta: { a: [1] } });
     expect(code(() => encodeOpen({ ...body, name: 'ü'.repeat(128) }))).toBe('ERR_MUX_ARGUMENT');
     expect(code(() => encodeOpen({ ...body, urgency: 8 }))).toBe('ERR_MUX_ARGUMENT');

@@ -32,7 +32,11 @@ export function settings(limits: Partial<MuxLimits> = {}): Uint8Array {
 }
 
 export function open(channel: number, name = 'x', credit = 65_536): Uint8Array {
-  return frame(Kind.open, channel, encodeOpen({ mode: 0, urgency: 3, credit, name, meta: undefined }));
+  return frame(
+    Kind.open,
+    channel,
+    encodeOpen({ mode: 0, urgency: 3, sharing: true, credit, name, meta: undefined }),
+  );
 }
 
 /** An engine whose peer is the test. */
