@@ -47,6 +47,7 @@ export class FrameParser {
   #value = 0;
   #collected: Uint8Array | undefined;
   #filled = 0;
+  #before = 0; // bytes of the stream in chunks that are done
 
   constructor(messages: boolean, maxFrame: number, maxDatagram: number = MAX_CONTROL_BODY) {
     this.#messages = messages;
@@ -64,6 +65,11 @@ export class FrameParser {
     const chunks = this.#at < this.#chunk.length ? [this.#chunk.subarray(this.#at)] : [];
     while (this.#queue.length > 0) chunks.push(this.#queue.shift());
     return chunks;
+  }
+
+  /** Bytes of frames that were parsed, the preface apart. */
+  get position(): number {
+    return this.#before + this.#at;
   }
 
   /** True between frames: an end of the link here cuts nothing. */
@@ -94,6 +100,7 @@ export class FrameParser {
   /** On a message link a chunk is a message, and frames never span messages. */
   #endChunk(): void {
     if (this.#messages && this.#state !== 'type') throw protocol('message ends inside a frame');
+    this.#before += this.#chunk.length;
     this.#chunk = EMPTY;
     this.#at = 0;
   }
@@ -139,6 +146,7 @@ export class FrameParser {
   #nonce(): Step | undefined {
     if (!this.#collect(NONCE_LENGTH)) return undefined;
     this.#state = 'type';
+    this.#before = -this.#at;
     return 'preface';
   }
 

@@ -3,8 +3,9 @@
  * control frames to `channelFrames.ts` and `linkFrames.ts`; what breaks a rule throws MuxError and ends the session, what
  * comes late for a closed channel is counted and ignored.
  */
+import type { Acks } from './acks.ts';
 import { ChannelFrames } from './channelFrames.ts';
-import { FrameParser } from './codec.ts';
+import { FrameParser, type Step } from './codec.ts';
 import { MuxError } from './errors.ts';
 import type { EventQueue } from './events.ts';
 import { Kind } from './frame.ts';
@@ -14,7 +15,7 @@ import { Patience } from './patience.ts';
 import type { Counters } from './stats.ts';
 import type { MuxStream } from './stream.ts';
 
-/** DATA with at least this much payload earns back one useless frame. */
+/** DATA with at least this much payload earns back one useless frame, and an ACK soon. */
 const USEFUL = 256;
 
 export class Inbox {
@@ -29,12 +30,16 @@ export class Inbox {
   #target: MuxStream | undefined;
   /** Got bytes in the last step. */
   #fresh: MuxStream | undefined;
+  readonly #acks: Acks;
+  /** Position behind the last step. */
+  #counted = 0;
 
   constructor(init: InboxInit) {
     this.#patience = new Patience(init.limits, init.counters, init.now);
     this.#parts = { ...init, patience: this.#patience };
     this.#events = init.events;
     this.#counters = init.counters;
+    this.#acks = init.acks;
     this.#parser = new FrameParser(init.messages, init.limits.maxFrame, init.limits.maxDatagram);
     this.#link = new LinkFrames(this.#parts);
     this.#channels = new ChannelFrames(this.#parts);
@@ -43,6 +48,7 @@ export class Inbox {
   push(chunk: Uint8Array, now: number): void {
     this.#patience.now = now;
     this.#counters.bytesReceived += chunk.length;
+    this.#acks.came(now);
     this.#parser.push(chunk);
   }
 
@@ -59,7 +65,9 @@ export class Inbox {
   /** Works off one step; false when more bytes are needed. Throws MuxError. */
   advance(): boolean {
     const parser = this.#parser;
-    switch (parser.next()) {
+    const step = parser.next();
+    this.#count(step);
+    switch (step) {
       case 'more':
         return false;
       case 'preface':
@@ -75,6 +83,16 @@ export class Inbox {
         this.#control(parser.kind, parser.channel, parser.bytes);
         return true;
     }
+  }
+
+  /** A step ends one frame or stands inside one, so its bytes are those of an ACK or of none. */
+  #count(step: Step): void {
+    const acks = this.#acks;
+    const { position, kind } = this.#parser;
+    acks.received = position;
+    if (step === 'more') return;
+    if (step !== 'preface' && kind !== Kind.ack) acks.owe(position - this.#counted);
+    this.#counted = position;
   }
 
   #dataHead(channel: number, length: number): void {
@@ -116,6 +134,7 @@ export class Inbox {
   }
 
   #dataDone(): void {
+    if (this.#parser.length >= USEFUL) this.#acks.hurry();
     const stream = this.#target;
     this.#target = undefined;
     if (stream === undefined || !this.#parser.fin || !stream.stepReceive('fin')) return;

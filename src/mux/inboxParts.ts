@@ -1,5 +1,6 @@
 /** What the readers of frames share. */
 
+import type { Acks } from './acks.ts';
 import type { GoawayBody } from './bodies.ts';
 import type { ControlValue } from './control.ts';
 import { MuxError } from './errors.ts';
@@ -28,6 +29,7 @@ export interface InboxInit {
   readonly outbox: Outbox;
   readonly events: EventQueue;
   readonly counters: Counters;
+  readonly acks: Acks;
   readonly now: number;
   readonly owner: InboxOwner;
 }

@@ -8,6 +8,7 @@
  *     bodies.ts     control bodies, checked            scheduler.ts  whose turn it is
  *     halves.ts     states as tables                   keepalive.ts  is the other end alive
  *     window.ts     credit                             limits.ts     every number, with its reason
+ *     acks.ts       positions, and when ACKs go
  *
  * `MuxSession` has no IO; `Session` (package entry) drives it over a `Link`.
  */

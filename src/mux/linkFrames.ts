@@ -40,6 +40,9 @@ export class LinkFrames {
       case Kind.pong:
         this.#pong(body);
         break;
+      case Kind.ack:
+        this.#ack(body);
+        break;
       case Kind.settings:
         this.#onSettings(body);
         break;
@@ -79,6 +82,10 @@ export class LinkFrames {
   #pong(body: Uint8Array): void {
     const [seq] = decodeVarints(body, 1, 'PONG') as [number];
     if (!this.#parts.owner.onPong(seq)) this.#patience.glitch('PONG that answers nothing');
+  }
+
+  #ack(body: Uint8Array): void {
+    if (this.#parts.acks.confirm(body) === undefined) this.#patience.glitch('ACK that confirms nothing');
   }
 
   #goaway(body: Uint8Array): void {

@@ -3,6 +3,7 @@
  * urgency and turn. Nothing here grows with what the peer sends: answers are bits or newest values, except refusals,
  * which are counted.
  */
+import type { Acks } from './acks.ts';
 import { encodeGoaway, encodeVarints, type GoawayBody } from './bodies.ts';
 import { MuxError } from './errors.ts';
 import type { EventQueue } from './events.ts';
@@ -23,6 +24,7 @@ export interface OutboxInit {
   readonly table: ChannelTable;
   readonly events: EventQueue;
   readonly counters: Counters;
+  readonly acks: Acks;
 }
 
 interface Refusal {
@@ -33,6 +35,7 @@ interface Refusal {
 export class Outbox {
   readonly #init: OutboxInit;
   readonly #table: ChannelTable;
+  readonly #acks: Acks;
   readonly #writer = new FrameWriter();
   readonly #scheduler = new Scheduler();
   #greeted = false;
@@ -52,6 +55,7 @@ export class Outbox {
   constructor(init: OutboxInit) {
     this.#init = init;
     this.#table = init.table;
+    this.#acks = init.acks;
   }
 
   /** The peer's SETTINGS are known: channels may be opened. */
@@ -135,25 +139,37 @@ export class Outbox {
   }
 
   /** Whole frames, about `max` bytes of them. On a message link the result is one message. */
-  take(max: number): Uint8Array[] {
+  take(max: number, now: number): Uint8Array[] {
     const limit = this.#init.messages ? Math.min(max, MESSAGE_TARGET) : max;
     if (limit <= 0) return [];
+    const { size } = this.#layOut(limit, now);
+    this.#acks.sent += size;
+    this.#init.counters.bytesSent += size;
+    return this.#writer.take();
+  }
+
+  #layOut(limit: number, now: number): FrameWriter {
+    const ready = this.#ready && !this.#over;
+    const writer = this.#writer;
     this.#link();
-    if (!this.#over && this.#ready) {
+    if (ready) {
       this.#opens(limit);
       this.#channels(limit);
-      this.#data(limit);
     }
-    this.#init.counters.bytesSent += this.#writer.size;
-    return this.#writer.take();
+    if (!this.#over && this.#acks.isOwed && (writer.size > 0 || this.#acks.isDue(now))) this.#ack(now);
+    if (ready) this.#data(limit, now);
+    return writer;
+  }
+
+  #ack(now: number): void {
+    this.#control(Kind.ack, 0, this.#acks.take(now));
   }
 
   /** Frames on channel 0. */
   #link(): void {
     if (!this.#greeted) {
       this.#greeted = true;
-      if (!this.#init.messages)
-        this.#writer.payload(Uint8Array.from([...MAGIC, VERSION, ...this.#init.nonce]));
+      if (!this.#init.messages) this.#preface();
       this.#control(Kind.settings, 0, this.#init.settings);
       this.#control(Kind.extension, 0, greaseExtension(this.#init.nonce));
     }
@@ -168,6 +184,12 @@ export class Outbox {
       this.#control(Kind.goaway, 0, encodeGoaway({ lastAccepted: wire, code, reason }));
       this.#goaway = undefined;
     }
+  }
+
+  #preface(): void {
+    const bytes = Uint8Array.from([...MAGIC, VERSION, ...this.#init.nonce]);
+    this.#writer.payload(bytes);
+    this.#acks.sent -= bytes.length; // positions count frames
   }
 
   #opens(limit: number): void {
@@ -222,11 +244,13 @@ export class Outbox {
     this.#writer.control(kind, channel, body);
   }
 
-  #data(limit: number): void {
+  #data(limit: number, now: number): void {
     while (this.#writer.size < limit) {
       const stream = this.#scheduler.next();
       if (stream === undefined) return;
-      if (stream.sendable) this.#frame(stream, limit);
+      if (!stream.sendable) continue;
+      if (this.#acks.isOwed) this.#ack(now); // before DATA: on a message link nothing may follow the last
+      this.#frame(stream, limit);
     }
   }
 

@@ -11,6 +11,7 @@
  * OPEN and data leave as soon as the peer's SETTINGS have come, which both ends send unasked.
  */
 import { Fifo } from '../base/fifo.ts';
+import { Acks } from './acks.ts';
 import { DEFAULT_URGENCY, encodeAccept, encodeOpen, type GoawayBody, isCount } from './bodies.ts';
 import type { ControlValue } from './control.ts';
 import { consequencesOf, describeCode, MuxError, WireCode } from './errors.ts';
@@ -77,6 +78,7 @@ export class MuxSession {
   readonly #outbox: Outbox;
   readonly #inbox: Inbox;
   readonly #keepalive: Keepalive;
+  readonly #acks = new Acks();
   #settings: PeerSettings | undefined;
   #draining = false; // we sent GOAWAY
   #peerDraining = false;
@@ -93,14 +95,15 @@ export class MuxSession {
     const limits = (this.limits = resolveLimits(init.limits));
     const events = this.#events;
     const counters = this.#counters;
+    const acks = this.#acks;
     const table = (this.#table = new ChannelTable(events, limits.maxChannels));
     const { software, extensions } = init;
     const own = { nonce: messages ? nonce : undefined, software, extensions, grease: nonce };
     const settings = encodeSettings(limits, own);
-    const outbox = new Outbox({ messages, nonce, settings, limits, table, events, counters });
+    const outbox = new Outbox({ messages, nonce, settings, limits, table, events, counters, acks });
     this.#outbox = outbox;
     this.#inbox = new Inbox({
-      ...{ messages, nonce, limits, table, outbox, events, counters, now },
+      ...{ messages, nonce, limits, table, outbox, events, counters, acks, now },
       owner: this.#owner(),
     });
     this.#keepalive = new Keepalive(limits.idleTimeout, now);
@@ -143,15 +146,20 @@ export class MuxSession {
   /** Whole frames of about `max` bytes; empty when there is nothing to send. One call is one message. */
   takeOutput(max: number, now: number): Uint8Array[] {
     this.#now = Math.max(this.#now, now);
-    return this.#outbox.take(max);
+    return this.#outbox.take(max, this.#now);
   }
 
+  /** When to call `tick`, and to look for output. It moves nearer when the peer's bytes owe it an ACK. */
   deadline(): number | undefined {
-    return this.#over ? undefined : this.#keepalive.deadline();
+    if (this.#over) return undefined;
+    const ack = this.#acks.deadline();
+    const alive = this.#keepalive.deadline();
+    return ack === undefined || (alive !== undefined && alive < ack) ? alive : ack;
   }
 
   tick(now: number): void {
     if (this.#over) return;
+    this.#acks.tick(now);
     const action = this.#keepalive.tick(now);
     if (action === 'ping') this.ping(now);
     else if (action === 'dead')
@@ -333,6 +341,16 @@ export class MuxSession {
   /** The channel's number on the wire, the same at both ends; known when the session is ready. */
   wireId(id: number): number {
     return this.#table.toWire(id);
+  }
+
+  /** Position of the peer's stream of frames up to which all has come. */
+  get received(): number {
+    return this.#acks.received;
+  }
+
+  /** Position of our stream of frames that the peer has confirmed. */
+  get acked(): number {
+    return this.#acks.acked;
   }
 
   account(id: number): ChannelAccount | undefined {

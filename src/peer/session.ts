@@ -78,6 +78,7 @@ export class Session implements ChannelHost {
   #linkHasRoom = true;
   #linkGone = false;
   #goodbye = false;
+  #timerAt = Number.POSITIVE_INFINITY;
   #cancelTimer: () => void = () => {};
   #cancelGoodbye: () => void = () => {};
 
@@ -209,6 +210,7 @@ export class Session implements ChannelHost {
       this.#linkHasRoom = this.link.send(parts);
     }
     this.#pull();
+    this.#arm();
     if (this.mux.isDrained) this.#sayGoodbye();
   };
 
@@ -225,12 +227,15 @@ export class Session implements ChannelHost {
     } else this.link.close();
   }
 
-  /** One timer, set again only when it fires: the deadline moves with every chunk, and always away. */
+  /** One timer, set again when it fires or when the deadline came nearer: most chunks move it away. */
   #arm(): void {
     const deadline = this.mux.deadline();
-    if (deadline === undefined) return;
+    if (deadline === undefined || deadline >= this.#timerAt) return;
+    this.#cancelTimer();
+    this.#timerAt = deadline;
     const wait = Math.max(1, deadline - this.#clock.monotonic());
     this.#cancelTimer = this.#clock.after(wait, () => {
+      this.#timerAt = Number.POSITIVE_INFINITY;
       this.mux.tick(this.#clock.monotonic());
       this.#pull();
       this.flushSoon();

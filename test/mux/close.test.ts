@@ -241,14 +241,19 @@ describe('golden bytes', () => {
     expect(hex(victim.output())).toBe(`010211${openBody}200203010203`);
   });
 
-  it('PONG, GOAWAY, ACCEPT, RESET and STOP', () => {
+  it('PONG, GOAWAY, ACCEPT, RESET, STOP and the ACK that rides along', () => {
     const victim = Victim.greeted();
     victim.feed(open(1), frame(Kind.data, 1, new Uint8Array(4)), frame(Kind.ping, 0, varint(300)));
     victim.mux.reset(1, 256);
     victim.mux.stop(1, 9);
     victim.mux.goaway(0, 'bye');
     expect(hex(victim.output())).toBe(
-      '090002412c' + '0c0007930100a3627965' + '02010691ce00040000' + '030103410000' + '04010109',
+      '090002412c' +
+        '0c0007930100a3627965' +
+        '02010691ce00040000' +
+        '030103410000' +
+        '04010109' +
+        hex(frame(Kind.ack, 0, concat([varint(victim.mux.received), varint(0)]))),
     );
   });
 });

@@ -1,0 +1,93 @@
+/**
+ * Positions in the two streams of frames, and when the peer is told how far its own has come (ACK).
+ *
+ * Its frames owe it an ACK, ACK frames alone never do. It rides on output that leaves anyway; alone it goes after 64 KiB or
+ * 25 ms. A frame of data that is worth one is answered sooner, so that a sender on a slow line, where a frame takes long,
+ * can keep its queue short; but not oftener than every 5 ms.
+ */
+import { decodeVarints, encodeVarints } from './bodies.ts';
+import { MuxError } from './errors.ts';
+
+/** An ACK is due after this many bytes that owe one: at 1 GB/s still only one per 64 µs. */
+const ACK_BYTES = 65_536;
+/** Milliseconds that an ACK waits for company. */
+export const ACK_DELAY = 25;
+/** Milliseconds between ACKs for data that is answered sooner. */
+const ACK_SPACING = 5;
+
+export class Acks {
+  /** Position of the peer's stream up to which all has come. */
+  received = 0;
+  /** Position of our stream: all before it was laid out for the link. */
+  sent = 0;
+  /** Position of our stream that the peer has confirmed. */
+  acked = 0;
+  #owed = 0;
+  #owedSince = 0;
+  #prompt = false;
+  #late = false;
+  #cameAt = 0;
+  #toldAt = Number.NEGATIVE_INFINITY;
+
+  /** Bytes came from the link. */
+  came(now: number): void {
+    this.#cameAt = now;
+  }
+
+  /** Of these, a part that owes an ACK was parsed. */
+  owe(bytes: number): void {
+    if (this.#owed === 0) this.#owedSince = this.#cameAt;
+    this.#owed += bytes;
+  }
+
+  /** A frame of data ended that is worth an ACK of its own. */
+  hurry(): void {
+    this.#prompt = true;
+  }
+
+  /** An ACK may ride on what leaves now. */
+  get isOwed(): boolean {
+    return this.#owed > 0;
+  }
+
+  /** An ACK must leave now, alone if need be. */
+  isDue(now: number): boolean {
+    return this.#late || this.#owed >= ACK_BYTES || (this.#owed > 0 && now >= this.#dueAt);
+  }
+
+  /** When `isDue` becomes true by time alone; undefined when it will not, or when `tick` has seen that it did. */
+  deadline(): number | undefined {
+    return this.#owed > 0 && !this.#late ? this.#dueAt : undefined;
+  }
+
+  /** A due ACK waits for room in the link now, not for a time. */
+  tick(now: number): void {
+    this.#late = this.isDue(now);
+  }
+
+  get #dueAt(): number {
+    const latest = this.#owedSince + ACK_DELAY;
+    return this.#prompt ? Math.min(latest, Math.max(this.#owedSince, this.#toldAt + ACK_SPACING)) : latest;
+  }
+
+  /** Body of the ACK that leaves now: position, microseconds since its last byte came. */
+  take(now: number): Uint8Array {
+    this.#owed = 0;
+    this.#prompt = this.#late = false;
+    this.#toldAt = now;
+    return encodeVarints(this.received, Math.max(0, Math.round((now - this.#cameAt) * 1000)));
+  }
+
+  /**
+   * Takes the peer's ACK. Returns the milliseconds that it waited there, undefined when it tells nothing new. Throws
+   * MuxError when it names bytes that were never sent.
+   */
+  confirm(body: Uint8Array): number | undefined {
+    const [position, delay] = decodeVarints(body, 2, 'ACK') as [number, number];
+    if (position > this.sent)
+      throw new MuxError('ERR_MUX_PROTOCOL', `ACK of ${position} bytes, ${this.sent} were sent`);
+    if (position <= this.acked) return undefined;
+    this.acked = position;
+    return delay / 1000;
+  }
+}
