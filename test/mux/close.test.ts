@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { hex } from '../../src/base/bytes.ts';
+import { concat, hex } from '../../src/base/bytes.ts';
 import { FIN, Kind } from '../../src/mux/frame.ts';
 import { MuxPair, mirror } from '../support/muxPair.ts';
 import { control, frame, open, preface, settings, Victim, varint } from '../support/muxPeer.ts';
