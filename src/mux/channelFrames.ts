@@ -1,5 +1,5 @@
 /** What the peer's control frames on channels do. */
-import { decodeAccept, decodeOpen, decodePriority, decodeVarints } from './bodies.ts';
+import { decodeAccept, decodeOpen, decodePriority, decodeVarints, MODES } from './bodies.ts';
 import { describeCode, MuxError, WireCode } from './errors.ts';
 import type { EventQueue } from './events.ts';
 import { Kind } from './frame.ts';
@@ -60,16 +60,25 @@ export class ChannelFrames {
     this.#table.claimThere(id);
     const full = this.#table.backlog >= limits.acceptBacklog;
     const { draining } = this.#parts.owner;
-    if (draining || full || open.mode !== 0) {
+    if (draining || full || open.mode >= MODES.length) {
       const why = full ? WireCode.busy : WireCode.unsupported;
       this.#refuseAtOnce(id, draining ? WireCode.goaway : why);
       return;
     }
     this.#patience.useful();
     this.#parts.counters.accepted++;
-    this.#table.openThere(id, open.urgency, open.credit, limits.initialCredit);
-    const { name, meta, urgency } = open;
-    this.#events.push({ type: 'incoming', id, name, meta, urgency });
+    const { name, meta, urgency, sharing, credit } = open;
+    const mode = MODES[open.mode]!;
+    const messages = mode === 'messages';
+    this.#table.openThere({
+      id,
+      messages,
+      urgency,
+      sharing,
+      sendLimit: credit,
+      window: limits.initialCredit,
+    });
+    this.#events.push({ type: 'incoming', id, name, meta, mode, urgency });
   }
 
   /** No stream is made, so nothing of it is kept but the answer. */

@@ -1,5 +1,6 @@
 /** What a `MuxSession` tells its driver, pulled by `next()`. */
 import type { Fifo } from '../base/fifo.ts';
+import type { ChannelMode } from './bodies.ts';
 import type { ControlValue } from './control.ts';
 import type { MuxError } from './errors.ts';
 import type { PeerSettings } from './settings.ts';
@@ -13,13 +14,14 @@ export type MuxEvent =
       readonly id: number;
       readonly name: string;
       readonly meta: ControlValue;
+      readonly mode: ChannelMode;
       readonly urgency: number;
     }
   /** The peer accepted our channel. */
   | { readonly type: 'accepted'; readonly id: number; readonly meta: ControlValue }
   /** The peer refused our channel, before or instead of accepting it. The channel is gone. */
   | { readonly type: 'refused'; readonly id: number; readonly error: MuxError }
-  /** Bytes wait in a channel where none did: `read` takes them. Reading is what gives the sender new credit. */
+  /** Bytes (or a whole message) wait in a channel where none did: `read` takes them. Reading is what gives the sender new credit. */
   | { readonly type: 'readable'; readonly id: number }
   /** The peer finished its direction: what waits is the last. */
   | { readonly type: 'end'; readonly id: number }

@@ -6,11 +6,12 @@
 import type { Acks } from './acks.ts';
 import { ChannelFrames } from './channelFrames.ts';
 import { FrameParser, type Step } from './codec.ts';
-import { MuxError } from './errors.ts';
+import { MuxError, WireCode } from './errors.ts';
 import type { EventQueue } from './events.ts';
 import { Kind } from './frame.ts';
 import { acceptedBy, findOrLate, type InboxInit, type InboxParts, protocol } from './inboxParts.ts';
 import { LinkFrames } from './linkFrames.ts';
+import type { MessageLengths } from './messageLengths.ts';
 import { Patience } from './patience.ts';
 import type { Counters } from './stats.ts';
 import type { MuxStream } from './stream.ts';
@@ -102,17 +103,42 @@ export class Inbox {
     if (stream !== undefined) {
       if (stream.receive === 'ended' || stream.receive === 'reset')
         throw protocol(`DATA on channel ${channel} after its end`);
-      if (this.#parser.eom) throw protocol(`end of a message on channel ${channel}, which carries bytes`);
       if (length > stream.grant.left)
         throw new MuxError(
           'ERR_MUX_FLOW_CONTROL',
           `peer sent ${length} bytes on channel ${channel}, it had credit for ${stream.grant.left}`,
         );
       if (stream.openedHere && !stream.accepted) acceptedBy(this.#parts, stream, undefined);
+      this.#messageHead(stream, channel, length);
     }
     if (length >= USEFUL) this.#patience.useful();
     else if (length === 0 && !this.#parser.fin) this.#patience.glitch('empty DATA frame');
     if (length === 0) this.#dataDone();
+  }
+
+  #messageHead(stream: MuxStream, channel: number, length: number): void {
+    const { fin, eom } = this.#parser;
+    if (stream.messages === undefined) {
+      if (eom) throw protocol(`end of a message on channel ${channel}, which carries bytes`);
+      return;
+    }
+    if (stream.receive !== 'open') return;
+    const size = stream.partial + length;
+    if (fin && !eom && size > 0) throw protocol(`channel ${channel} ends inside a message`);
+    if (size > this.#parts.limits.maxMessage) this.#tooLarge(stream);
+  }
+
+  /** It costs the channel and not the session. */
+  #tooLarge(stream: MuxStream): void {
+    const { table, outbox, limits, patience } = this.#parts;
+    if (!stream.openedHere) patience.reset();
+    stream.discard();
+    stream.stepReceive('stop');
+    outbox.giveUp(stream, WireCode.tooLarge);
+    const text = `the other end sent a message of more than ${limits.maxMessage} bytes`;
+    const error = new MuxError('ERR_MUX_LIMIT', text, { resetCode: WireCode.tooLarge });
+    this.#events.push({ type: 'reset', id: stream.id, error });
+    table.settle(stream);
   }
 
   #dataPiece(bytes: Uint8Array): void {
@@ -128,7 +154,8 @@ export class Inbox {
   }
 
   #keep(stream: MuxStream, bytes: Uint8Array): void {
-    if (stream.unread.length === 0) this.#events.push({ type: 'readable', id: stream.id });
+    if (stream.messages !== undefined) stream.partial += bytes.length;
+    else if (stream.unread.length === 0) this.#events.push({ type: 'readable', id: stream.id });
     stream.unread.push(bytes);
     this.#fresh = stream;
   }
@@ -137,9 +164,17 @@ export class Inbox {
     if (this.#parser.length >= USEFUL) this.#acks.hurry();
     const stream = this.#target;
     this.#target = undefined;
+    if (stream?.messages !== undefined && this.#parser.eom && stream.receive === 'open')
+      this.#messageDone(stream, stream.messages);
     if (stream === undefined || !this.#parser.fin || !stream.stepReceive('fin')) return;
     this.#events.push({ type: 'end', id: stream.id });
     this.#parts.table.settle(stream);
+  }
+
+  #messageDone(stream: MuxStream, messages: MessageLengths): void {
+    if (messages.count === 0) this.#events.push({ type: 'readable', id: stream.id });
+    messages.push(stream.partial);
+    stream.partial = 0;
   }
 
   #control(kind: number, channel: number, body: Uint8Array): void {

@@ -75,6 +75,8 @@ export const MAX_CHANNEL_ID: number = 2 ** 30 - 1;
 export const COPY_BELOW = 1_024;
 /** One message of a message link is filled up to about one full DATA frame: a WebSocket sends it as one TLS record. */
 export const MESSAGE_TARGET = 16_384;
+/** Largest message before the other end has said what it takes: what holds where it says nothing. */
+export const EARLY_MESSAGE = 65_536;
 /** A CREDIT that adds less is suspect: a peer that dribbles credit makes us send tiny frames (CVE-2019-9511). */
 export const MIN_CREDIT_STEP = 256;
 /** A level below the one served gets every 16th frame, so that bulk is slowed and never starved. */

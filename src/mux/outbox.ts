@@ -8,7 +8,7 @@ import { encodeGoaway, encodeVarints, type GoawayBody } from './bodies.ts';
 import { MuxError } from './errors.ts';
 import type { EventQueue } from './events.ts';
 import { greaseExtension } from './extensions.ts';
-import { FIN, Kind, MAGIC, VERSION } from './frame.ts';
+import { EOM, FIN, Kind, MAGIC, VERSION } from './frame.ts';
 import { FrameWriter } from './frameWriter.ts';
 import { MESSAGE_TARGET, type MuxLimits } from './limits.ts';
 import { Scheduler } from './scheduler.ts';
@@ -94,6 +94,13 @@ export class Outbox {
     if (stream.listed || stream.openBody !== undefined) return;
     stream.listed = true;
     this.#owing.push(stream);
+  }
+
+  /** Ends what is open of both directions with this code. */
+  giveUp(stream: MuxStream, code: number): void {
+    stream.stopCode = stream.resetCode = code;
+    stream.queue.clear();
+    this.owe(stream, stream.stepSend('reset') ? Owed.stop | Owed.reset : Owed.stop);
   }
 
   /** The channel has data or a FIN to send, or credit to send it with. */
@@ -258,15 +265,16 @@ export class Outbox {
     const { counters, messages } = this.#init;
     const writer = this.#writer;
     const size = stream.queue.nextSize(Math.min(stream.credit.left, this.#maxFrame));
-    const fin = stream.send === 'finishing' && size === stream.queue.length;
+    const fin = stream.send === 'finishing' && stream.queue.isLast(size);
+    const type = Kind.data | (fin ? FIN : 0) | (stream.queue.endsMessage(size) ? EOM : 0);
     stream.credit.sent += size;
-    const more = size < stream.queue.length && stream.credit.left > 0;
-    const last = messages && (writer.size + size >= limit || (!more && this.#scheduler.isEmpty));
-    writer.header(fin ? Kind.data | FIN : Kind.data, this.#table.toWire(stream.id), last ? undefined : size);
+    const last =
+      messages && (writer.size + size >= limit || (stream.queue.isLast(size) && this.#scheduler.isEmpty));
+    writer.header(type, this.#table.toWire(stream.id), last ? undefined : size);
     stream.queue.move(size, writer);
     counters.framesSent++;
     counters.payloadSent += size;
-    if (more) this.#scheduler.add(stream);
+    if (!fin && stream.sendable) this.#scheduler.add(stream);
     if (stream.wantsWritable && stream.queue.length * 2 <= this.#init.limits.sendHighWater)
       this.#tellWritable(stream);
     if (fin) {

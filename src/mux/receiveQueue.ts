@@ -4,14 +4,14 @@
  * small view does not pin the large chunk it was cut from.
  */
 import { EMPTY } from '../base/bytes.ts';
-import { Fifo } from '../base/fifo.ts';
+import { ChunkQueue } from '../base/chunks.ts';
 
 /** Below this a piece is copied into the tail. */
 const SMALL = 2_048;
 const LARGEST_TAIL = 16_384;
 
 export class ReceiveQueue {
-  readonly #chunks = new Fifo<Uint8Array>();
+  readonly #chunks = new ChunkQueue();
   #tail: Uint8Array = EMPTY; // gathers small pieces behind the chunks
   #filled = 0;
   #fresh: Uint8Array | undefined; // came into an empty queue, not settled
@@ -51,9 +51,19 @@ export class ReceiveQueue {
       return fresh;
     }
     if (this.#chunks.length === 0) this.#flushTail();
+    if (this.#chunks.length === 0) return undefined;
     const chunk = this.#chunks.shift();
-    this.length -= chunk?.length ?? 0;
+    this.length -= chunk.length;
     return chunk;
+  }
+
+  /** Exactly `count` bytes, which are there: joined only when they came in pieces. */
+  take(count: number): Uint8Array {
+    if (this.#fresh?.length === count) return this.shift()!;
+    this.settle();
+    if (this.#chunks.length < count) this.#flushTail();
+    this.length -= count;
+    return this.#chunks.take(count);
   }
 
   /** Drops everything; returns how many bytes that were. */

@@ -1,6 +1,6 @@
 /**
  * What a channel still has to send, as the parts it came in: a frame holds whole parts where they fit, so that one TLS
- * record stays one DATA frame however many records one write brings.
+ * record stays one DATA frame however many records one write brings. On a channel of messages no frame holds parts of two.
  */
 import { Fifo } from '../base/fifo.ts';
 import type { FrameWriter } from './frameWriter.ts';
@@ -9,6 +9,24 @@ export class SendQueue {
   readonly #parts = new Fifo<Uint8Array>();
   #offset = 0; // bytes of the first part that are sent
   length = 0;
+  /** Lengths of the messages; undefined on a channel of bytes. */
+  #messages: Fifo<number> | undefined;
+  largestMessage = 0;
+  #moved = 0; // bytes of the first message that are sent
+
+  get isEmpty(): boolean {
+    return this.length === 0 && !this.#messages?.length;
+  }
+
+  /** One array or the parts of one message. */
+  pushMessage(bytes: Uint8Array | readonly Uint8Array[]): void {
+    const before = this.length;
+    this.push(bytes);
+    this.#messages ??= new Fifo();
+    const size = this.length - before;
+    this.#messages.push(size);
+    this.largestMessage = Math.max(this.largestMessage, size);
+  }
 
   push(bytes: Uint8Array | readonly Uint8Array[]): void {
     for (const part of bytes instanceof Uint8Array ? [bytes] : bytes) {
@@ -19,7 +37,8 @@ export class SendQueue {
   }
 
   /** Size of the next frame when it may hold `max`: whole parts, or as much of the first as fits. */
-  nextSize(max: number): number {
+  nextSize(most: number): number {
+    const max = this.#messages?.length ? Math.min(most, this.#messages.at(0)! - this.#moved) : most;
     let size = 0;
     for (let i = 0; i < this.#parts.length; i++) {
       const wanted = size + this.#parts.at(i)!.length - (i === 0 ? this.#offset : 0);
@@ -29,8 +48,27 @@ export class SendQueue {
     return size;
   }
 
+  /** True when a frame of `count` bytes ends a message. */
+  endsMessage(count: number): boolean {
+    return this.#messages !== undefined && this.#messages.at(0) === this.#moved + count;
+  }
+
+  /** True when nothing is left behind a frame of `count` bytes. */
+  isLast(count: number): boolean {
+    return count === this.length && (this.#messages?.length ?? 0) <= 1;
+  }
+
+  /** True when the next frame is an empty message, which needs no credit. */
+  get startsEmpty(): boolean {
+    return this.#messages?.at(0) === 0;
+  }
+
   /** Moves `count` bytes into a frame. */
   move(count: number, frame: FrameWriter): void {
+    if (this.endsMessage(count)) {
+      this.#messages!.shift();
+      this.#moved = 0;
+    } else this.#moved += count;
     this.length -= count;
     let left = count;
     while (left > 0) {
@@ -49,8 +87,8 @@ export class SendQueue {
   clear(): number {
     const dropped = this.length;
     this.#parts.clear();
-    this.#offset = 0;
-    this.length = 0;
+    this.#messages?.clear();
+    this.#offset = this.#moved = this.length = 0;
     return dropped;
   }
 }

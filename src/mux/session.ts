@@ -12,7 +12,15 @@
  */
 import { Fifo } from '../base/fifo.ts';
 import { Acks } from './acks.ts';
-import { DEFAULT_URGENCY, encodeAccept, encodeOpen, type GoawayBody, isCount } from './bodies.ts';
+import {
+  type ChannelMode,
+  DEFAULT_URGENCY,
+  encodeAccept,
+  encodeOpen,
+  type GoawayBody,
+  isCount,
+  MODES,
+} from './bodies.ts';
 import type { ControlValue } from './control.ts';
 import { consequencesOf, describeCode, MuxError, WireCode } from './errors.ts';
 import type { EventQueue, MuxEvent } from './events.ts';
@@ -21,7 +29,7 @@ import { isSendOver } from './halves.ts';
 import { Inbox } from './inbox.ts';
 import type { InboxOwner } from './inboxParts.ts';
 import { Keepalive } from './keepalive.ts';
-import { type MuxLimits, resolveLimits } from './limits.ts';
+import { EARLY_MESSAGE, type MuxLimits, resolveLimits } from './limits.ts';
 import { Outbox } from './outbox.ts';
 import { Pings } from './pings.ts';
 import { encodeSettings, type PeerSettings } from './settings.ts';
@@ -45,6 +53,10 @@ export interface MuxSessionInit {
 export interface OpenOptions {
   /** 0 (first) to 7 (last); default 3. Holds for both directions. */
   readonly urgency?: number;
+  /** Default true. False: of no use in parts, so it does not take turns with others of its urgency (RFC 9218). */
+  readonly sharing?: boolean;
+  /** 'messages': one `write` is one `read` at the other end. Default 'bytes'. */
+  readonly mode?: ChannelMode;
 }
 
 /** The bytes of one channel, as counted by both ends. */
@@ -171,10 +183,12 @@ export class MuxSession {
   /** Opens a channel; it can be written to at once. Throws MuxError when the session takes none. */
   open(name: string, meta?: ControlValue, options: OpenOptions = {}): number {
     this.#checkOpenable();
-    const urgency = options.urgency ?? DEFAULT_URGENCY;
+    const { urgency = DEFAULT_URGENCY, sharing = true, mode = 'bytes' } = options;
     const window = this.limits.initialCredit;
-    const body = encodeOpen({ mode: 0, urgency, sharing: true, credit: window, name, meta });
-    const stream = this.#table.openHere(urgency, this.#settings?.initialCredit ?? 0, window);
+    const body = encodeOpen({ mode: MODES.indexOf(mode), urgency, sharing, credit: window, name, meta });
+    const sendLimit = this.#settings?.initialCredit ?? 0;
+    const messages = mode === 'messages';
+    const stream = this.#table.openHere({ messages, urgency, sharing, sendLimit, window });
     stream.openBody = body;
     this.#counters.opened++;
     this.#outbox.addOpen(stream);
@@ -218,13 +232,18 @@ export class MuxSession {
   }
 
   /**
-   * Queues bytes (one array or the parts of one write) and takes them over. False: stop until `writable`. Bytes for a
-   * channel that is gone, finished or stopped are dropped.
+   * Queues bytes (one array or the parts of one write) and takes them over; on a channel of messages they are one
+   * message. False: stop until `writable`. Bytes for a channel that is gone, finished or stopped are dropped. Throws
+   * MuxError ERR_MUX_ARGUMENT for a message that is larger than the other end takes.
    */
   write(id: number, bytes: Uint8Array | readonly Uint8Array[]): boolean {
     const stream = this.#table.get(id);
     if (stream === undefined || stream.send !== 'open') return false;
-    stream.queue.push(bytes);
+    if (stream.messages === undefined) stream.queue.push(bytes);
+    else {
+      checkMessage(bytes, this.#settings?.maxMessage ?? EARLY_MESSAGE);
+      stream.queue.pushMessage(bytes);
+    }
     this.#outbox.wake(stream);
     if (stream.queue.length < this.limits.sendHighWater) return true;
     stream.wantsWritable = true;
@@ -267,24 +286,36 @@ export class MuxSession {
   }
 
   /**
-   * The next bytes of a channel in order, undefined when none wait. Leaving the queue is the read: the sender gets new
+   * The next bytes of a channel in order, or its next whole message; undefined when none wait. Leaving the queue is the read: the sender gets new
    * credit. Taken during the `readable` event they are a view of the chunk that was fed, later they may be copies. What the
    * peer had finished can still be read when the session is over.
    */
   read(id: number): Uint8Array | undefined {
     const stream = this.#table.get(id);
-    const bytes = stream?.unread.shift();
+    const bytes = stream?.take();
     if (stream === undefined || bytes === undefined) return undefined;
     stream.grant.consume(bytes.length);
     if (stream.receive !== 'open') this.#table.settle(stream);
-    else if (stream.grant.worthGranting) this.#outbox.owe(stream, Owed.credit);
+    else if (this.#isWorthGranting(stream)) this.#outbox.owe(stream, Owed.credit);
     return bytes;
+  }
+
+  /** A message must always have the credit for what is missing of it: nothing of it can be read before. */
+  #isWorthGranting({ grant, messages }: MuxStream): boolean {
+    return (
+      grant.worthGranting || (messages !== undefined && grant.limit - grant.consumed < this.limits.maxMessage)
+    );
   }
 
   /** Both directions were finished: nothing is missing but the reading. */
   isComplete(id: number): boolean {
     const stream = this.#table.get(id);
     return stream?.send === 'finished' && stream.receive === 'ended';
+  }
+
+  /** True when `read` would give something. */
+  isReadable(id: number): boolean {
+    return this.#table.get(id)?.isReadable ?? false;
   }
 
   /** Bytes that came and were not read. */
@@ -381,8 +412,19 @@ export class MuxSession {
 
   #onSettings(settings: PeerSettings): void {
     this.#settings = settings;
-    for (const stream of this.#table.values()) stream.credit.raise(settings.initialCredit);
+    for (const stream of this.#table.values()) {
+      stream.credit.raise(settings.initialCredit);
+      if (stream.queue.largestMessage > settings.maxMessage) this.#saidTooMuch(stream, settings.maxMessage);
+    }
     this.#events.push({ type: 'ready', settings });
+  }
+
+  /** A message was written before the other end said that it takes no such ones. */
+  #saidTooMuch(stream: MuxStream, most: number): void {
+    stream.stepReceive('stop');
+    const text = `message of ${stream.queue.largestMessage} bytes, the other end takes at most ${most}`;
+    this.#outbox.giveUp(stream, WireCode.tooLarge);
+    this.#events.push({ type: 'reset', id: stream.id, error: new MuxError('ERR_MUX_ARGUMENT', text) });
   }
 
   /** False when no such question is open. */
@@ -444,6 +486,13 @@ export class MuxSession {
 function asMuxError(error: unknown): MuxError {
   if (error instanceof MuxError) return error;
   return new MuxError('ERR_MUX_PROTOCOL', 'a frame could not be handled', { cause: error });
+}
+
+function checkMessage(bytes: Uint8Array | readonly Uint8Array[], most: number): void {
+  let size = 0;
+  for (const part of bytes instanceof Uint8Array ? [bytes] : bytes) size += part.length;
+  if (size > most)
+    throw new MuxError('ERR_MUX_ARGUMENT', `message of ${size} bytes, the other end takes at most ${most}`);
 }
 
 function checkCode(code: number): void {

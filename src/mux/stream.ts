@@ -9,6 +9,7 @@ import {
   type SendState,
   type SendStep,
 } from './halves.ts';
+import { MessageLengths } from './messageLengths.ts';
 import { ReceiveQueue } from './receiveQueue.ts';
 import { SendQueue } from './sendQueue.ts';
 import { ReceiveCredit, SendCredit } from './window.ts';
@@ -19,17 +20,26 @@ export const Owed = { accept: 1, credit: 2, stop: 4, reset: 8 } as const;
 export interface StreamInit {
   /** Our number for it: even = opened here, odd = opened by the peer. */
   readonly id: number;
+  readonly messages: boolean;
   readonly urgency: number;
+  readonly sharing: boolean;
   readonly sendLimit: number;
   readonly window: number;
 }
 
 export class MuxStream {
   readonly id: number;
-  readonly urgency: number;
+  /** 0 (first) to 7 (last). */
+  urgency: number;
+  /** False: it takes its turn alone. */
+  sharing: boolean;
   readonly queue: SendQueue = new SendQueue();
   /** What came and was not read. */
   readonly unread: ReceiveQueue = new ReceiveQueue();
+  /** The whole ones among it, on a channel of messages. */
+  readonly messages: MessageLengths | undefined;
+  /** Bytes of the message that is coming. */
+  partial = 0;
   readonly credit: SendCredit;
   readonly grant: ReceiveCredit;
   send: SendState = 'open';
@@ -58,6 +68,8 @@ export class MuxStream {
   constructor(init: StreamInit) {
     this.id = init.id;
     this.urgency = init.urgency;
+    this.sharing = init.sharing;
+    this.messages = init.messages ? new MessageLengths() : undefined;
     this.credit = new SendCredit(init.sendLimit);
     this.grant = new ReceiveCredit(init.window);
   }
@@ -73,6 +85,7 @@ export class MuxStream {
 
   /** What waits will not be read: the account must still come out even. */
   discard(): void {
+    this.messages?.clear();
     this.grant.consume(this.unread.clear());
   }
 
@@ -94,6 +107,19 @@ export class MuxStream {
   /** True when a DATA frame could leave now. A bare FIN needs no credit. */
   get sendable(): boolean {
     if (isSendOver(this.send) || this.openBody !== undefined) return false;
-    return this.queue.length === 0 ? this.send === 'finishing' : this.credit.left > 0;
+    if (this.queue.isEmpty) return this.send === 'finishing';
+    return this.credit.left > 0 || this.queue.startsEmpty;
+  }
+
+  /** True when `read` would give something. */
+  get isReadable(): boolean {
+    return this.messages === undefined ? this.unread.length > 0 : this.messages.count > 0;
+  }
+
+  /** The next bytes, or the next whole message, given up to the reader. */
+  take(): Uint8Array | undefined {
+    if (this.messages === undefined) return this.unread.shift();
+    const length = this.messages.shift();
+    return length === undefined ? undefined : this.unread.take(length);
   }
 }

@@ -11,7 +11,7 @@
 import { MuxError } from './errors.ts';
 import type { EventQueue } from './events.ts';
 import { MAX_CHANNEL_ID } from './limits.ts';
-import { MuxStream } from './stream.ts';
+import { MuxStream, type StreamInit } from './stream.ts';
 
 export class ChannelTable {
   readonly #streams = new Map<number, MuxStream>();
@@ -74,12 +74,12 @@ export class ChannelTable {
     return this.#streams.values();
   }
 
-  openHere(urgency: number, sendLimit: number, window: number): MuxStream {
+  openHere(init: Omit<StreamInit, 'id'>): MuxStream {
     if (this.#nextHere > MAX_CHANNEL_ID)
       throw new MuxError('ERR_MUX_CLOSED', 'all channel ids of this session are used up', {
         hint: 'start a new session',
       });
-    const stream = new MuxStream({ id: this.#nextHere, urgency, sendLimit, window });
+    const stream = new MuxStream({ ...init, id: this.#nextHere });
     this.#nextHere += 2;
     this.#streams.set(stream.id, stream);
     this.#live++;
@@ -101,8 +101,9 @@ export class ChannelTable {
     this.#highestThere = id;
   }
 
-  openThere(id: number, urgency: number, sendLimit: number, window: number): MuxStream {
-    const stream = new MuxStream({ id, urgency, sendLimit, window });
+  openThere(init: StreamInit): MuxStream {
+    const stream = new MuxStream(init);
+    const { id } = init;
     stream.inBacklog = true;
     this.backlog++;
     this.#streams.set(id, stream);
@@ -127,7 +128,7 @@ export class ChannelTable {
     if (!stream.isOver) return;
     if (!stream.settled) this.#live--;
     stream.settled = true;
-    if (stream.unread.length > 0 || !this.#streams.delete(stream.id)) return;
+    if (stream.isReadable || !this.#streams.delete(stream.id)) return;
     this.leaveBacklog(stream);
     if (!stream.openedHere && !this.#held.has(stream.id)) this.#freed++;
     this.#events.push({ type: 'gone', id: stream.id });
@@ -162,7 +163,7 @@ export class ChannelTable {
       stream.queue.clear();
       stream.stepSend('reset'); // a half that is over stays as it is
       if (stream.receive !== 'ended') stream.discard();
-      if (stream.unread.length === 0) this.#streams.delete(stream.id);
+      if (!stream.isReadable) this.#streams.delete(stream.id);
     }
     this.#held.clear();
     this.backlog = this.#live = 0;

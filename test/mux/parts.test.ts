@@ -70,7 +70,7 @@ describe('credit', () => {
 
 describe('the scheduler', () => {
   const stream = (id: number, urgency: number): MuxStream =>
-    new MuxStream({ id, urgency, sendLimit: 0, window: 0 });
+    new MuxStream({ id, messages: false, urgency, sharing: true, sendLimit: 0, window: 0 });
 
   it('gives channels of one urgency equal turns', () => {
     const scheduler = new Scheduler();
