@@ -1,0 +1,78 @@
+"""A second implementation of the mux protocol, from docs/protocol.md §2 alone; Python 3.9 and its standard library.
+
+    muxPeer.py connect PORT SCENARIO [options]     muxPeer.py listen SCENARIO [options]     muxPeer.py vectors FILE
+
+`listen` says {"port": n} first. Exit code 0 and a line {"ok": scenario} when the other end did what it should.
+"""
+import argparse
+import json
+import secrets
+import socket
+import sys
+
+sys.dont_write_bytecode = True
+
+
+def arguments():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("how", choices=["connect", "listen", "vectors"])
+    parser.add_argument("what", nargs="+", help="port and scenario, scenario, or file")
+    parser.add_argument("--role", choices=["odd", "even"], help="a nonce that wins, or loses")
+    parser.add_argument("--pieces", type=int, nargs=2, default=[1, 65_536], metavar=("LEAST", "MOST"))
+    parser.add_argument("--seed", type=int, default=secrets.randbits(32))
+    parser.add_argument("--bytes", type=int, default=100_000)
+    parser.add_argument("--channels", type=int, default=1)
+    parser.add_argument("--rule", help="which one `violation` breaks")
+    parser.add_argument("--settings", type=json.loads, default={}, help="by the names of wire.Settings")
+    parser.add_argument("--wrong", action="append", default=[], metavar="NAME=VALUE", help="a constant of the wire that a hand port got wrong")
+    return parser.parse_args()
+
+
+def main(options):
+    from muxpy import wire
+    for name, value in (wrong.split("=") for wrong in options.wrong):
+        assert hasattr(wire, name), name
+        setattr(wire, name, int(value, 0))
+    if options.how == "vectors":
+        from muxpy.vectors import run
+        return run(options.what[0])
+    return meet(options)
+
+
+def meet(options):
+    from muxpy.driver import Peer, Pieces
+    from muxpy.scenarios import SCENARIOS
+    from muxpy.session import Session
+
+    name = options.what[-1]
+    nonce = secrets.token_bytes(8)
+    if options.role:
+        nonce = (b"\xff" * 4 if options.role == "odd" else b"\0" * 4) + nonce[4:]
+    session = Session(nonce, settings={"max_datagram": 1_200, **options.settings})
+    with socket_of(options) as sock:
+        peer = Peer(session, sock, Pieces(*options.pieces, options.seed))
+        SCENARIOS[name](peer, options)
+        peer.finish()
+    report(ok=name)
+    return 0
+
+
+def socket_of(options):
+    if options.how == "connect":
+        return socket.create_connection(("127.0.0.1", int(options.what[0])))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        report(port=server.getsockname()[1])
+        return server.accept()[0]
+
+
+def report(**facts):
+    print(json.dumps(facts), flush=True)
+
+
+if __name__ == "__main__":
+    chosen = arguments()
+    try:
+        sys.exit(main(chosen))
+    except AssertionError as error:
+        print(f"seed {chosen.seed}: {error}", file=sys.stderr, flush=True)
+        sys.exit(1)
