@@ -241,7 +241,9 @@ export class Outbox {
       this.#init.counters.grants++;
       this.#control(Kind.credit, wire, encodeVarints(stream.grant.grant()));
     }
-    if (owed & Owed.reset)
+    // A RESET before ACCEPT would refuse the channel. The peer stopped it and reads nothing, so its answer can wait.
+    if (owed & Owed.reset && stream.inBacklog) stream.owed = Owed.reset;
+    else if (owed & Owed.reset)
       this.#control(Kind.reset, wire, encodeVarints(stream.resetCode, stream.credit.sent));
     if (owed & Owed.stop) this.#control(Kind.stop, wire, encodeVarints(stream.stopCode));
   }

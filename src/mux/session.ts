@@ -206,7 +206,7 @@ export class MuxSession {
       );
   }
 
-  /** Takes an incoming channel. Does nothing when it is gone already. */
+  /** Takes an incoming channel: what was written to it leaves from now on. Does nothing when it is gone already. */
   accept(id: number, meta?: ControlValue): void {
     const body = encodeAccept({ credit: this.limits.initialCredit, meta });
     const stream = this.#table.get(id);
@@ -215,6 +215,7 @@ export class MuxSession {
     stream.accepted = true;
     stream.acceptBody = body;
     this.#outbox.owe(stream, Owed.accept);
+    this.#outbox.wake(stream);
   }
 
   /** Refuses an incoming channel: both directions end at once. False when it is not waiting for an answer. */
@@ -261,10 +262,14 @@ export class MuxSession {
     if (stream?.stepSend('finish')) this.#outbox.wake(stream);
   }
 
-  /** Gives up our direction: what waits is dropped. */
+  /** Gives up our direction: what waits is dropped. A channel that waits for `accept` is refused. */
   reset(id: number, code: number = WireCode.cancelled): void {
     checkCode(code);
     const stream = this.#table.get(id);
+    if (stream?.inBacklog && stream.send !== 'reset') {
+      this.refuse(id, code); // the peer takes a RESET before ACCEPT for that
+      return;
+    }
     if (stream === undefined || !stream.stepSend('reset')) return;
     stream.queue.clear();
     stream.resetCode = code;
@@ -389,8 +394,12 @@ export class MuxSession {
     if (stream === undefined) return undefined;
     const { credit, grant, queue } = stream;
     return {
-      ...{ sent: credit.sent, sendLimit: credit.limit, queued: queue.length },
-      ...{ received: grant.received, granted: grant.limit, consumed: grant.consumed },
+      sent: credit.sent,
+      sendLimit: credit.limit,
+      queued: queue.length,
+      received: grant.received,
+      granted: grant.limit,
+      consumed: grant.consumed,
     };
   }
 

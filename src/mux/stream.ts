@@ -104,9 +104,9 @@ export class MuxStream {
     return true;
   }
 
-  /** True when a DATA frame could leave now. A bare FIN needs no credit. */
+  /** True when a DATA frame could leave now: never before OPEN or ACCEPT. A bare FIN needs no credit. */
   get sendable(): boolean {
-    if (isSendOver(this.send) || this.openBody !== undefined) return false;
+    if (isSendOver(this.send) || this.openBody !== undefined || this.inBacklog) return false;
     if (this.queue.isEmpty) return this.send === 'finishing';
     return this.credit.left > 0 || this.queue.startsEmpty;
   }

@@ -169,6 +169,50 @@ describe('closing a channel', () => {
     expect(pair.b.mux.stats()).toMatchObject({ channels: 0, incoming: 0, accepted: 20_000 });
   });
 
+  it('a channel that its opener stopped reading before it was accepted is not refused by the answer', () => {
+    const pair = new MuxPair();
+    pair.b.accepts = false;
+    const id = pair.a.mux.open('x');
+    pair.a.mux.stop(id);
+    pair.settle();
+    pair.b.mux.accept(mirror(id));
+    pair.a.mux.write(id, new Uint8Array(100));
+    pair.a.mux.finish(id);
+    pair.settle();
+    expect(pair.a.of('refused')).toEqual([]);
+    expect(pair.b.length(mirror(id))).toBe(100);
+    expect([pair.a.mux.stats().channels, pair.b.mux.stats().channels]).toEqual([0, 0]);
+  });
+
+  it('nothing leaves on a channel before it is accepted, so that refusing it is always clean', () => {
+    for (const finish of [false, true]) {
+      const pair = new MuxPair();
+      pair.b.accepts = false;
+      const id = pair.a.mux.open('x');
+      pair.a.mux.write(id, new Uint8Array(300_000));
+      pair.settle();
+      pair.b.mux.write(mirror(id), new Uint8Array(10));
+      if (finish) pair.b.mux.finish(mirror(id));
+      pair.settle();
+      expect(pair.a.arrived(id)).toBe(0);
+      pair.b.mux.refuse(mirror(id), 256);
+      pair.settle();
+      expect(pair.a.of('refused').length).toBe(1);
+      expect([pair.a.mux.stats().channels, pair.b.mux.stats().channels]).toEqual([0, 0]);
+    }
+  });
+
+  it('giving up our direction before accepting refuses the channel', () => {
+    const pair = new MuxPair();
+    pair.b.accepts = false;
+    const id = pair.a.mux.open('x');
+    pair.settle();
+    pair.b.mux.reset(mirror(id), 256);
+    pair.settle();
+    expect(pair.a.of('refused')[0]!.error).toMatchObject({ resetCode: 256 });
+    expect([pair.a.mux.stats().channels, pair.b.mux.stats().channels]).toEqual([0, 0]);
+  });
+
   it('a channel is refused with a code before it did anything', () => {
     const pair = new MuxPair();
     pair.b.accepts = false;
