@@ -40,9 +40,24 @@ export { type SecureOptions, secure } from './peer/secure.ts';
 export { SecureError, type SecureErrorCode } from './peer/secureErrors.ts';
 export type { SecureLink, SecureStats } from './peer/secureLink.ts';
 export type { SecuredLink } from './peer/secureTypes.ts';
-export { type IncomingChannel, Session, type SessionOptions, type SessionStats } from './peer/session.ts';
+export {
+  type IncomingChannel,
+  type OpenChannelOptions,
+  Session,
+  type SessionOptions,
+  type SessionStats,
+} from './peer/session.ts';
 export { Plaintext, type StartTlsOptions, startTls } from './peer/startTls.ts';
-export { type LinkStreams, linkChunks, linkReadable, linkStreams, linkWritable } from './peer/streams.ts';
+export {
+  type LinkStreams,
+  linkBatches,
+  linkChunks,
+  linkReadable,
+  linkStreams,
+  linkWritable,
+  type ReadOptions,
+  type WritableOptions,
+} from './peer/streams.ts';
 export { streamZlibCodec } from './peer/streamZlib.ts';
 export type {
   AccessRequest,

@@ -262,32 +262,34 @@ export class MuxSession {
     if (stream?.stepSend('finish')) this.#outbox.wake(stream);
   }
 
-  /** Gives up our direction: what waits is dropped. A channel that waits for `accept` is refused. */
-  reset(id: number, code: number = WireCode.cancelled): void {
+  /** Gives up our direction: what waits is dropped. A channel that waits for `accept` is refused. False when it was over. */
+  reset(id: number, code: number = WireCode.cancelled): boolean {
     checkCode(code);
     const stream = this.#table.get(id);
-    if (stream?.inBacklog && stream.send !== 'reset') {
-      this.refuse(id, code); // the peer takes a RESET before ACCEPT for that
-      return;
-    }
-    if (stream === undefined || !stream.stepSend('reset')) return;
+    // The peer takes a RESET before ACCEPT for a refusal.
+    if (stream?.inBacklog && stream.send !== 'reset') return this.refuse(id, code);
+    if (stream === undefined || !stream.stepSend('reset')) return false;
     stream.queue.clear();
     stream.resetCode = code;
     this.#outbox.owe(stream, Owed.reset);
     this.#table.settle(stream);
+    return true;
   }
 
-  /** Reads no more: what still comes is discarded. */
-  stop(id: number, code: number = WireCode.none): void {
+  /** Reads no more: what still comes is discarded. False when all had come and was read already. */
+  stop(id: number, code: number = WireCode.none): boolean {
     checkCode(code);
     const stream = this.#table.get(id);
-    if (stream === undefined) return;
+    if (stream === undefined) return false;
+    const unread = stream.unread.length > 0;
     stream.discard();
-    if (stream.stepReceive('stop')) {
+    const stopped = stream.stepReceive('stop');
+    if (stopped) {
       stream.stopCode = code;
       this.#outbox.owe(stream, Owed.stop);
     }
     this.#table.settle(stream);
+    return stopped || unread;
   }
 
   /**

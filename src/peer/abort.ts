@@ -1,5 +1,6 @@
 /** Waiting with a way out. */
 import type { Clock } from '../base/clock.ts';
+import { type Deferred, deferred } from '../base/deferred.ts';
 
 /** Like `promise`, until the signal says stop; what `promise` does is not stopped by that. */
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
@@ -11,8 +12,51 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal): Promise<
       return;
     }
     signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    const off = (): void => signal.removeEventListener('abort', onAbort);
+    promise.then(off, off);
+    promise.then(resolve, reject);
   });
+}
+
+interface Waiter<T> extends Deferred<T> {
+  off: () => void;
+}
+
+/**
+ * Many that wait for one thing. Each has a promise of its own, and who gives up is forgotten at once: a shared promise would
+ * keep what was chained to it.
+ */
+export class Waiters<T> {
+  #waiting: Set<Waiter<T>> | undefined;
+
+  wait(signal?: AbortSignal): Promise<T> {
+    const waiter: Waiter<T> = { ...deferred<T>(), off() {} };
+    this.#waiting ??= new Set();
+    this.#waiting.add(waiter);
+    if (signal === undefined) return waiter.promise;
+    const onAbort = (): void => {
+      this.#waiting?.delete(waiter);
+      waiter.reject(signal.reason);
+    };
+    waiter.off = () => signal.removeEventListener('abort', onAbort);
+    signal.addEventListener('abort', onAbort, { once: true });
+    return waiter.promise;
+  }
+
+  resolve(value: T): void {
+    for (const waiter of this.#take()) waiter.resolve(value);
+  }
+
+  reject(reason: Error): void {
+    for (const waiter of this.#take()) waiter.reject(reason);
+  }
+
+  #take(): Iterable<Waiter<T>> {
+    const all = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const { off } of all) off();
+    return all;
+  }
 }
 
 /**

@@ -9,10 +9,12 @@ import type { Identity, PeerIdentity } from '../identity/index.ts';
 import type { MuxStats } from '../mux/index.ts';
 import type { Negotiated } from '../tls/index.ts';
 import type { Link, LinkHandler, LinkInfo } from '../transport/link.ts';
+import { abortable } from './abort.ts';
 import { CLOSE_CODES, resetCodeOf } from './codes.ts';
 import { PeerError } from './errors.ts';
+import { Room } from './room.ts';
 import type { SecureLink, SecureStats } from './secureLink.ts';
-import { linkChunks, linkReadable, linkWritable } from './streams.ts';
+import { linkBatches, linkChunks, linkReadable, linkWritable, type ReadOptions } from './streams.ts';
 
 /** How the bytes travel now. It can change while the channel lives. */
 export interface ChannelPath {
@@ -57,6 +59,7 @@ export class Channel implements Link, AsyncDisposable {
   readonly #link: ChannelCarrier;
   readonly #facts: ChannelFacts;
   readonly #events = new Events<ChannelEvents>();
+  readonly #room = new Room();
   #handler: LinkHandler | undefined;
   #paused = false;
   #catchingUp = false; // the handler is about to be told what happened before it came
@@ -80,6 +83,7 @@ export class Channel implements Link, AsyncDisposable {
     link.start({
       data: (chunk) => this.#handler!.data(chunk),
       drain: () => {
+        this.#room.open();
         this.#handler?.drain();
         this.#events.emit('drain', undefined);
       },
@@ -91,6 +95,7 @@ export class Channel implements Link, AsyncDisposable {
         const error = this.#cut ?? revocationIn(below) ?? below;
         this.#gone = true;
         this.#error = error;
+        this.#room.close(error ?? new PeerError('ERR_PEER_CLOSED', 'channel is closed'));
         if (!this.#catchingUp) this.#handler?.closed(error);
         if (error === undefined) closed.resolve();
         else closed.reject(error);
@@ -147,7 +152,12 @@ export class Channel implements Link, AsyncDisposable {
 
   /** Takes the bytes over: they must not be changed afterwards. False: stop until `drain`. */
   send(bytes: Uint8Array | readonly Uint8Array[]): boolean {
-    return this.#link.send(bytes);
+    return this.#room.after(this.#link.send(bytes));
+  }
+
+  /** Resolves when `send` may go on, at once if it did not say stop. Rejects when the channel is gone. */
+  drained(signal?: AbortSignal): Promise<void> {
+    return this.#room.drained(signal);
   }
 
   pause(): void {
@@ -160,10 +170,12 @@ export class Channel implements Link, AsyncDisposable {
     if (this.#handler !== undefined) this.#link.resume();
   }
 
+  /** Cancelling it resets the channel: TLS has no way to end one direction but in good order. */
   get readable(): ReadableStream<Uint8Array> {
     return linkReadable(this);
   }
 
+  /** `close` ends our direction, `abort` resets the channel. A chunk is copied: `linkWritable` can do without. */
   get writable(): WritableStream<Uint8Array> {
     return linkWritable(this);
   }
@@ -172,15 +184,22 @@ export class Channel implements Link, AsyncDisposable {
     return linkChunks(this);
   }
 
+  /** Everything that waits at a time: `for await (const chunks of channel.batches())`. */
+  batches(options?: ReadOptions): AsyncIterableIterator<Uint8Array[]> {
+    return linkBatches(this, options);
+  }
+
   /** Ends our direction after what was sent; the other one goes on. */
   closeWrite(): void {
+    this.#room.close(new PeerError('ERR_PEER_CLOSED', 'our direction of the channel has ended'));
     this.#link.closeWrite();
   }
 
-  /** Sends what is queued and ends both directions; what still arrives is dropped. Resolves as `closed` does. */
-  close(): Promise<void> {
+  /** Sends what is queued and ends both directions; what still arrives is dropped. Settles as `closed` does, or by the signal. */
+  close(signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
     this.#link.close();
-    return this.closed;
+    return signal === undefined ? this.closed : abortable(this.closed, signal);
   }
 
   /** Cuts both directions now. The other end sees a failure and, below 2^32, the code. */

@@ -1,17 +1,23 @@
 /**
  * One channel of a session as a link: TLS, another session or an application stands on it like on TCP.
  *
- * Credit is given for delivered bytes only. What comes while the reader is paused or not there yet waits in the engine, at
+ * Its halves end apart where the handler can hear of it (`readFailed`, `writeFailed`); for TLS and whoever else needs both, the
+ * failure of one is the failure of the channel. Credit is given for delivered bytes only. What comes while the reader is paused or not there yet waits in the engine, at
  * most the channel's credit; when the peer had finished, it is delivered even after the session has gone. A handler that
  * throws loses its own channel and nothing else.
  */
+import type { Clock } from '../base/clock.ts';
 import { toError } from '../base/errors.ts';
 import { type ControlValue, describeCode, MuxError, type MuxSession, WireCode } from '../mux/index.ts';
 import type { Link, LinkHandler, LinkInfo } from '../transport/link.ts';
+import { Waiters } from './abort.ts';
+import { CLOSE_TIMEOUT } from './limits.ts';
+import { Room } from './room.ts';
 
 /** What a channel needs of its session. */
 export interface ChannelHost {
   readonly mux: MuxSession;
+  readonly clock: Clock;
   /** What all its channels say of themselves; addresses are the link's. */
   readonly channelInfo: LinkInfo;
   /** Sends what the engine owes, and hands its events on, soon. */
@@ -22,7 +28,7 @@ export interface ChannelHost {
   handlerFailed(channel: ChannelLink, error: Error): void;
 }
 
-export class ChannelLink implements Link {
+export class ChannelLink implements Link, AsyncDisposable {
   readonly info: LinkInfo;
   readonly name: string;
   /** The session's number for it: even = opened here, odd = opened by the peer. */
@@ -36,13 +42,18 @@ export class ChannelLink implements Link {
   #closing = false; // what comes is discarded
   #ended = false; // the peer finished
   #endTold = false;
+  #failed: MuxError | undefined; // the peer gave up its direction
   #stopped: MuxError | undefined; // the peer reads no more
+  #loss: MuxError | undefined; // bytes of ours are lost by that
+  #lossTold = false;
+  readonly #room = new Room();
   #gone = false; // the engine has let go of it
   #error: MuxError | undefined;
   #over = false;
   #told = false;
-  #accepted: { resolve(meta: ControlValue): void; reject(error: MuxError): void }[] = [];
+  readonly #accepted = new Waiters<ControlValue>();
   #acceptedWith: { readonly meta: ControlValue } | undefined;
+  readonly #closed = new Waiters<void>();
 
   constructor(host: ChannelHost, id: number, name: string) {
     this.#host = host;
@@ -66,12 +77,20 @@ export class ChannelLink implements Link {
   send(bytes: Uint8Array | readonly Uint8Array[]): boolean {
     if (this.#writeClosed || this.#over) return false;
     if (this.#stopped !== undefined) {
-      this.#error ??= this.#stopped;
+      this.#bytesLost(this.#stopped);
       return false;
     }
-    const room = this.#mux.write(this.id, bytes);
+    const room = this.#room.after(this.#mux.write(this.id, bytes));
     this.#host.flushSoon();
     return room;
+  }
+
+  /**
+   * Resolves when `send` may go on, at once if it did not say stop. Rejects when nothing more can be sent: our direction
+   * ended, the peer reads no more, the channel is gone.
+   */
+  drained(signal?: AbortSignal): Promise<void> {
+    return this.#room.drained(signal);
   }
 
   get buffered(): number {
@@ -90,14 +109,40 @@ export class ChannelLink implements Link {
 
   closeWrite(): void {
     if (this.#writeClosed || this.#over) return;
-    this.#writeClosed = true;
+    this.#endWriting();
     this.#mux.finish(this.id);
     this.#host.flushSoon();
   }
 
+  #endWriting(): void {
+    this.#writeClosed = true;
+    this.#room.close(new MuxError('ERR_MUX_CLOSED', 'our direction of the channel has ended'));
+  }
+
+  resetWrite(code: number = WireCode.cancelled): void {
+    if (this.#over || !this.#mux.reset(this.id, code)) return;
+    this.#endWriting();
+    this.#gaveUp('writing', code);
+  }
+
+  stop(code: number = WireCode.cancelled): void {
+    if (code === WireCode.none) throw new MuxError('ERR_MUX_ARGUMENT', 'code 0 says that all is well: close');
+    if (this.#closing || this.#over || !this.#mux.stop(this.id, code)) return;
+    this.#closing = this.#endTold = true;
+    this.#gaveUp('reading', code);
+  }
+
+  #gaveUp(what: string, code: number): void {
+    const text = `${what} was given up here with code ${describeCode(code)}`;
+    this.#error ??= new MuxError('ERR_MUX_ABORTED', text, { resetCode: code });
+    this.#host.flushSoon();
+    this.#pumpSoon();
+  }
+
   close(): void {
-    if (this.#closing || this.#over) return;
+    if (this.#over) return;
     this.closeWrite();
+    if (this.#closing) return;
     this.#closing = this.#endTold = true;
     this.#mux.stop(this.id, WireCode.none);
     this.#host.flushSoon();
@@ -111,17 +156,41 @@ export class ChannelLink implements Link {
   }
 
   /** Resolves with the meta data of the peer's ACCEPT; rejects when the channel is refused or fails before. */
-  whenAccepted(): Promise<ControlValue> {
+  whenAccepted(signal?: AbortSignal): Promise<ControlValue> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
     if (this.#acceptedWith !== undefined) return Promise.resolve(this.#acceptedWith.meta);
     if (this.#over) return Promise.reject(this.#error ?? neverAccepted());
-    return new Promise((resolve, reject) => this.#accepted.push({ resolve, reject }));
+    return this.#accepted.wait(signal);
+  }
+
+  /** Resolves when the channel is over, however it went. */
+  whenClosed(signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    return this.#over ? Promise.resolve() : this.#closed.wait(signal);
+  }
+
+  /**
+   * Closes, and waits for the end. Fails never, so that a block keeps its own error, and not for long: a peer that takes
+   * nothing for two seconds is cut off.
+   */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+    let left = this.buffered;
+    const check = (): void => {
+      if (this.buffered === left) this.reset();
+      left = this.buffered;
+      cancel = this.#host.clock.after(CLOSE_TIMEOUT, check);
+    };
+    let cancel = this.#host.clock.after(CLOSE_TIMEOUT, check);
+    await this.whenClosed();
+    cancel();
   }
 
   // What the session tells.
 
   onAccepted(meta: ControlValue): void {
     this.#acceptedWith = { meta };
-    for (const waiter of this.#accepted.splice(0)) waiter.resolve(meta);
+    this.#accepted.resolve(meta);
   }
 
   onReadable(): void {
@@ -134,22 +203,44 @@ export class ChannelLink implements Link {
   }
 
   onReset(error: MuxError): void {
-    this.abort(error, WireCode.cancelled);
+    this.#failed = error;
+    this.#error ??= error;
+    if (this.#handler !== undefined) this.#tellFailed();
+  }
+
+  #tellFailed(): void {
+    if (this.#failed === undefined || this.#endTold || this.#over) return;
+    this.#endTold = true;
+    if (this.#handler!.readFailed === undefined) this.abort(this.#failed, WireCode.cancelled);
+    else this.#guard(() => this.#handler!.readFailed!(this.#failed!));
   }
 
   /** Code 0 says that the peer closed in good order: only if bytes were or will be lost it is a failure. */
   onStopped(error: MuxError, lost: boolean): void {
-    if (error.resetCode !== WireCode.none) {
-      this.abort(error, WireCode.cancelled);
-      return;
-    }
     this.#stopped = error;
-    if (lost) this.#error ??= error;
+    this.#room.close(error);
+    if (lost || error.resetCode !== WireCode.none) this.#bytesLost(error);
+  }
+
+  #bytesLost(error: MuxError): void {
+    if (this.#loss !== undefined) return;
+    this.#loss = error;
+    this.#error ??= error;
+    this.#pumpSoon(); // we may be inside `send`
+  }
+
+  #tellLoss(): void {
+    const loss = this.#loss;
+    if (loss === undefined || this.#lossTold || this.#over) return;
+    this.#lossTold = true;
+    if (this.#handler!.writeFailed !== undefined) this.#guard(() => this.#handler!.writeFailed!(loss));
+    else if (loss.resetCode !== WireCode.none) this.abort(loss, WireCode.cancelled);
   }
 
   onWritable(): void {
-    if (this.#handler === undefined || this.#writeClosed || this.#over) return;
-    this.#guard(() => this.#handler!.drain());
+    if (this.#writeClosed || this.#over) return;
+    this.#room.open();
+    if (this.#handler !== undefined) this.#guard(() => this.#handler!.drain());
   }
 
   onGone(): void {
@@ -187,14 +278,19 @@ export class ChannelLink implements Link {
 
   /** Delivers what waits, in order: bytes, the end, the close. */
   #pump(): void {
-    if (this.#handler !== undefined)
-      while (!this.#paused && !this.#over) {
-        const bytes = this.#mux.read(this.id);
-        if (bytes === undefined) break;
-        this.#deliver(bytes);
-      }
+    if (this.#handler === undefined) {
+      if (this.#gone && (this.#closing || this.#failed !== undefined)) this.#finish(); // nothing to be told but that
+      return;
+    }
+    this.#tellFailed();
+    this.#tellLoss();
+    while (!this.#paused && !this.#over) {
+      const bytes = this.#mux.read(this.id);
+      if (bytes === undefined) break;
+      this.#deliver(bytes);
+    }
     if (this.#over) this.#tell();
-    else if (this.#handler !== undefined && this.#mux.unread(this.id) === 0) this.#pumpEnd();
+    else if (this.#mux.unread(this.id) === 0) this.#pumpEnd();
   }
 
   #pumpEnd(): void {
@@ -228,7 +324,9 @@ export class ChannelLink implements Link {
     if (this.#over) return;
     this.#over = true;
     this.#mux.stop(this.id, WireCode.none); // nobody will read what waits
-    for (const waiter of this.#accepted.splice(0)) waiter.reject(this.#error ?? neverAccepted());
+    this.#room.close(this.#error ?? new MuxError('ERR_MUX_CLOSED', 'channel is closed'));
+    this.#accepted.reject(this.#error ?? neverAccepted());
+    this.#closed.resolve();
     this.#host.channelOver(this);
     this.#pumpSoon();
   }

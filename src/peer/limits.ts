@@ -36,6 +36,9 @@ export const CLOSE_TIMEOUT = 2_000;
  * a writer is told to stop.
  */
 export const AGGREGATE: number = 64 * 1024;
+/** Taken from a link in one turn for a reader who asked: a batch. A chunk more may come, and little ones are counted. */
+export const READ_AHEAD: number = 64 * 1024;
+export const READ_AHEAD_CHUNKS = 256;
 /** Plaintext held before TLS that nobody asked for yet: then the link is paused, as a line may be far shorter than a packet. */
 export const MAX_UNREAD: number = 64 * 1024;
 /** Longest line of the plaintext part before TLS; SMTP's limit is 512, others allow more. */

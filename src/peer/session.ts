@@ -56,7 +56,12 @@ const SLICE = 65_536;
 /** Milliseconds that a link may take to say goodbye, before it is cut. */
 const GOODBYE_TIMEOUT = 2_000;
 
-export class Session implements ChannelHost {
+export interface OpenChannelOptions extends OpenOptions {
+  /** Gives the channel up until the other end has accepted it. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export class Session implements ChannelHost, AsyncDisposable {
   readonly link: Link;
   readonly mux: MuxSession;
   readonly channelInfo: LinkInfo;
@@ -109,10 +114,16 @@ export class Session implements ChannelHost {
    * Opens a channel, usable at once: what is sent rides behind the OPEN. Throws MuxError when the session takes no
    * more (ERR_MUX_CLOSED, ERR_MUX_GOAWAY, or what ended it).
    */
-  open(name: string, meta?: ControlValue, options: OpenOptions = {}): ChannelLink {
-    const channel = new ChannelLink(this, this.mux.open(name, meta, options), name);
+  open(name: string, meta?: ControlValue, options: OpenChannelOptions = {}): ChannelLink {
+    const { signal, ...rest } = options;
+    signal?.throwIfAborted();
+    const channel = new ChannelLink(this, this.mux.open(name, meta, rest), name);
     this.#channels.set(channel.id, channel);
     this.flushSoon();
+    if (signal !== undefined)
+      channel.whenAccepted(signal).catch(() => {
+        if (signal.aborted) channel.abort(notWanted(signal), WireCode.cancelled);
+      });
     return channel;
   }
 
@@ -146,10 +157,22 @@ export class Session implements ChannelHost {
     this.flushSoon();
   }
 
-  /** Says goodbye, waits for the open channels to end, then ends the link. `destroy` cuts the wait short. */
-  close(): Promise<void> {
+  /** Says goodbye, waits for the open channels to end, then ends the link. `destroy` cuts the wait short, a signal only leaves it. */
+  close(signal?: AbortSignal): Promise<void> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
     this.goaway();
-    return this.#linkClosed.promise;
+    return signal === undefined ? this.#linkClosed.promise : abortable(this.#linkClosed.promise, signal);
+  }
+
+  /** Closes, but waits for channels that are still open no longer than a goodbye may take. Fails never. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const cancel = this.#clock.after(GOODBYE_TIMEOUT, () => this.destroy());
+    await this.close();
+    cancel();
+  }
+
+  get clock(): Clock {
+    return this.#clock;
   }
 
   /** Gives everything up: every channel's `closed` gets a typed error. */
@@ -270,8 +293,10 @@ export class Session implements ChannelHost {
         this.#channels.get(event.id)?.onAccepted(event.meta);
         break;
       case 'reset':
-      case 'refused':
         this.#channels.get(event.id)?.onReset(event.error);
+        break;
+      case 'refused':
+        this.#channels.get(event.id)?.abort(event.error, WireCode.cancelled);
         break;
       case 'stopped':
         this.#channels.get(event.id)?.onStopped(event.error, event.lost);
@@ -404,6 +429,12 @@ export class Session implements ChannelHost {
   #report(message: string, error: Error): void {
     this.#logger.log('error', message, { error });
   }
+}
+
+function notWanted(signal: AbortSignal): MuxError {
+  return new MuxError('ERR_MUX_ABORTED', 'channel was given up here before it was accepted', {
+    cause: signal.reason,
+  });
 }
 
 /** A session over a channel of another session says once, not once a floor, that the link failed. */

@@ -1,48 +1,80 @@
 /**
- * Web Streams and an async iterator over any link. A chunk is taken from the link when somebody asks for it and not
- * before (high-water mark 0), so a slow reader holds the sender back.
+ * Web Streams and async iterators over any link. Pulling is what opens the link: nothing is taken from it before somebody asks,
+ * and then what came in the same turn, at most 64 KiB and one chunk, so that a slow reader holds the sender back.
  */
 import { type Deferred, deferred } from '../base/deferred.ts';
 import type { Q2qError } from '../base/errors.ts';
+import { LinkError } from '../transport/errors.ts';
 import type { Link, LinkHandler } from '../transport/link.ts';
+import { resetCodeOf } from './codes.ts';
+import { READ_AHEAD, READ_AHEAD_CHUNKS } from './limits.ts';
+import { Room } from './room.ts';
 
 export interface LinkStreams {
   readonly readable: ReadableStream<Uint8Array>;
   readonly writable: WritableStream<Uint8Array>;
 }
 
+export interface WritableOptions {
+  /** What is written is the link's from then on, and is not copied. Default: the writer may use its buffer again. */
+  readonly owned?: boolean;
+}
+
+export interface ReadOptions {
+  /** Gives up waiting: the loop ends with its reason, nothing is lost, the link goes on. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 const known = new WeakMap<Link, Streams>();
 
 /** The two streams of a link, which must not have been started by anybody else. */
-export function linkStreams(link: Link): LinkStreams {
-  return streamsOf(link);
+export function linkStreams(link: Link, options?: WritableOptions): LinkStreams {
+  return { readable: linkReadable(link), writable: linkWritable(link, options) };
 }
 
-/** Cancelling it resets the link: what still comes has no reader. */
+/**
+ * Cancelling it gives up reading; our direction goes on. A link that cannot tell the other end (TLS) is reset. The code is
+ * the reason's own, or the reason where that is a number.
+ */
 export function linkReadable(link: Link): ReadableStream<Uint8Array> {
   return streamsOf(link).readable;
 }
 
-/** Writes copy their chunk, which the writer may use again. `close` ends our direction, `abort` resets the link. */
-export function linkWritable(link: Link): WritableStream<Uint8Array> {
-  return streamsOf(link).writable;
+/**
+ * A write resolves when there is room for the next. `close` ends our direction; `abort` gives it up, as cancelling a
+ * readable does. The options are those of the first call.
+ */
+export function linkWritable(link: Link, options?: WritableOptions): WritableStream<Uint8Array> {
+  return streamsOf(link).writableWith(options);
 }
 
 /**
  * The chunks of a link in order. Leaving the loop early holds the sender back and ends nothing: a later loop goes on
  * where this one stopped.
  */
-export function linkChunks(link: Link): AsyncIterableIterator<Uint8Array> {
+export function linkChunks(link: Link, options?: ReadOptions): AsyncIterableIterator<Uint8Array> {
   const streams = streamsOf(link);
-  const iterator: AsyncIterableIterator<Uint8Array> = {
-    next: async () => {
-      const value = await streams.read();
-      return value === undefined ? { done: true, value } : { done: false, value };
-    },
-    return: () => Promise.resolve({ done: true, value: undefined }),
+  return iterate(streams, () => streams.shift(), options);
+}
+
+/** The same, everything that waits at a time: a turn of the loop costs once what a chunk would. */
+export function linkBatches(link: Link, options?: ReadOptions): AsyncIterableIterator<Uint8Array[]> {
+  const streams = streamsOf(link);
+  return iterate(streams, () => streams.takeAll(), options);
+}
+
+function iterate<T>(streams: Streams, take: () => T, options?: ReadOptions): AsyncIterableIterator<T> {
+  const some = (): IteratorResult<T> => ({ done: false, value: take() });
+  const iterator: AsyncIterableIterator<T> = {
+    next: () => streams.read(some, over, options?.signal),
+    return: () => Promise.resolve(over()),
     [Symbol.asyncIterator]: () => iterator,
   };
   return iterator;
+}
+
+function over(): IteratorResult<never, undefined> {
+  return { done: true, value: undefined };
 }
 
 function streamsOf(link: Link): Streams {
@@ -51,17 +83,26 @@ function streamsOf(link: Link): Streams {
   return streams;
 }
 
+/** Waits for chunks: `some` takes them, `none` says that there are no more. */
+interface Reader {
+  readonly some: () => unknown;
+  readonly none: () => unknown;
+  readonly answer: Deferred<unknown>;
+}
+
 class Streams implements LinkHandler {
   readonly #link: Link;
+  readonly #room = new Room();
   #readable: ReadableStream<Uint8Array> | undefined;
   #writable: WritableStream<Uint8Array> | undefined;
   #writer: WritableStreamDefaultController | undefined;
-  #readers: Deferred<Uint8Array | undefined>[] = [];
-  #early: Uint8Array[] = []; // came in the turn in which the last reader was served
-  #room: Deferred<void> | undefined;
+  #readers: Reader[] = [];
+  #held: Uint8Array[] = []; // came, not taken
+  #heldBytes = 0;
+  #serving = false;
   #ended = false;
-  #gone = false;
-  #error: Q2qError | undefined;
+  #readError: Q2qError | undefined;
+  #writeError: Q2qError | undefined;
 
   constructor(link: Link) {
     this.#link = link;
@@ -73,81 +114,166 @@ class Streams implements LinkHandler {
     this.#readable ??= new ReadableStream<Uint8Array>(
       {
         pull: async (controller) => {
-          const chunk = await this.read();
+          const chunk = await this.read(
+            () => this.shift(),
+            () => undefined,
+          );
           if (chunk === undefined) controller.close();
           else controller.enqueue(chunk);
         },
-        cancel: () => this.#link.reset(),
+        cancel: (reason) => this.#stop(codeOf(reason)),
       },
       { highWaterMark: 0 },
     );
     return this.#readable;
   }
 
-  get writable(): WritableStream<Uint8Array> {
+  writableWith({ owned = false }: WritableOptions = {}): WritableStream<Uint8Array> {
     this.#writable ??= new WritableStream<Uint8Array>({
       start: (controller) => {
         this.#writer = controller;
-        if (this.#gone) controller.error(this.#closedError());
+        if (this.#writeError !== undefined) controller.error(this.#writeError);
       },
-      write: (chunk) => this.#write(chunk),
+      write: (chunk, { signal }) => this.#write(chunk, owned, signal),
       close: () => this.#link.closeWrite(),
-      abort: () => this.#link.reset(),
+      abort: (reason) => this.#resetWrite(codeOf(reason)),
     });
     return this.#writable;
   }
 
-  /** The next chunk; undefined at the end. Rejects when the link failed. */
-  read(): Promise<Uint8Array | undefined> {
-    const early = this.#early.shift();
-    if (early !== undefined) return Promise.resolve(early);
-    if (this.#error !== undefined) return Promise.reject(this.#error);
-    if (this.#ended) return Promise.resolve(undefined);
-    const reader = deferred<Uint8Array | undefined>();
-    this.#readers.push(reader);
-    this.#link.resume();
-    return reader.promise;
+  // Reading.
+
+  /** What `some` takes, as soon as there is something; what `none` says at the end. Rejects when the link failed. */
+  read<T>(some: () => T, none: () => T, signal?: AbortSignal): Promise<T> {
+    if (signal?.aborted) return Promise.reject(signal.reason);
+    if (this.#held.length > 0 && this.#readers.length === 0) return Promise.resolve(some());
+    const reader = { some, none, answer: deferred<T>() };
+    this.#readers.push(reader as Reader);
+    if (this.#ended) this.#serveSoon();
+    else this.#link.resume();
+    return signal === undefined
+      ? reader.answer.promise
+      : this.#until(signal, reader as Reader, reader.answer.promise);
   }
 
-  async #write(chunk: Uint8Array): Promise<void> {
-    if (!(chunk instanceof Uint8Array)) throw new TypeError('only Uint8Array can be written to a link');
-    if (this.#link.send(chunk.slice())) return;
-    if (this.#gone) throw this.#closedError();
-    this.#room ??= deferred<void>();
-    await this.#room.promise;
+  /** A reader that is gone takes nothing: what comes is the next one's. */
+  #until<T>(signal: AbortSignal, reader: Reader, answer: Promise<T>): Promise<T> {
+    const onAbort = (): void => {
+      this.#readers = this.#readers.filter((other) => other !== reader);
+      if (this.#readers.length === 0 && !this.#ended) this.#link.pause();
+      reader.answer.reject(signal.reason);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+    return answer.finally(() => signal.removeEventListener('abort', onAbort));
   }
+
+  /** The oldest chunk; there must be one. */
+  shift(): Uint8Array {
+    const chunk = this.#held.shift()!;
+    this.#heldBytes -= chunk.length;
+    return chunk;
+  }
+
+  takeAll(): Uint8Array[] {
+    const all = this.#held;
+    this.#held = [];
+    this.#heldBytes = 0;
+    return all;
+  }
+
+  /** Serves in a microtask: what comes until then is part of the same batch. */
+  #serveSoon(): void {
+    if (this.#serving) return;
+    this.#serving = true;
+    queueMicrotask(this.#serve);
+  }
+
+  readonly #serve = (): void => {
+    this.#serving = false;
+    while (this.#readers.length > 0 && this.#held.length > 0) {
+      const { some, answer } = this.#readers.shift()!;
+      answer.resolve(some());
+    }
+    if (this.#ended) this.#serveEnd();
+    else if (this.#readers.length > 0) this.#link.resume();
+    else this.#link.pause();
+  };
+
+  #serveEnd(): void {
+    for (const { none, answer } of this.#readers.splice(0)) {
+      if (this.#readError === undefined) answer.resolve(none());
+      else answer.reject(this.#readError);
+    }
+  }
+
+  #endReading(error: Q2qError | undefined): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#readError = error;
+    this.#serveSoon();
+  }
+
+  #stop(code: number | undefined): void {
+    this.takeAll();
+    this.#endReading(undefined);
+    if (this.#link.stop === undefined) this.#link.reset(code);
+    else this.#link.stop(code);
+  }
+
+  // Writing.
+
+  async #write(chunk: Uint8Array, owned: boolean, signal: AbortSignal): Promise<void> {
+    if (!(chunk instanceof Uint8Array)) throw new TypeError('only Uint8Array can be written to a link');
+    if (this.#room.after(this.#link.send(owned ? chunk : chunk.slice()))) return;
+    await this.#room.drained(signal);
+  }
+
+  #endWriting(error: Q2qError): void {
+    if (this.#writeError !== undefined) return;
+    this.#writeError = error;
+    this.#room.close(error);
+    this.#writer?.error(error);
+  }
+
+  #resetWrite(code: number | undefined): void {
+    if (this.#link.resetWrite === undefined) this.#link.reset(code);
+    else this.#link.resetWrite(code);
+  }
+
+  // What the link tells.
 
   data(chunk: Uint8Array): void {
-    const reader = this.#readers.shift();
-    if (reader !== undefined) reader.resolve(chunk);
-    else this.#early.push(chunk);
-    if (this.#readers.length === 0) this.#link.pause();
+    this.#held.push(chunk);
+    this.#heldBytes += chunk.length;
+    if (this.#heldBytes >= READ_AHEAD || this.#held.length >= READ_AHEAD_CHUNKS) this.#link.pause();
+    this.#serveSoon();
   }
 
   drain(): void {
-    this.#room?.resolve();
-    this.#room = undefined;
+    this.#room.open();
   }
 
   end(): void {
-    this.#ended = true;
-    for (const reader of this.#readers.splice(0)) reader.resolve(undefined);
+    this.#endReading(undefined);
     this.#link.resume(); // nothing but the link's own end can follow
   }
 
-  closed(error: Q2qError | undefined): void {
-    this.#gone = true;
-    this.#error = error;
-    this.#ended = true;
-    for (const reader of this.#readers.splice(0)) {
-      if (error === undefined) reader.resolve(undefined);
-      else reader.reject(error);
-    }
-    this.#room?.reject(this.#closedError());
-    this.#writer?.error(this.#closedError());
+  readFailed(error: Q2qError): void {
+    this.#endReading(error);
   }
 
-  #closedError(): Error {
-    return this.#error ?? new Error('link is closed');
+  writeFailed(error: Q2qError): void {
+    this.#endWriting(error);
   }
+
+  closed(error: Q2qError | undefined): void {
+    this.#endReading(error);
+    this.#endWriting(error ?? new LinkError('ERR_LINK_CLOSED', 'link is closed'));
+  }
+}
+
+/** 0 would say that all is well. */
+function codeOf(reason: unknown): number | undefined {
+  const code = typeof reason === 'number' ? reason : resetCodeOf(reason);
+  return Number.isSafeInteger(code) && code! > 0 ? code : undefined;
 }

@@ -36,6 +36,14 @@ export interface Link {
   close(): void;
   /** Drops what is queued and ends both directions at once; the other end sees a failure where the carrier can say so. */
   reset(code?: number): void;
+
+  /**
+   * Gives up reading alone: what waits is dropped, the other end is told to send no more, our direction goes on. Only
+   * links whose carrier can say so to the other end have it. `code` is not 0, which is what `close` says.
+   */
+  stop?(code?: number): void;
+  /** Gives up sending alone: what is queued is dropped, the other end sees a failure in place of an end. As `stop`. */
+  resetWrite?(code?: number): void;
 }
 
 export interface LinkHandler {
@@ -47,6 +55,11 @@ export interface LinkHandler {
   end(): void;
   /** The link is gone, once, last. `error` is undefined only if both directions ended cleanly. */
   closed(error: Q2qError | undefined): void;
+
+  /** The other end gave up its direction (`resetWrite`). Who has no such method loses the whole link instead. */
+  readFailed?(error: Q2qError): void;
+  /** The other end reads no more (`stop`), or bytes for an end that has closed are lost. Likewise. */
+  writeFailed?(error: Q2qError): void;
 }
 
 export interface LinkInfo {
