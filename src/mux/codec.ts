@@ -35,7 +35,7 @@ export class FrameParser {
   left = 0;
   bytes: Uint8Array = EMPTY;
 
-  readonly #messages: boolean;
+  #messages: boolean;
   readonly #maxFrame: number;
   readonly #maxDatagram: number;
   readonly #queue = new ChunkQueue();
@@ -70,6 +70,16 @@ export class FrameParser {
   /** Bytes of frames that were parsed, the preface apart. */
   get position(): number {
     return this.#before + this.#at;
+  }
+
+  /** Position behind all that was pushed, parsed or not. */
+  get end(): number {
+    return this.#before + this.#chunk.length + this.#queue.length;
+  }
+
+  /** Frames may span messages from here on. */
+  joinMessages(): void {
+    this.#messages = false;
   }
 
   /** True between frames: an end of the link here cuts nothing. */
@@ -169,7 +179,6 @@ export class FrameParser {
     const rule = KINDS[this.kind]!;
     if (rule.on !== 'either' && (this.channel === 0) !== (rule.on === 'link'))
       throw protocol(`${rule.name} frame on channel ${this.channel}`);
-    if (rule.opensLink) throw protocol(`${rule.name} frame on a link that has a session`);
     if (!this.#noLength) {
       this.#state = 'length';
       return undefined;

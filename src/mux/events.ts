@@ -3,6 +3,7 @@ import type { Fifo } from '../base/fifo.ts';
 import type { ChannelMode } from './bodies.ts';
 import type { ControlValue } from './control.ts';
 import type { MuxError } from './errors.ts';
+import type { ResumeRequest } from './resumeProof.ts';
 import type { PeerSettings } from './settings.ts';
 
 export type MuxEvent =
@@ -38,6 +39,12 @@ export type MuxEvent =
   | { readonly type: 'pong'; readonly seq: number; readonly rtt: number }
   /** The peer takes no new channels. Those it never saw are reported as `refused` (ERR_MUX_GOAWAY). */
   | { readonly type: 'goaway'; readonly code: number; readonly reason: string }
+  /** The link is lost, and the session waits for another. Nothing leaves meanwhile; channels may be written to. */
+  | { readonly type: 'suspended'; readonly error: MuxError }
+  /** It goes on over another link. So many bytes are sent again. */
+  | { readonly type: 'resumed'; readonly replayed: number }
+  /** The link is meant for another session: `handOver` or `refuseResume`. */
+  | { readonly type: 'resume'; readonly request: ResumeRequest }
   /** The session is over; every channel with it. Sent once, last. */
   | { readonly type: 'closed'; readonly error: MuxError | undefined };
 

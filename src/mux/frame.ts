@@ -13,6 +13,11 @@ export const MAGIC: readonly number[] = [0x51, 0x32, 0x51, 0x4d];
 export const VERSION = 1;
 export const NONCE_LENGTH = 8;
 
+/** What opens a byte link. */
+export function encodePreface(nonce: Uint8Array): Uint8Array {
+  return Uint8Array.from([...MAGIC, VERSION, ...nonce]);
+}
+
 export const Kind = {
   data: 0,
   open: 1,
@@ -45,8 +50,6 @@ interface KindRule {
   readonly name: KindName;
   /** Where it may appear: on a channel, or on channel 0. */
   readonly on: 'channel' | 'link' | 'either';
-  /** Stands before the frames of a link that goes on with an older session; never among them. */
-  readonly opensLink?: true;
 }
 
 /** What may come, by kind number; holes are unknown kinds. */
@@ -66,8 +69,8 @@ export const KINDS: readonly (KindRule | undefined)[] = table([
   { name: 'goaway', on: 'link' },
   { name: 'priority', on: 'channel' },
   { name: 'datagram', on: 'either' },
-  { name: 'resume', on: 'link', opensLink: true },
-  { name: 'resumed', on: 'link', opensLink: true },
+  { name: 'resume', on: 'link' },
+  { name: 'resumed', on: 'link' },
   { name: 'extension', on: 'either' },
 ]);
 

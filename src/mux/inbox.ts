@@ -13,6 +13,7 @@ import { acceptedBy, findOrLate, type InboxInit, type InboxParts, protocol } fro
 import { LinkFrames } from './linkFrames.ts';
 import type { MessageLengths } from './messageLengths.ts';
 import { Patience } from './patience.ts';
+import { decodeResume } from './resumeProof.ts';
 import type { Counters } from './stats.ts';
 import type { MuxStream } from './stream.ts';
 
@@ -51,6 +52,21 @@ export class Inbox {
     this.#counters.bytesReceived += chunk.length;
     this.#acks.came(now);
     this.#parser.push(chunk);
+  }
+
+  /** Position of the peer's stream behind all that came, read or not. */
+  get end(): number {
+    return this.#parser.end;
+  }
+
+  /** Both ends can go on over another link: the stream is bytes from here on, whatever carries it. */
+  joinMessages(): void {
+    this.#parser.joinMessages();
+  }
+
+  /** What came behind the last frame: for the session that the link is meant for. */
+  rest(): Uint8Array[] {
+    return this.#parser.rest();
   }
 
   get atBoundary(): boolean {
@@ -179,7 +195,11 @@ export class Inbox {
 
   #control(kind: number, channel: number, body: Uint8Array): void {
     this.#counters.framesReceived++;
-    if (!this.#link.greeted && kind !== Kind.settings) throw protocol('first frame is not SETTINGS');
+    if (!this.#link.greeted && kind !== Kind.settings) {
+      if (kind !== Kind.resume) throw protocol('first frame is not SETTINGS');
+      this.#parts.owner.onResume(decodeResume(body));
+      return;
+    }
     if (kind === Kind.datagram) this.#datagram(channel, body);
     else if (channel !== 0 && kind !== Kind.extension) this.#channels.handle(kind, channel, body);
     else this.#link.handle(kind, body);

@@ -8,6 +8,7 @@ import type { EventQueue } from './events.ts';
 import type { MuxLimits } from './limits.ts';
 import type { Outbox } from './outbox.ts';
 import type { Patience } from './patience.ts';
+import type { ResumeRequest } from './resumeProof.ts';
 import type { PeerSettings } from './settings.ts';
 import type { Counters } from './stats.ts';
 import type { MuxStream } from './stream.ts';
@@ -18,6 +19,8 @@ export interface InboxOwner {
   onSettings(settings: PeerSettings): void;
   onPong(seq: number): boolean;
   onGoaway(goaway: GoawayBody): void;
+  /** The link is meant for another session. */
+  onResume(request: ResumeRequest): void;
   readonly draining: boolean;
 }
 

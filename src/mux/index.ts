@@ -8,7 +8,8 @@
  *     bodies.ts     control bodies, checked            scheduler.ts  whose turn it is
  *     halves.ts     states as tables                   keepalive.ts  is the other end alive
  *     window.ts     credit                             limits.ts     every number, with its reason
- *     acks.ts       positions, and when ACKs go
+ *     acks.ts       positions, and when ACKs go        resume.ts     a session's life beyond its link
+ *     replay.ts     what may have to be sent again     resumeProof.ts who may go on with it
  *
  * `MuxSession` has no IO; `Session` (package entry) drives it over a `Link`.
  */
@@ -25,6 +26,7 @@ export {
 export type { MuxEvent } from './events.ts';
 export { NONCE_LENGTH } from './frame.ts';
 export { DEFAULT_LIMITS, type MuxLimits } from './limits.ts';
+export { type Hmac, RESUME_LABEL, RESUME_SECRET_LENGTH, type ResumeRequest } from './resumeProof.ts';
 export { type ChannelAccount, MuxSession, type MuxSessionInit, type OpenOptions } from './session.ts';
 export type { PeerSettings } from './settings.ts';
 export type { MuxStats } from './stats.ts';

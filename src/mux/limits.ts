@@ -35,6 +35,13 @@ export interface MuxLimits {
   readonly datagramQueue: number;
   /** Refusals that wait to be sent while the peer reads nothing. */
   readonly maxOrphanResets: number;
+  /**
+   * Bytes kept until they are acknowledged, where a session may outlive its link; 0 for never. The rate is at most this in
+   * one round trip: 4 MiB is 110 Mbit/s at 300 ms. The smaller of both ends' counts.
+   */
+  readonly resumeWindow: number;
+  /** Milliseconds that such a session waits for a new link: a laptop changes networks in less. The smaller counts. */
+  readonly resumeTtl: number;
 }
 
 export const DEFAULT_LIMITS: MuxLimits = Object.freeze({
@@ -53,6 +60,8 @@ export const DEFAULT_LIMITS: MuxLimits = Object.freeze({
   maxDatagram: 4_096,
   datagramQueue: 65_536,
   maxOrphanResets: 1_000,
+  resumeWindow: 4_194_304,
+  resumeTtl: 60_000,
 });
 
 /** Control frames: checked before the body is collected, let alone decoded. */
@@ -82,6 +91,10 @@ export const MIN_CREDIT_STEP = 256;
 /** A level below the one served gets every 16th frame, so that bulk is slowed and never starved. */
 export const FLOOR_SHARE = 16;
 
+/** Bytes of control frames that may wait for their acknowledgement beside a full resume window. */
+export const RESUME_SLACK = 262_144;
+/** Bytes of ACK frames, which nobody acknowledges, after which a PING makes the peer do it. */
+export const MAX_UNANSWERED = 4_096;
 /** Attempts to resume that may be lost on the way before the other end hears of one; each costs it one HMAC more. */
 export const MAX_EPOCH_SKIP = 64;
 /** Secrets that may name one session: as many as a relay admits identities on a link. ~200 bytes each. */

@@ -49,6 +49,9 @@ export class LinkFrames {
       case Kind.goaway:
         this.#goaway(body);
         break;
+      case Kind.resume:
+      case Kind.resumed:
+        throw protocol('RESUME frame on a link that has a session');
       default:
         this.#extension(body);
     }
@@ -85,7 +88,9 @@ export class LinkFrames {
   }
 
   #ack(body: Uint8Array): void {
-    if (this.#parts.acks.confirm(body) === undefined) this.#patience.glitch('ACK that confirms nothing');
+    const { acks, outbox } = this.#parts;
+    if (acks.confirm(body) === undefined) this.#patience.glitch('ACK that confirms nothing');
+    else if (!outbox.forget(acks.acked)) throw protocol('ACK of bytes that were not sent again yet');
   }
 
   #goaway(body: Uint8Array): void {

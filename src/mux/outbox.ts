@@ -8,9 +8,11 @@ import { encodeGoaway, encodeVarints, type GoawayBody } from './bodies.ts';
 import { MuxError } from './errors.ts';
 import type { EventQueue } from './events.ts';
 import { greaseExtension } from './extensions.ts';
-import { EOM, FIN, Kind, MAGIC, VERSION } from './frame.ts';
+import { EOM, encodePreface, FIN, Kind } from './frame.ts';
 import { FrameWriter } from './frameWriter.ts';
-import { MESSAGE_TARGET, type MuxLimits } from './limits.ts';
+
+import { MAX_UNANSWERED, MESSAGE_TARGET, type MuxLimits, RESUME_SLACK } from './limits.ts';
+import type { Replay } from './replay.ts';
 import { Scheduler } from './scheduler.ts';
 import type { Counters } from './stats.ts';
 import { type MuxStream, Owed } from './stream.ts';
@@ -25,6 +27,8 @@ export interface OutboxInit {
   readonly events: EventQueue;
   readonly counters: Counters;
   readonly acks: Acks;
+  /** Where what leaves is kept, when the session may outlive its link. */
+  readonly replay: Replay | undefined;
 }
 
 interface Refusal {
@@ -38,6 +42,15 @@ export class Outbox {
   readonly #acks: Acks;
   readonly #writer = new FrameWriter();
   readonly #scheduler = new Scheduler();
+  #messages: boolean;
+  #replay: Replay | undefined;
+  /** Bytes that may wait for their acknowledgement; beyond, DATA is held back. */
+  #window = Number.POSITIVE_INFINITY;
+  /** What opens the link and has no place in the stream: the preface, RESUME, RESUMED. */
+  #prelude: Uint8Array[];
+  #linked = true;
+  /** Bytes of ACK frames behind our last frame that owes us one. */
+  #unanswered = 0;
   #greeted = false;
   #ready = false;
   #over = false;
@@ -56,6 +69,9 @@ export class Outbox {
     this.#init = init;
     this.#table = init.table;
     this.#acks = init.acks;
+    this.#messages = init.messages;
+    this.#replay = init.replay;
+    this.#prelude = init.messages ? [] : [encodePreface(init.nonce)];
   }
 
   /** The peer's SETTINGS are known: channels may be opened. */
@@ -63,6 +79,45 @@ export class Outbox {
     this.#ready = true;
     this.#maxFrame = Math.min(maxFrame, this.#init.limits.maxFrame);
     this.#openAllowance = openAllowance;
+  }
+
+  /** What leaves is kept until it is acknowledged, at most about `window` bytes; 0: it is not, the peer cannot resume. */
+  keep(window: number): void {
+    if (window === 0) {
+      this.#replay?.clear();
+      this.#replay = undefined;
+      return;
+    }
+    this.#messages = false; // as far as frames are concerned: a link of messages may follow one of bytes
+    this.#window = window;
+    this.#maxFrame = Math.min(this.#maxFrame, window);
+  }
+
+  /** The peer has everything below `position`. False when that was not sent. */
+  forget(position: number): boolean {
+    return this.#replay?.trim(position) ?? true;
+  }
+
+  /** More waits for its acknowledgement than any peer makes us wait for that reads and answers. */
+  get isOverfull(): boolean {
+    return this.#replay !== undefined && this.#replay.length > this.#window + RESUME_SLACK;
+  }
+
+  /** ACKs alone are never acknowledged: once in a while something must leave that is. */
+  get wantsAnswer(): boolean {
+    return this.#replay !== undefined && this.#unanswered > MAX_UNANSWERED;
+  }
+
+  /** There is no link: nothing leaves. */
+  unlink(): void {
+    this.#linked = false;
+    this.#prelude = [];
+  }
+
+  /** There is one, and this opens it; what is to be sent follows when `linked`. */
+  relink(prelude: Uint8Array[], linked: boolean): void {
+    this.#prelude = prelude;
+    this.#linked = linked;
   }
 
   /** Returns false when the limit did not rise. */
@@ -140,19 +195,40 @@ export class Outbox {
     this.#owing = [];
     this.#refusals = [];
     this.#ping = this.#pong = undefined;
-    this.#goaway = goaway;
+    this.#goaway = this.#linked ? goaway : undefined;
     this.#over = true;
-    if (goaway === undefined) this.#greeted = true;
+    if (this.#goaway !== undefined) return;
+    this.#greeted = true;
+    this.#prelude = [];
+    this.#replay?.clear();
   }
 
   /** Whole frames, about `max` bytes of them. On a message link the result is one message. */
   take(max: number, now: number): Uint8Array[] {
     const limit = this.#init.messages ? Math.min(max, MESSAGE_TARGET) : max;
     if (limit <= 0) return [];
+    const opening = this.#prelude.length > 0 || this.#replay?.isReplaying ? this.#replayed(limit) : undefined;
+    if (!this.#linked || this.#replay?.isReplaying) return opening ?? [];
     const { size } = this.#layOut(limit, now);
     this.#acks.sent += size;
     this.#init.counters.bytesSent += size;
-    return this.#writer.take();
+    const parts = this.#writer.take();
+    if (!this.#over) this.#replay?.push(parts);
+    return opening === undefined ? parts : [...opening, ...parts];
+  }
+
+  /** What stands before new frames: the link's opening, and what has to be sent again. */
+  #replayed(limit: number): Uint8Array[] {
+    const { counters } = this.#init;
+    const prelude = this.#prelude;
+    this.#prelude = [];
+    const again = (this.#linked && this.#replay?.take(limit)) || [];
+    for (const { length } of prelude) counters.bytesSent += length;
+    for (const { length } of again) {
+      counters.bytesSent += length;
+      counters.bytesReplayed += length;
+    }
+    return [...prelude, ...again];
   }
 
   #layOut(limit: number, now: number): FrameWriter {
@@ -169,14 +245,16 @@ export class Outbox {
   }
 
   #ack(now: number): void {
+    const before = this.#writer.size;
+    const unanswered = this.#unanswered;
     this.#control(Kind.ack, 0, this.#acks.take(now));
+    this.#unanswered = unanswered + this.#writer.size - before;
   }
 
   /** Frames on channel 0. */
   #link(): void {
     if (!this.#greeted) {
       this.#greeted = true;
-      if (!this.#init.messages) this.#preface();
       this.#control(Kind.settings, 0, this.#init.settings);
       this.#control(Kind.extension, 0, greaseExtension(this.#init.nonce));
     }
@@ -191,12 +269,6 @@ export class Outbox {
       this.#control(Kind.goaway, 0, encodeGoaway({ lastAccepted: wire, code, reason }));
       this.#goaway = undefined;
     }
-  }
-
-  #preface(): void {
-    const bytes = Uint8Array.from([...MAGIC, VERSION, ...this.#init.nonce]);
-    this.#writer.payload(bytes);
-    this.#acks.sent -= bytes.length; // positions count frames
   }
 
   #opens(limit: number): void {
@@ -250,11 +322,12 @@ export class Outbox {
 
   #control(kind: number, channel: number, body: Uint8Array): void {
     this.#init.counters.framesSent++;
+    this.#unanswered = 0;
     this.#writer.control(kind, channel, body);
   }
 
   #data(limit: number, now: number): void {
-    while (this.#writer.size < limit) {
+    while (this.#writer.size < limit && !this.#isFull) {
       const stream = this.#scheduler.next();
       if (stream === undefined) return;
       if (!stream.sendable) continue;
@@ -263,8 +336,16 @@ export class Outbox {
     }
   }
 
+  /** A frame more would not fit the window. One always may be under way. */
+  get #isFull(): boolean {
+    const waiting = this.#writer.size + (this.#replay?.length ?? 0);
+    return waiting > 0 && waiting + this.#maxFrame > this.#window;
+  }
+
   #frame(stream: MuxStream, limit: number): void {
-    const { counters, messages } = this.#init;
+    const { counters } = this.#init;
+    const messages = this.#messages;
+    this.#unanswered = 0;
     const writer = this.#writer;
     const size = stream.queue.nextSize(Math.min(stream.credit.left, this.#maxFrame));
     const fin = stream.send === 'finishing' && stream.queue.isLast(size);

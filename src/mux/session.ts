@@ -32,6 +32,9 @@ import { Keepalive } from './keepalive.ts';
 import { EARLY_MESSAGE, type MuxLimits, resolveLimits } from './limits.ts';
 import { Outbox } from './outbox.ts';
 import { Pings } from './pings.ts';
+import { Replay } from './replay.ts';
+import { Resumption } from './resume.ts';
+import type { Hmac, ResumeRequest } from './resumeProof.ts';
 import { encodeSettings, type PeerSettings } from './settings.ts';
 import { type Counters, type MuxStats, newCounters } from './stats.ts';
 import { type MuxStream, Owed } from './stream.ts';
@@ -43,6 +46,8 @@ export interface MuxSessionInit {
   /** 8 fresh random bytes: they decide which end opens odd ids. */
   readonly nonce: Uint8Array;
   readonly limits?: Partial<MuxLimits>;
+  /** HMAC-SHA-256, given by whoever can bring a session another link (see resume.ts). Absent: it ends with its link. */
+  readonly hmac?: Hmac;
   readonly now: number;
   /** What the peer may know of this program; at most 64 characters. */
   readonly software?: string;
@@ -91,6 +96,8 @@ export class MuxSession {
   readonly #inbox: Inbox;
   readonly #keepalive: Keepalive;
   readonly #acks = new Acks();
+  /** Undefined: the session ends with its link. */
+  readonly resumption: Resumption | undefined;
   #settings: PeerSettings | undefined;
   #draining = false; // we sent GOAWAY
   #peerDraining = false;
@@ -109,16 +116,26 @@ export class MuxSession {
     const counters = this.#counters;
     const acks = this.#acks;
     const table = (this.#table = new ChannelTable(events, limits.maxChannels));
+    const resumes = init.hmac !== undefined && limits.resumeWindow > 0;
+    const replay = resumes ? new Replay() : undefined;
+    const resume = resumes ? { window: limits.resumeWindow, ttl: limits.resumeTtl } : undefined;
     const { software, extensions } = init;
-    const own = { nonce: messages ? nonce : undefined, software, extensions, grease: nonce };
+    const own = { nonce: messages ? nonce : undefined, resume, software, extensions, grease: nonce };
     const settings = encodeSettings(limits, own);
-    const outbox = new Outbox({ messages, nonce, settings, limits, table, events, counters, acks });
+    const outbox = new Outbox({ messages, nonce, settings, limits, table, events, counters, acks, replay });
     this.#outbox = outbox;
-    this.#inbox = new Inbox({
+    const inbox = (this.#inbox = new Inbox({
       ...{ messages, nonce, limits, table, outbox, events, counters, acks, now },
       owner: this.#owner(),
-    });
-    this.#keepalive = new Keepalive(limits.idleTimeout, now);
+    }));
+    const keepalive = (this.#keepalive = new Keepalive(limits.idleTimeout, now));
+    this.resumption =
+      replay === undefined
+        ? undefined
+        : new Resumption({
+            ...{ hmac: init.hmac!, nonce, limits, replay, acks, inbox, outbox, keepalive, events, counters },
+            pings: this.#pings,
+          });
   }
 
   // The link's side.
@@ -127,7 +144,19 @@ export class MuxSession {
     if (this.#over) return;
     this.#now = Math.max(this.#now, now);
     this.#keepalive.heard(now);
-    this.#inbox.push(chunk, now);
+    if (this.resumption?.isResuming) this.#answered(this.resumption, chunk, now);
+    else this.#inbox.push(chunk, now);
+  }
+
+  /** A link that was made here to go on with: the other end's answer comes first. */
+  #answered(resumption: Resumption, chunk: Uint8Array, now: number): void {
+    try {
+      for (const part of resumption.answered(chunk, now) ?? []) this.#inbox.push(part, now);
+    } catch (thrown) {
+      const error = asMuxError(thrown);
+      if (error.code === 'ERR_MUX_LOST') this.#fail(error);
+      else this.linkLost(error, now);
+    }
   }
 
   /** The next event. Frames are parsed here, so replies and state are those of the events pulled so far. */
@@ -146,24 +175,66 @@ export class MuxSession {
   }
 
   /** The link's other end sends no more. Call it when `next` has returned undefined. */
-  endOfInput(): void {
+  endOfInput(now: number = this.#now): void {
     if (this.#over) return;
-    const cut = !this.#inbox.atBoundary || this.#table.live > 0 || !(this.#draining || this.#peerDraining);
-    this.#close(
-      cut ? new MuxError('ERR_MUX_LINK_CLOSED', 'link ended without a goodbye') : undefined,
-      undefined,
-    );
+    if (this.#isDone && this.#inbox.atBoundary) this.#close(undefined, undefined);
+    else this.linkLost(new MuxError('ERR_MUX_LINK_CLOSED', 'link ended without a goodbye'), now);
+  }
+
+  /** The link is gone: the session waits for another where it can, and is over otherwise. */
+  linkLost(error: MuxError, now: number): void {
+    if (this.#over) return;
+    if (this.#isDone || !this.resumption?.suspend(error, now)) this.#fail(error);
+  }
+
+  /** A goodbye was said, and nothing is left to lose. */
+  get #isDone(): boolean {
+    return this.#table.live === 0 && (this.#draining || this.#peerDraining);
+  }
+
+  /** The peer asks to go on over a link that it made. False: not here, or not proven, and nothing has changed. */
+  acceptResume(request: ResumeRequest, now: number): boolean {
+    if (this.#over) return false;
+    try {
+      return this.resumption?.accept(request, now) ?? false;
+    } catch (error) {
+      this.#fail(asMuxError(error));
+      return false;
+    }
+  }
+
+  /** Waits for no link any more. */
+  giveUp(why: string): void {
+    this.#fail(new MuxError('ERR_MUX_LOST', `the link was lost, and ${why}`));
+  }
+
+  /** After `resume`: the link is another session's now, with what came behind the request. Nothing follows here. */
+  handOver(): Uint8Array[] {
+    this.#over = true;
+    return this.#inbox.rest();
+  }
+
+  /** After `resume`: there is no such session here. The last word says so. */
+  refuseResume(): void {
+    const error = new MuxError('ERR_MUX_LOST', 'the other end asks for a session that is not here');
+    this.#close(error, { lastAccepted: -1, code: WireCode.unknownSession, reason: '' });
   }
 
   /** Whole frames of about `max` bytes; empty when there is nothing to send. One call is one message. */
   takeOutput(max: number, now: number): Uint8Array[] {
     this.#now = Math.max(this.#now, now);
-    return this.#outbox.take(max, this.#now);
+    const parts = this.#outbox.take(max, this.#now);
+    if (this.#outbox.wantsAnswer) this.ping(now);
+    if (this.#outbox.isOverfull)
+      this.#fail(new MuxError('ERR_MUX_LIMIT', 'peer acknowledges nothing of what it is sent'));
+    return parts;
   }
 
   /** When to call `tick`, and to look for output. It moves nearer when the peer's bytes owe it an ACK. */
   deadline(): number | undefined {
     if (this.#over) return undefined;
+    const giveUp = this.resumption?.deadline();
+    if (giveUp !== undefined) return giveUp;
     const ack = this.#acks.deadline();
     const alive = this.#keepalive.deadline();
     return ack === undefined || (alive !== undefined && alive < ack) ? alive : ack;
@@ -171,11 +242,16 @@ export class MuxSession {
 
   tick(now: number): void {
     if (this.#over) return;
+    const giveUp = this.resumption?.deadline();
+    if (giveUp !== undefined) {
+      if (now >= giveUp) this.giveUp('no other came in time');
+      return;
+    }
     this.#acks.tick(now);
     const action = this.#keepalive.tick(now);
     if (action === 'ping') this.ping(now);
     else if (action === 'dead')
-      this.#fail(new MuxError('ERR_MUX_IDLE', `nothing came for ${this.limits.idleTimeout} ms`));
+      this.linkLost(new MuxError('ERR_MUX_IDLE', `nothing came for ${this.limits.idleTimeout} ms`), now);
   }
 
   // The application's side: channels.
@@ -418,11 +494,13 @@ export class MuxSession {
       onSettings: (settings) => this.#onSettings(settings),
       onPong: (seq) => this.#onPong(seq),
       onGoaway: (goaway) => this.#onGoaway(goaway),
+      onResume: (request) => this.#events.push({ type: 'resume', request }),
     };
   }
 
   #onSettings(settings: PeerSettings): void {
     this.#settings = settings;
+    this.resumption?.agree(settings.resume);
     for (const stream of this.#table.values()) {
       stream.credit.raise(settings.initialCredit);
       if (stream.queue.largestMessage > settings.maxMessage) this.#saidTooMuch(stream, settings.maxMessage);
@@ -442,7 +520,7 @@ export class MuxSession {
   #onPong(seq: number): boolean {
     const rtt = this.#pings.answer(seq, this.#keepalive.heardAt);
     if (rtt === undefined) return false;
-    this.#counters.rtt = rtt;
+    if (this.#pings.isOfThisLink(seq)) this.#counters.rtt = rtt;
     this.#events.push({ type: 'pong', seq, rtt });
     return true;
   }

@@ -24,6 +24,10 @@ export interface MuxStats {
   readonly datagramsSent: number;
   /** Datagrams that waited too long for the link: the oldest go first. */
   readonly datagramsDropped: number;
+  /** Links that the session has run on. */
+  readonly links: number;
+  /** Bytes that a later link had to carry again. */
+  readonly bytesReplayed: number;
   /** The latest PING's round trip in milliseconds. */
   readonly rtt: number | undefined;
 }
@@ -48,6 +52,8 @@ export function newCounters(): Counters {
     datagramsReceived: 0,
     datagramsSent: 0,
     datagramsDropped: 0,
+    links: 1,
+    bytesReplayed: 0,
     rtt: undefined,
   };
 }

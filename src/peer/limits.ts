@@ -69,6 +69,14 @@ export const SESSION_IDLE = 30_000;
 export const BACKOFF_FIRST = 250;
 export const BACKOFF_LAST = 30_000;
 
+/** A new link for a session that lost its own: made, and answered on, within this; else another is tried. */
+export const RESUME_TIMEOUT = 10_000;
+/** Pauses between tries, each ± half: the first is made at once. The session waits 30 to 60 s in all. */
+export const RESUME_BACKOFF_FIRST = 250;
+export const RESUME_BACKOFF_LAST = 5_000;
+/** A session that ran this long tries at once again; one that keeps losing its links slows down. */
+export const RESUME_SETTLED = 1_000;
+
 /** Renewal at this part of a certificate's life, minus up to a twentieth (step-ca does the same). */
 export const RENEW_AT: number = 2 / 3;
 export const RENEW_JITTER: number = 1 / 20;

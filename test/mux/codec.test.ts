@@ -107,7 +107,6 @@ describe('the frame parser', () => {
     ['DATA on channel 0', [preface(), Uint8Array.of(Kind.data, 0, 0)], false],
     ['PING on a channel', [preface(), Uint8Array.of(Kind.ping, 1, 0)], false],
     ['an 8-byte channel number', [preface(), Uint8Array.of(Kind.data, 0xc0)], false],
-    ['RESUME among other frames', [preface(), Uint8Array.of(Kind.resume, 0)], false],
     ['a data frame above the limit', [preface(), Uint8Array.of(Kind.data, 1, 0x80, 0, 0x40, 1)], false],
     ['a control frame above 4 KiB', [preface(), Uint8Array.of(Kind.open, 1, 0x50, 1)], false],
   ])('refuses %s', (_, chunks, messages) => {

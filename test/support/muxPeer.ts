@@ -28,7 +28,7 @@ export function preface(): Uint8Array {
 }
 
 export function settings(limits: Partial<MuxLimits> = {}): Uint8Array {
-  return frame(Kind.settings, 0, encodeSettings({ ...DEFAULT_LIMITS, ...limits }, undefined));
+  return frame(Kind.settings, 0, encodeSettings({ ...DEFAULT_LIMITS, ...limits }));
 }
 
 export function open(channel: number, name = 'x', credit = 65_536): Uint8Array {
