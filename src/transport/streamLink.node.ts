@@ -3,7 +3,7 @@ import type { Readable, Writable } from 'node:stream';
 import { type Clock, systemClock } from '../base/clock.ts';
 import type { Q2qError } from '../base/errors.ts';
 import { LinkError, resetHere } from './errors.ts';
-import { FLUSH_TIMEOUT, LAST_WORDS_TIMEOUT, LINGER_TIMEOUT } from './limits.ts';
+import { CORK_TIME, FLUSH_TIMEOUT, LAST_WORDS_TIMEOUT, LINGER_TIMEOUT } from './limits.ts';
 import type { Link, LinkHandler, LinkInfo } from './link.ts';
 import { fromNodeError } from './nodeErrors.node.ts';
 
@@ -26,6 +26,7 @@ export class StreamLink implements Link {
   #handler: LinkHandler | undefined;
   #paused = false;
   #corked = false;
+  #corkedAt = 0;
   #wantsDrain = false;
   #ended = false; // the other end's direction is over
   #finished = false; // ours is, and flushed
@@ -66,22 +67,31 @@ export class StreamLink implements Link {
     else if (!this.#paused) this.#readable.resume();
   }
 
-  /** Sends of one turn of the event loop leave in one `writev`. */
+  /**
+   * Sends of one turn of the event loop leave in one `writev`: a turn reads up to 32 chunks, and an answer to each by itself
+   * costs as much as a large write. A turn that takes long is not waited for.
+   */
   send(bytes: Uint8Array | readonly Uint8Array[]): boolean {
     if (this.#writeClosed) return false;
-    if (!this.#corked) {
-      this.#corked = true;
-      this.#writable.cork();
-      process.nextTick(this.#uncork);
-    }
+    this.#cork();
     let room = true;
     if (bytes instanceof Uint8Array) room = this.#writable.write(bytes);
     else for (const part of bytes) room = this.#writable.write(part);
     if (!room) this.#wantsDrain = true;
+    if (this.#clock.monotonic() - this.#corkedAt > CORK_TIME) this.#uncork();
     return room;
   }
 
+  #cork(): void {
+    if (this.#corked) return;
+    this.#corked = true;
+    this.#corkedAt = this.#clock.monotonic();
+    this.#writable.cork();
+    setImmediate(this.#uncork);
+  }
+
   readonly #uncork = (): void => {
+    if (!this.#corked) return;
     this.#corked = false;
     this.#writable.uncork();
   };
