@@ -169,10 +169,13 @@ export class ChannelFrames {
     this.#outbox.wake(stream);
   }
 
+  /** How the peer wants its direction of the channel to be sent. */
   #priority(channel: number, body: Uint8Array): void {
-    decodePriority(body);
-    findOrLate(this.#parts, channel);
+    const priority = decodePriority(body);
+    const stream = findOrLate(this.#parts, channel);
+    if (stream === undefined) return;
     this.#patience.glitch('PRIORITY');
+    this.#outbox.prioritize(stream, priority);
   }
 
   /** Advice that this version does not take. */

@@ -4,7 +4,8 @@
  * which are counted.
  */
 import type { Acks } from './acks.ts';
-import { encodeGoaway, encodeVarints, type GoawayBody } from './bodies.ts';
+import { encodeGoaway, encodeVarints, type GoawayBody, type Priority } from './bodies.ts';
+import { type Datagram, DatagramQueue } from './datagrams.ts';
 import { MuxError } from './errors.ts';
 import type { EventQueue } from './events.ts';
 import { greaseExtension } from './extensions.ts';
@@ -42,6 +43,7 @@ export class Outbox {
   readonly #acks: Acks;
   readonly #writer = new FrameWriter();
   readonly #scheduler = new Scheduler();
+  readonly #datagrams: DatagramQueue;
   #messages: boolean;
   #replay: Replay | undefined;
   /** Bytes that may wait for their acknowledgement; beyond, DATA is held back. */
@@ -68,6 +70,7 @@ export class Outbox {
   constructor(init: OutboxInit) {
     this.#init = init;
     this.#table = init.table;
+    this.#datagrams = new DatagramQueue(init.limits.datagramQueue);
     this.#acks = init.acks;
     this.#messages = init.messages;
     this.#replay = init.replay;
@@ -151,6 +154,16 @@ export class Outbox {
     this.#owing.push(stream);
   }
 
+  /** The channel's bytes leave so from now on. */
+  prioritize(stream: MuxStream, priority: Priority): void {
+    this.#scheduler.change(stream, priority);
+  }
+
+  /** It leaves soon or never. */
+  datagram(datagram: Datagram): void {
+    this.#init.counters.datagramsDropped += this.#datagrams.push(datagram);
+  }
+
   /** Ends what is open of both directions with this code. */
   giveUp(stream: MuxStream, code: number): void {
     stream.stopCode = stream.resetCode = code;
@@ -195,6 +208,7 @@ export class Outbox {
     this.#owing = [];
     this.#refusals = [];
     this.#ping = this.#pong = undefined;
+    this.#datagrams.clear();
     this.#goaway = this.#linked ? goaway : undefined;
     this.#over = true;
     if (this.#goaway !== undefined) return;
@@ -240,7 +254,10 @@ export class Outbox {
       this.#channels(limit);
     }
     if (!this.#over && this.#acks.isOwed && (writer.size > 0 || this.#acks.isDue(now))) this.#ack(now);
-    if (ready) this.#data(limit, now);
+    if (ready) {
+      this.#sendDatagrams(limit);
+      this.#data(limit, now);
+    }
     return writer;
   }
 
@@ -309,6 +326,7 @@ export class Outbox {
     const { owed } = stream;
     stream.owed = 0;
     if (owed & Owed.accept) this.#control(Kind.accept, wire, stream.acceptBody!);
+    if (owed & Owed.priority) this.#control(Kind.priority, wire, stream.priorityBody!);
     if (owed & Owed.credit && stream.receive === 'open') {
       this.#init.counters.grants++;
       this.#control(Kind.credit, wire, encodeVarints(stream.grant.grant()));
@@ -326,11 +344,29 @@ export class Outbox {
     this.#writer.control(kind, channel, body);
   }
 
+  /** While DATA waits too, half of an output is all they get. */
+  #sendDatagrams(limit: number): void {
+    const most = this.#scheduler.isEmpty ? limit : limit / 2;
+    while (this.#writer.size < most && !this.#isFull) {
+      const datagram = this.#datagrams.shift();
+      if (datagram === undefined) return;
+      const { id, bytes } = datagram;
+      if (id !== 0 && this.#table.get(id)?.isOver !== false) this.#init.counters.datagramsDropped++;
+      else {
+        this.#init.counters.datagramsSent++;
+        this.#control(Kind.datagram, id === 0 ? 0 : this.#table.toWire(id), bytes);
+      }
+    }
+  }
+
   #data(limit: number, now: number): void {
     while (this.#writer.size < limit && !this.#isFull) {
-      const stream = this.#scheduler.next();
+      const stream = this.#scheduler.next(this.#maxFrame);
       if (stream === undefined) return;
-      if (!stream.sendable) continue;
+      if (!stream.sendable) {
+        this.#scheduler.remove(stream);
+        continue;
+      }
       if (this.#acks.isOwed) this.#ack(now); // before DATA: on a message link nothing may follow the last
       this.#frame(stream, limit);
     }
@@ -352,12 +388,13 @@ export class Outbox {
     const type = Kind.data | (fin ? FIN : 0) | (stream.queue.endsMessage(size) ? EOM : 0);
     stream.credit.sent += size;
     const last =
-      messages && (writer.size + size >= limit || (stream.queue.isLast(size) && this.#scheduler.isEmpty));
+      messages && (writer.size + size >= limit || (stream.queue.isLast(size) && this.#scheduler.isAlone));
     writer.header(type, this.#table.toWire(stream.id), last ? undefined : size);
     stream.queue.move(size, writer);
     counters.framesSent++;
     counters.payloadSent += size;
-    if (!fin && stream.sendable) this.#scheduler.add(stream);
+    this.#scheduler.charge(size);
+    if (fin || !stream.sendable) this.#scheduler.remove(stream);
     if (stream.wantsWritable && stream.queue.length * 2 <= this.#init.limits.sendHighWater)
       this.#tellWritable(stream);
     if (fin) {

@@ -17,9 +17,11 @@ import {
   DEFAULT_URGENCY,
   encodeAccept,
   encodeOpen,
+  encodePriority,
   type GoawayBody,
   isCount,
   MODES,
+  type Priority,
 } from './bodies.ts';
 import type { ControlValue } from './control.ts';
 import { consequencesOf, describeCode, MuxError, WireCode } from './errors.ts';
@@ -325,6 +327,41 @@ export class MuxSession {
     if (stream.queue.length < this.limits.sendHighWater) return true;
     stream.wantsWritable = true;
     return false;
+  }
+
+  /** Changes what it names: how we send the channel, and how the other end is asked to. Takes effect at once here. */
+  prioritize(id: number, priority: Partial<Priority>): void {
+    const stream = this.#table.get(id);
+    if (stream === undefined) return;
+    const { urgency = stream.urgency, sharing = stream.sharing } = priority;
+    stream.priorityBody = encodePriority({ urgency, sharing });
+    this.#outbox.prioritize(stream, { urgency, sharing });
+    this.#outbox.owe(stream, Owed.priority);
+  }
+
+  /** How the channel is sent from here. */
+  priority(id: number): Priority | undefined {
+    const stream = this.#table.get(id);
+    return stream && { urgency: stream.urgency, sharing: stream.sharing };
+  }
+
+  /**
+   * Sends a datagram on a channel, or on the session (0): soon, or never when the link has no room. False when it cannot:
+   * the other end takes none or has not said so yet, or the channel is not open there. Throws MuxError ERR_MUX_ARGUMENT
+   * when it is larger than the other end takes.
+   */
+  sendDatagram(id: number, bytes: Uint8Array): boolean {
+    const most = this.#settings?.maxDatagram ?? 0;
+    if (this.#over || most === 0) return false;
+    if (bytes.length > most)
+      throw new MuxError(
+        'ERR_MUX_ARGUMENT',
+        `datagram of ${bytes.length} bytes, the other end takes at most ${most}`,
+      );
+    const stream = this.#table.get(id);
+    if (id !== 0 && (stream === undefined || stream.isOver || stream.openBody !== undefined)) return false;
+    this.#outbox.datagram({ id, bytes });
+    return true;
   }
 
   /** Bytes that wait in a channel for credit, a turn or the link. */

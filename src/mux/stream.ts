@@ -12,10 +12,11 @@ import {
 import { MessageLengths } from './messageLengths.ts';
 import { ReceiveQueue } from './receiveQueue.ts';
 import { SendQueue } from './sendQueue.ts';
+import { Turn } from './turns.ts';
 import { ReceiveCredit, SendCredit } from './window.ts';
 
 /** Frames that wait for a place in the output, as bits: however often one is asked for, it is owed once. */
-export const Owed = { accept: 1, credit: 2, stop: 4, reset: 8 } as const;
+export const Owed = { accept: 1, credit: 2, stop: 4, reset: 8, priority: 16 } as const;
 
 export interface StreamInit {
   /** Our number for it: even = opened here, odd = opened by the peer. */
@@ -62,8 +63,10 @@ export class MuxStream {
   settled = false;
   /** True while in the outbox's list. */
   listed = false;
-  /** True while in the scheduler. */
-  scheduled = false;
+  /** Its place in the scheduler. */
+  readonly turn: Turn = new Turn(this);
+  /** Body of the PRIORITY that the peer shall get. */
+  priorityBody: Uint8Array | undefined;
 
   constructor(init: StreamInit) {
     this.id = init.id;

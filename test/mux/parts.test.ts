@@ -4,8 +4,6 @@ import { TokenBucket } from '../../src/mux/bucket.ts';
 import { RECEIVE_STEPS, type ReceiveState, SEND_STEPS, type SendState } from '../../src/mux/halves.ts';
 import { Keepalive } from '../../src/mux/keepalive.ts';
 import { resolveLimits } from '../../src/mux/limits.ts';
-import { Scheduler } from '../../src/mux/scheduler.ts';
-import { MuxStream } from '../../src/mux/stream.ts';
 import { ReceiveCredit, SendCredit } from '../../src/mux/window.ts';
 
 describe('the halves of a channel', () => {
@@ -65,49 +63,6 @@ describe('credit', () => {
     const grant = new ReceiveCredit(10);
     grant.received = 5;
     expect(() => grant.consume(6)).toThrow(RangeError);
-  });
-});
-
-describe('the scheduler', () => {
-  const stream = (id: number, urgency: number): MuxStream =>
-    new MuxStream({ id, messages: false, urgency, sharing: true, sendLimit: 0, window: 0 });
-
-  it('gives channels of one urgency equal turns', () => {
-    const scheduler = new Scheduler();
-    const streams = [2, 4, 6, 8].map((id) => stream(id, 3));
-    for (const one of streams) scheduler.add(one);
-    const turns: number[] = [];
-    for (let i = 0; i < 12; i++) {
-      const one = scheduler.next()!;
-      turns.push(one.id);
-      scheduler.add(one);
-    }
-    expect(turns).toEqual([2, 4, 6, 8, 2, 4, 6, 8, 2, 4, 6, 8]);
-  });
-
-  it('serves the urgent first and starves nobody', () => {
-    const scheduler = new Scheduler();
-    const streams = [stream(2, 0), stream(4, 3), stream(6, 7)];
-    for (const one of streams) scheduler.add(one);
-    const turns = new Map<number, number>();
-    for (let i = 0; i < 1_600; i++) {
-      const one = scheduler.next()!;
-      turns.set(one.id, (turns.get(one.id) ?? 0) + 1);
-      scheduler.add(one);
-    }
-    expect(turns.get(2)).toBeGreaterThan(1_350);
-    expect(turns.get(4)).toBeGreaterThan(80);
-    expect(turns.get(6)).toBeGreaterThan(80);
-  });
-
-  it('holds a channel once, however often it is added', () => {
-    const scheduler = new Scheduler();
-    const one = stream(2, 1);
-    scheduler.add(one);
-    scheduler.add(one);
-    expect(scheduler.next()).toBe(one);
-    expect(scheduler.next()).toBeUndefined();
-    expect(scheduler.isEmpty).toBe(true);
   });
 });
 
