@@ -83,7 +83,7 @@ export class Inbox {
   advance(): boolean {
     const parser = this.#parser;
     const step = parser.next();
-    this.#count(step);
+    const size = this.#count(step);
     switch (step) {
       case 'more':
         return false;
@@ -91,32 +91,40 @@ export class Inbox {
         this.#link.preface(parser.bytes);
         return true;
       case 'head':
-        this.#dataHead(parser.channel, parser.length);
+        this.#dataHead(parser.channel, parser.length, size);
         return true;
       case 'piece':
         this.#dataPiece(parser.bytes);
         return true;
       case 'frame':
-        this.#control(parser.kind, parser.channel, parser.bytes);
+        this.#frame(parser.kind, parser.channel, parser.bytes, size);
         return true;
     }
   }
 
-  /** A step ends one frame or stands inside one, so its bytes are those of an ACK or of none. */
-  #count(step: Step): void {
+  /** A step ends one frame or stands inside one, so its bytes are those of an ACK or of none. Returns how many they are. */
+  #count(step: Step): number {
     const acks = this.#acks;
     const { position, kind } = this.#parser;
     acks.received = position;
-    if (step === 'more') return;
-    if (step !== 'preface' && kind !== Kind.ack) acks.owe(position - this.#counted);
+    if (step === 'more') return 0;
+    const size = position - this.#counted;
+    if (step !== 'preface' && kind !== Kind.ack) acks.owe(size);
     this.#counted = position;
+    return size;
   }
 
-  #dataHead(channel: number, length: number): void {
+  #charge(stream: MuxStream, bytes: number): void {
+    stream.overheadReceived += bytes;
+    this.#counters.overheadReceived += bytes;
+  }
+
+  #dataHead(channel: number, length: number, header: number): void {
     this.#counters.framesReceived++;
     if (!this.#link.greeted) throw protocol('DATA frame before SETTINGS');
     const stream = (this.#target = findOrLate(this.#parts, channel));
     if (stream !== undefined) {
+      this.#charge(stream, header);
       if (stream.receive === 'ended' || stream.receive === 'reset')
         throw protocol(`DATA on channel ${channel} after its end`);
       if (length > stream.grant.left)
@@ -191,6 +199,16 @@ export class Inbox {
     if (messages.count === 0) this.#events.push({ type: 'readable', id: stream.id });
     messages.push(stream.partial);
     stream.partial = 0;
+  }
+
+  /** Whose frame it is: OPEN makes its channel, RESET and others may end theirs. */
+  #frame(kind: number, channel: number, body: Uint8Array, size: number): void {
+    const { table } = this.#parts;
+    const stream = channel === 0 ? undefined : table.get(table.fromWire(channel));
+    if (stream !== undefined) this.#charge(stream, size);
+    this.#control(kind, channel, body);
+    const opened = kind === Kind.open ? table.get(table.fromWire(channel)) : undefined;
+    if (opened !== undefined) this.#charge(opened, size);
   }
 
   #control(kind: number, channel: number, body: Uint8Array): void {

@@ -30,3 +30,4 @@ export { type Hmac, RESUME_LABEL, RESUME_SECRET_LENGTH, type ResumeRequest } fro
 export { type ChannelAccount, MuxSession, type MuxSessionInit, type OpenOptions } from './session.ts';
 export type { PeerSettings } from './settings.ts';
 export type { MuxStats } from './stats.ts';
+export type { ChannelTraffic } from './stream.ts';

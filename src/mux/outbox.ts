@@ -295,7 +295,7 @@ export class Outbox {
       sent++;
       this.#opened++;
       this.#table.highestSent = stream.id;
-      this.#control(Kind.open, this.#table.toWire(stream.id), stream.openBody!);
+      this.#onChannel(stream, Kind.open, stream.openBody!);
       stream.openBody = undefined;
       if (stream.owed !== 0) this.owe(stream, 0);
       this.wake(stream);
@@ -322,20 +322,30 @@ export class Outbox {
   }
 
   #pay(stream: MuxStream): void {
-    const wire = this.#table.toWire(stream.id);
     const { owed } = stream;
     stream.owed = 0;
-    if (owed & Owed.accept) this.#control(Kind.accept, wire, stream.acceptBody!);
-    if (owed & Owed.priority) this.#control(Kind.priority, wire, stream.priorityBody!);
+    if (owed & Owed.accept) this.#onChannel(stream, Kind.accept, stream.acceptBody!);
+    if (owed & Owed.priority) this.#onChannel(stream, Kind.priority, stream.priorityBody!);
     if (owed & Owed.credit && stream.receive === 'open') {
       this.#init.counters.grants++;
-      this.#control(Kind.credit, wire, encodeVarints(stream.grant.grant()));
+      this.#onChannel(stream, Kind.credit, encodeVarints(stream.grant.grant()));
     }
     // A RESET before ACCEPT would refuse the channel. The peer stopped it and reads nothing, so its answer can wait.
     if (owed & Owed.reset && stream.inBacklog) stream.owed = Owed.reset;
     else if (owed & Owed.reset)
-      this.#control(Kind.reset, wire, encodeVarints(stream.resetCode, stream.credit.sent));
-    if (owed & Owed.stop) this.#control(Kind.stop, wire, encodeVarints(stream.stopCode));
+      this.#onChannel(stream, Kind.reset, encodeVarints(stream.resetCode, stream.credit.sent));
+    if (owed & Owed.stop) this.#onChannel(stream, Kind.stop, encodeVarints(stream.stopCode));
+  }
+
+  #onChannel(stream: MuxStream, kind: number, body: Uint8Array): void {
+    const before = this.#writer.size;
+    this.#control(kind, this.#table.toWire(stream.id), body);
+    this.#charge(stream, this.#writer.size - before);
+  }
+
+  #charge(stream: MuxStream, bytes: number): void {
+    stream.overheadSent += bytes;
+    this.#init.counters.overheadSent += bytes;
   }
 
   #control(kind: number, channel: number, body: Uint8Array): void {
@@ -389,7 +399,9 @@ export class Outbox {
     stream.credit.sent += size;
     const last =
       messages && (writer.size + size >= limit || (stream.queue.isLast(size) && this.#scheduler.isAlone));
+    const before = writer.size;
     writer.header(type, this.#table.toWire(stream.id), last ? undefined : size);
+    this.#charge(stream, writer.size - before);
     stream.queue.move(size, writer);
     counters.framesSent++;
     counters.payloadSent += size;

@@ -39,7 +39,7 @@ import { Resumption } from './resume.ts';
 import type { Hmac, ResumeRequest } from './resumeProof.ts';
 import { encodeSettings, type PeerSettings } from './settings.ts';
 import { type Counters, type MuxStats, newCounters } from './stats.ts';
-import { type MuxStream, Owed } from './stream.ts';
+import { type ChannelTraffic, type MuxStream, Owed } from './stream.ts';
 import { ChannelTable } from './table.ts';
 
 export interface MuxSessionInit {
@@ -487,6 +487,11 @@ export class MuxSession {
 
   get settings(): PeerSettings | undefined {
     return this.#settings;
+  }
+
+  /** What the channel has cost so far: one live object, good after the channel's end as well. */
+  traffic(id: number): ChannelTraffic | undefined {
+    return this.#table.get(id);
   }
 
   /** The channel's number on the wire, the same at both ends; known when the session is ready. */

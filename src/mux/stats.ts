@@ -4,6 +4,9 @@ export interface MuxStats {
   readonly bytesSent: number;
   readonly payloadReceived: number;
   readonly payloadSent: number;
+  /** Bytes of channels' frames that are not payload: headers, and frames other than DATA. The rest is the link's own. */
+  readonly overheadReceived: number;
+  readonly overheadSent: number;
   readonly framesReceived: number;
   readonly framesSent: number;
   /** Channels at this moment, both directions. */
@@ -40,6 +43,8 @@ export function newCounters(): Counters {
     bytesSent: 0,
     payloadReceived: 0,
     payloadSent: 0,
+    overheadReceived: 0,
+    overheadSent: 0,
     framesReceived: 0,
     framesSent: 0,
     opened: 0,

@@ -18,6 +18,15 @@ import { ReceiveCredit, SendCredit } from './window.ts';
 /** Frames that wait for a place in the output, as bits: however often one is asked for, it is owed once. */
 export const Owed = { accept: 1, credit: 2, stop: 4, reset: 8, priority: 16 } as const;
 
+/** Bytes of one channel's frames as they left and came. */
+export interface ChannelTraffic {
+  readonly payloadSent: number;
+  readonly payloadReceived: number;
+  /** Headers of DATA, and other frames whole: OPEN, CREDIT, RESET … */
+  readonly overheadSent: number;
+  readonly overheadReceived: number;
+}
+
 export interface StreamInit {
   /** Our number for it: even = opened here, odd = opened by the peer. */
   readonly id: number;
@@ -28,7 +37,7 @@ export interface StreamInit {
   readonly window: number;
 }
 
-export class MuxStream {
+export class MuxStream implements ChannelTraffic {
   readonly id: number;
   /** 0 (first) to 7 (last). */
   urgency: number;
@@ -55,6 +64,8 @@ export class MuxStream {
   inBacklog = false;
   /** `write` said stop: an event is due when there is room. */
   wantsWritable = false;
+  overheadSent = 0;
+  overheadReceived = 0;
   resetCode = 0;
   stopCode = 0;
   /** Set of `Owed` bits. */
@@ -75,6 +86,14 @@ export class MuxStream {
     this.messages = init.messages ? new MessageLengths() : undefined;
     this.credit = new SendCredit(init.sendLimit);
     this.grant = new ReceiveCredit(init.window);
+  }
+
+  get payloadSent(): number {
+    return this.credit.sent;
+  }
+
+  get payloadReceived(): number {
+    return this.grant.received;
   }
 
   get openedHere(): boolean {
