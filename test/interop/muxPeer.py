@@ -1,8 +1,10 @@
 """A second implementation of the mux protocol, from docs/protocol.md §2 alone; Python 3.9 and its standard library.
 
-    muxPeer.py connect PORT SCENARIO [options]     muxPeer.py listen SCENARIO [options]     muxPeer.py vectors FILE
+    muxPeer.py connect PORT SCENARIO [options]     muxPeer.py listen SCENARIO [options]
+    muxPeer.py violations PORT [options]           muxPeer.py vectors FILE
 
-`listen` says {"port": n} first. Exit code 0 and a line {"ok": scenario} when the other end did what it should.
+`listen` says {"port": n} first. Exit code 0 and a line {"ok": scenario} when the other end did what it should. `violations` makes a
+connection for each rule that it breaks.
 """
 import argparse
 import json
@@ -15,14 +17,13 @@ sys.dont_write_bytecode = True
 
 def arguments():
     parser = argparse.ArgumentParser()
-    parser.add_argument("how", choices=["connect", "listen", "vectors"])
+    parser.add_argument("how", choices=["connect", "listen", "violations", "vectors"])
     parser.add_argument("what", nargs="+", help="port and scenario, scenario, or file")
     parser.add_argument("--role", choices=["odd", "even"], help="a nonce that wins, or loses")
     parser.add_argument("--pieces", type=int, nargs=2, default=[1, 65_536], metavar=("LEAST", "MOST"))
     parser.add_argument("--seed", type=int, default=secrets.randbits(32))
     parser.add_argument("--bytes", type=int, default=100_000)
     parser.add_argument("--channels", type=int, default=1)
-    parser.add_argument("--rule", help="which one `violation` breaks")
     parser.add_argument("--settings", type=json.loads, default={}, help="by the names of wire.Settings")
     parser.add_argument("--wrong", action="append", default=[], metavar="NAME=VALUE", help="a constant of the wire that a hand port got wrong")
     return parser.parse_args()
@@ -36,29 +37,46 @@ def main(options):
     if options.how == "vectors":
         from muxpy.vectors import run
         return run(options.what[0])
-    return meet(options)
+    return violate(options) if options.how == "violations" else meet(options)
 
 
 def meet(options):
-    from muxpy.driver import Peer, Pieces
     from muxpy.scenarios import SCENARIOS
-    from muxpy.session import Session
-
     name = options.what[-1]
-    nonce = secrets.token_bytes(8)
-    if options.role:
-        nonce = (b"\xff" * 4 if options.role == "odd" else b"\0" * 4) + nonce[4:]
-    session = Session(nonce, settings={"max_datagram": 1_200, **options.settings})
     with socket_of(options) as sock:
-        peer = Peer(session, sock, Pieces(*options.pieces, options.seed))
+        peer = peer_on(sock, options)
         SCENARIOS[name](peer, options)
         peer.finish()
     report(ok=name)
     return 0
 
 
+def violate(options):
+    from muxpy.scenarios import violation
+    from muxpy.violations import VIOLATIONS
+    wrong = {}
+    for rule in VIOLATIONS:
+        with socket_of(options) as sock:
+            try:
+                violation(peer_on(sock, options), rule)
+            except AssertionError as error:
+                wrong[rule] = str(error)
+    report(rules=len(VIOLATIONS), wrong=wrong)
+    return 0
+
+
+def peer_on(sock, options):
+    from muxpy.driver import Peer, Pieces
+    from muxpy.session import Session
+    nonce = secrets.token_bytes(8)
+    if options.role:
+        nonce = (b"\xff" * 4 if options.role == "odd" else b"\0" * 4) + nonce[4:]
+    session = Session(nonce, settings={"max_datagram": 1_200, **options.settings})
+    return Peer(session, sock, Pieces(*options.pieces, options.seed))
+
+
 def socket_of(options):
-    if options.how == "connect":
+    if options.how != "listen":
         return socket.create_connection(("127.0.0.1", int(options.what[0])))
     with socket.create_server(("127.0.0.1", 0)) as server:
         report(port=server.getsockname()[1])

@@ -1,13 +1,46 @@
-/** A second implementation of the mux in Python, written from docs/protocol.md §2 alone, against the vectors. */
+/**
+ * `Session` against a second implementation of the mux in Python, written from docs/protocol.md §2 alone: a real process,
+ * real sockets, both roles. Python sends and reads in pieces of 1 byte to 64 KiB.
+ */
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { listenTcp } from '../../src/transport/tcp.node.ts';
+import { exercise } from '../support/channels.ts';
 import { have } from '../support/counterpart.ts';
-import { python, verdict } from './support/muxPython.ts';
+import { pattern } from '../support/random.ts';
+import {
+  answer,
+  meet,
+  python,
+  REFUSED,
+  RESET,
+  RESET_AFTER,
+  type Side,
+  sessionOn,
+  verdict,
+} from './support/muxPython.ts';
 
 const found = have('python3');
 const file = fileURLToPath(new URL('../vectors/mux.json', import.meta.url));
 const vectors = JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>;
+
+/** Python asks, `answer` answers. */
+const ASKED: [does: string, ...args: string[]][] = [
+  ['a megabyte comes back on one channel', 'echo', '--bytes', '1000000'],
+  ['a hundred channels at once come back whole', 'echo', '--channels', '100', '--bytes', '20000'],
+  ['all bytes come and go one by one', 'echo', '--channels', '3', '--bytes', '3000', '--pieces', '1', '1'],
+  ['C6: FIN with bytes, alone and on an empty channel ends one direction only', 'half-close'],
+  ['RESET carries the code and the size that came', 'reset'],
+  ['a refused channel is over, whatever is under way on it', 'refuse', '--bytes', '10000'],
+  ['what is stopped is reset, and the other direction ends by itself', 'stop'],
+  ['STOP before ACCEPT refuses nothing', 'early-stop', '--bytes', '1000'],
+  ['PINGs are answered in order', 'ping'],
+  ['a channel of an unknown mode is refused as unsupported', 'unknown-mode'],
+  ['what a later version may add is passed over', 'grease'],
+  ['a channel goes on after GOAWAY', 'goaway'],
+];
 
 /** A hand port's mistakes: each must be noticed. */
 const WRONG = ['FIN=0x40,EOM=0x20', 'FIN=0x10', 'NOLEN=0x40', 'MAX_CONTROL=4097'];
@@ -27,3 +60,90 @@ describe.skipIf(!found)('test/vectors/mux.json', () => {
     expect(far.printed).toMatch(/"differences": [1-9]/);
   });
 });
+
+describe.skipIf(!found)('a far end that breaks a rule', () => {
+  it.each(['odd', 'even'])(
+    'gets GOAWAY with the code that the document names (opens %s channels)',
+    async (role) => {
+      const listener = await listenTcp({ host: '127.0.0.1', port: 0 }, (link) => answer(sessionOn(link)));
+      const far = python('violations', String(listener.port), '--role', role);
+      const code = await far.exited;
+      await listener.close();
+      expect(code, far.output).toBe(0);
+      expect(JSON.parse(far.printed)).toEqual({ rules: expect.any(Number), wrong: {} });
+    },
+  );
+});
+
+for (const side of ['odd', 'even'] as Side[]) {
+  const name =
+    side === 'odd' ? 'Python dials and opens odd channels' : 'Python listens and opens even channels';
+  describe.skipIf(!found)(name, () => {
+    for (const [does, ...args] of ASKED)
+      it(does, async () => {
+        const { session, far } = await meet(side, args, answer);
+        expect(await verdict(far)).toBe('');
+        expect(await session.closed).toBeUndefined();
+      });
+
+    it('Python answers: what was sent on fifty channels comes back', async () => {
+      const { session, far } = await meet(side, ['serve']);
+      const logs = Array.from({ length: 50 }, (_, seed) =>
+        exercise(session.open('echo'), { reads: seed, writes: { seed, length: 1_000 * seed } }),
+      );
+      await Promise.all(logs.map((log) => log.done));
+      expect(logs.map(({ received, wrongAt, error }) => [received, wrongAt, error])).toEqual(
+        logs.map((_, seed) => [1_000 * seed, -1, undefined]),
+      );
+      await session.close();
+      expect(await verdict(far)).toBe('');
+    });
+
+    it('C6: Python answers: our FIN ends our direction, and its answer comes behind', async () => {
+      const { session, far } = await meet(side, ['serve']);
+      const said: Uint8Array[] = [];
+      const log = exercise(session.open('digest'), {
+        writes: { seed: 4, length: 100_000 },
+        onData: (bytes) => said.push(bytes),
+      });
+      await log.done;
+      const hash = createHash('sha256')
+        .update(pattern(4, 0, 100_000))
+        .digest('hex');
+      expect(Buffer.concat(said).toString()).toBe(hash);
+      expect([log.ends, log.error]).toEqual([1, undefined]);
+      await session.close();
+      expect(await verdict(far)).toBe('');
+    });
+
+    it('Python answers: its data for ACCEPT, its RESET and its refusal arrive with their codes', async () => {
+      const { session, far } = await meet(side, ['serve']);
+      const meta = {
+        text: 'ä',
+        list: [1, null, true],
+        bytes: new Uint8Array([1, 2]),
+        large: 2 ** 40,
+        half: 0.5,
+      };
+      const echoed = session.open('echo', meta);
+      expect(await echoed.whenAccepted()).toEqual(meta);
+      echoed.close();
+      const late = session.open('late');
+      const lateLog = exercise(late, { writes: { seed: 1, length: 1_000_000 } });
+      late.stop(400); // Python has not accepted it yet
+      await lateLog.done;
+      expect(lateLog.error).toMatchObject({ code: 'ERR_MUX_ABORTED', resetCode: 400 });
+      await late.whenAccepted();
+      const reset = exercise(session.open('reset'), {});
+      await reset.done;
+      expect(reset.error).toMatchObject({ resetCode: RESET });
+      expect(reset.received).toBeLessThanOrEqual(RESET_AFTER);
+      const refused = exercise(session.open('refuse'), { writes: { seed: 1, length: 100_000 } });
+      await refused.done;
+      expect(refused.error).toMatchObject({ resetCode: REFUSED });
+      expect(await session.ping()).toBeGreaterThan(0);
+      await session.close();
+      expect(await verdict(far)).toBe('');
+    });
+  });
+}

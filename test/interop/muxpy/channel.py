@@ -40,7 +40,7 @@ class Channel:
 
     def write(self, data, fin=False):
         """Bytes, or one whole message on a channel of messages."""
-        if self.write_end is not None:
+        if self.write_end is not None or self.stop_code is not None:
             return
         if data or self.mode == 1:
             self.outbox.append([bytes(data), self.mode == 1])
@@ -48,7 +48,7 @@ class Channel:
         self.fin_wanted |= fin
 
     def finish(self):
-        self.fin_wanted = self.write_end is None
+        self.fin_wanted = self.write_end is None and self.stop_code is None
 
     def read(self, most=1 << 30):
         """Takes what came, at most so many bytes: this is what gives credit."""
@@ -159,7 +159,7 @@ class Channel:
 
     def on_reset(self, code, final_size):
         if self.read_end is not None:
-            raise broken(f"RESET of channel {self.number} behind its end")
+            return
         if final_size != self.received:
             raise broken(f"RESET of channel {self.number} counts {final_size} bytes, {self.received} came")
         self.read_end, self.read_code = "reset", code
@@ -178,7 +178,15 @@ class Channel:
             return
         self.stop_code = code
         self.session.note("stopped", self.number, code)
-        self.reset(code)
+        self._drop_outbox()
+        if self.ours or self.accepted:
+            self.reset(code)
+
+    def on_accepted_here(self):
+        """A STOP that came before is answered now: sooner, RESET would have been a refusal."""
+        self.accepted = True
+        if self.stop_code is not None:
+            self.reset(self.stop_code)
 
     def on_credit(self, limit):
         self.send_limit = max(self.send_limit, limit)

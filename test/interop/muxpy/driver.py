@@ -40,14 +40,14 @@ class Peer:
         """Bytes that no session would send, behind all that it owes."""
         self.pending += b"".join(self.session.take_output(time.monotonic())) + data
 
-    def wait(self, condition, what):
+    def wait(self, condition, what, patience=PATIENCE):
         """Works until the condition holds."""
-        until = time.monotonic() + PATIENCE
+        until = time.monotonic() + patience
         while not condition():
             if self.has_ended and not self.pending:
                 raise AssertionError(f"the link ended before: {what}; session {self.session.over!r}; {self.session.log[-3:]}")
             if time.monotonic() > until:
-                raise AssertionError(f"not within {PATIENCE} s: {what}; {self.session.log[-3:]}")
+                raise AssertionError(f"not within {patience} s: {what}; {self.session.log[-3:]}")
             self.step()
 
     def step(self):

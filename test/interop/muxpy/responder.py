@@ -1,8 +1,10 @@
 """The end that answers, by the name of the channel. The same names mean the same in muxPython.test.ts."""
 import hashlib
+import time
 
 REFUSED, STOPPED, RESET = 300, 301, 302
 RESET_AFTER = 1_000
+LATE = 0.2  # seconds
 
 
 class Responder:
@@ -30,8 +32,15 @@ class Responder:
         if work is None or channel.name == "refuse":
             channel.refuse(REFUSED if channel.name == "refuse" else 6)
             return iter(())
+        return self._after_thought(channel, work)
+
+    def _after_thought(self, channel, work):
+        """On the channel `late` some time passes before ACCEPT."""
+        until = time.monotonic() + (LATE if channel.name == "late" else 0)
+        while time.monotonic() < until:
+            yield
         self.session.accept(channel, channel.meta)
-        return work(channel)
+        yield from work(channel)
 
 
 def echo(channel):
@@ -66,8 +75,7 @@ def stop(channel):
     while not channel.inbox:
         yield
     channel.stop(STOPPED)
-    while channel.read_end is None:
-        yield
+    yield from hold(channel)
     channel.finish()
 
 
@@ -79,4 +87,10 @@ def reset(channel):
     channel.stop(0)
 
 
-WORKS = {"echo": echo, "messages": echo_messages, "digest": digest, "stop": stop, "reset": reset, "refuse": None}
+def hold(channel):
+    """Reads nothing: no credit beyond the first."""
+    while channel.read_end is None:
+        yield
+
+
+WORKS = {"hold": hold, "late": digest, "echo": echo, "messages": echo_messages, "digest": digest, "stop": stop, "reset": reset, "refuse": None}

@@ -95,8 +95,20 @@ def stop(peer, options):
     channel = peer.session.open("stop")
     channel.write(b"z" * 1_000_000)
     peer.wait(lambda: channel.stop_code is not None, "STOP")
-    expect(channel.write_end, "reset", "end of what was stopped")
+    expect((channel.stop_code, channel.write_end), (STOPPED, "reset"), "end of what was stopped")
     peer.wait(lambda: channel.is_over, "end of the other direction")
+    expect(channel.read_end, "fin", "end of the other direction")
+
+
+def early_stop(peer, options):
+    """STOP before the other end has decided is no refusal: our direction goes on."""
+    ready(peer)
+    channel = peer.session.open("late")
+    channel.stop(5_000)
+    channel.write(b"u" * options.bytes, fin=True)
+    peer.wait(lambda: channel.is_over, "both ends")
+    expect((channel.refused, channel.accepted), (None, True), "the channel was accepted")
+    expect((channel.read_end, channel.read_code, channel.write_end), ("reset", 5_000, "fin"), "ends")
 
 
 def ping(peer, options):
@@ -195,17 +207,16 @@ def goaway(peer, options):
     expect(channel.read(), b"beforeafter", "bytes around GOAWAY")
 
 
-def violation(peer, options):
-    """Breaks the rule of that name; the other end says GOAWAY with the right code, and nothing more."""
-    breaks, code = VIOLATIONS[options.rule]
+def violation(peer, rule):
+    """Breaks the rule of that name; the other end says GOAWAY with the right code, then ends the link."""
+    breaks, code = VIOLATIONS[rule]
     if breaks.needs_settings:
         ready(peer)
+    peer.session.is_deaf = True
     breaks.run(peer)
-    peer.wait(lambda: peer.has_ended, "the link's end")
-    said = [entry for entry in peer.session.log if entry[0] == "goaway"]
-    expect([entry[2] for entry in said], [code], "code of GOAWAY")
+    peer.wait(lambda: peer.has_ended, "the link's end", patience=5)
+    expect([entry[2] for entry in peer.session.log if entry[0] == "goaway"], [code], "code of GOAWAY")
 
 
 SCENARIOS = {scenario.__name__.replace("_", "-"): scenario for scenario in (
-    serve, echo, half_close, reset, refuse, stop, ping, messages, too_large, unknown_mode, datagrams, grease, goaway,
-    violation)}
+    serve, echo, half_close, reset, refuse, stop, early_stop, ping, messages, too_large, unknown_mode, datagrams, grease, goaway)}

@@ -3,12 +3,12 @@ from collections import deque
 
 from .channel import Channel
 from .replay import Replay
-from .wire import (MAX_NUMBER, NOLEN, NONCE_LENGTH, PREFACE, Code, Fault, FrameReader, Kind, Settings, broken, control_array,
-                   frame, is_integer, read_settings, read_varints, settings_frame, varint)
+from .wire import (MAX_NUMBER, NOLEN, NONCE_LENGTH, PREFACE, Code, Fault, FrameReader, Kind, Settings, broken, control_array, frame, is_integer, read_settings, read_varints, settings_frame, varint)
 from .pack import pack
 
 ACK_BYTES = 65_536
 ACK_DELAY = 0.025
+MAX_ACKS_ALONE = 256
 #: Codes of GOAWAY after which nothing goes on.
 FATAL = {1, 2, 3, 4, 5, 7, 10, 11, 12}
 
@@ -31,6 +31,7 @@ class Session:
         self.preface = None if messages else bytearray()  # what came of it; None when it is complete
         self.replay = Replay()
         self.over = None  # Fault, or 'orderly'
+        self.is_deaf = False  # to all but GOAWAY: after bytes that this session knows nothing of
         self.resume_asked = None  # RESUME that came first: the owner of the sessions answers it
         self.channels = {}
         self.arrived = deque()  # channels that the other end opened
@@ -45,7 +46,7 @@ class Session:
         self.leaving_ping = None
         self.last_arrival = 0.0
         self.ack_due = None
-        self.unacknowledged_input = 0
+        self.unacknowledged_input = self.acks_alone = 0
         self.send(settings_frame(announced, 64 + nonce[0], nonce[2]))
         if is_greasy:
             self.send_ext(0, 26 + 32 * nonce[1], nonce[: nonce[3] % 9])
@@ -64,8 +65,8 @@ class Session:
         return channel
 
     def accept(self, channel, meta=None):
-        channel.accepted = True
         self.send(frame(Kind.ACCEPT, channel.number, pack([channel.receive_limit] + ([] if meta is None else [meta]))))
+        channel.on_accepted_here()
 
     def ping(self):
         self.pings += 1
@@ -182,7 +183,10 @@ class Session:
 
     def _handle(self, came, now):
         kind, body = came.kind, came.payload
-        if self.replay.is_resuming:
+        if self.is_deaf:
+            if kind == Kind.GOAWAY:
+                self._on_goaway(body)
+        elif self.replay.is_resuming:
             self._handle_resuming(kind, body)
         elif self.theirs is None:
             self._handle_first(kind, body)
@@ -389,6 +393,7 @@ class Session:
             size += len(data)
         if self._is_ack_due(now, bool(taken)):
             taken.append(self.replay.count_output(self._ack(now)))
+            self._have_acks_acknowledged(len(taken) == 1)
         return taken
 
     def _next_data(self):
@@ -408,6 +413,12 @@ class Session:
         if self.ack_due is None or self.theirs is None or self.over is not None:
             return False
         return rides_along or now >= self.ack_due or self.unacknowledged_input >= ACK_BYTES
+
+    def _have_acks_acknowledged(self, is_alone):
+        """ACK frames ask for nothing; an end that says nothing else would have to keep them for ever."""
+        self.acks_alone = self.acks_alone + 1 if is_alone else 0
+        if self.acks_alone == MAX_ACKS_ALONE:
+            self.ping()
 
     def _ack(self, now):
         self.ack_due, self.unacknowledged_input = None, 0

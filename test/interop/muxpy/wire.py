@@ -263,8 +263,6 @@ def read_settings(body):
     value = control(body)
     if not isinstance(value, dict):
         raise broken("SETTINGS that are no map")
-    if not all(is_integer(key) for key in value):
-        raise broken("SETTINGS with a key that is no integer")
     known = {KEYS[key]: item for key, item in value.items() if key in KEYS}
     for name, item in known.items():
         if not _SHAPES[name](item):

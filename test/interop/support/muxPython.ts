@@ -1,15 +1,113 @@
-/** `muxPeer.py` as a process of its own. */
+/** A `Session` and `muxPeer.py`, as a process of its own, over loopback TCP. */
+import { createHash, randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
+import { deferred } from '../../../src/base/deferred.ts';
+import { Session } from '../../../src/peer/session.ts';
+import type { Link } from '../../../src/transport/link.ts';
+import { connectTcp, listenTcp } from '../../../src/transport/tcp.node.ts';
+import { echo } from '../../support/channels.ts';
 import { Program } from '../../support/program.ts';
 
 const program = fileURLToPath(new URL('../muxPeer.py', import.meta.url));
 
+/** Codes and sizes of responder.py. */
+export const REFUSED = 300;
+export const STOPPED = 301;
+export const RESET = 302;
+export const RESET_AFTER = 1_000;
+const LATE = 200; // milliseconds
+
+export interface Meeting {
+  readonly session: Session;
+  readonly far: Program;
+}
+
+/** Python opens odd channels and dials, or even ones and listens. */
+export type Side = 'odd' | 'even';
+
 export function python(...args: string[]): Program {
   return new Program('python3', [program, ...args]);
+}
+
+export function sessionOn(link: Link): Session {
+  return new Session(link, { random: (length) => new Uint8Array(randomBytes(length)) });
+}
+
+/** Starts the scenario and a session with it; `prepare` runs before anything is read. */
+export async function meet(
+  side: Side,
+  args: readonly string[],
+  prepare?: (session: Session) => void,
+): Promise<Meeting> {
+  const options = [...args, '--role', side];
+  let session!: Session;
+  const start = (link: Link): void => {
+    session = sessionOn(link);
+    prepare?.(session);
+  };
+  if (side === 'even') {
+    const far = python('listen', ...options);
+    const [, port] = await far.until(/"port": (\d+)/);
+    start(await connectTcp({ host: '127.0.0.1', port: Number(port) }));
+    return { session, far };
+  }
+  const came = deferred<void>();
+  const listener = await listenTcp({ host: '127.0.0.1', port: 0 }, (link) => {
+    start(link);
+    came.resolve();
+  });
+  const far = python('connect', String(listener.port), ...options);
+  await Promise.race([came.promise, far.exited.then(() => Promise.reject(new Error(far.output)))]);
+  await listener.close();
+  return { session, far };
 }
 
 /** What the Python end thought of it: '' when all was as it should be. */
 export async function verdict(far: Program): Promise<string> {
   const code = await far.exited;
   return code === 0 ? '' : far.output;
+}
+
+/** Answers by the channel's name, as responder.py does. */
+export function answer(session: Session): void {
+  session.onIncoming((incoming) => {
+    if (incoming.name === 'refuse') return incoming.refuse(REFUSED);
+    if (incoming.name === 'late') return void setTimeout(() => digest(incoming.accept()), LATE);
+    const channel = incoming.accept(incoming.meta);
+    const work = { echo, digest, stop, reset, hold }[incoming.name];
+    if (work === undefined) incoming.refuse();
+    else work(channel);
+  });
+}
+
+/** Speaks after the other direction has ended. */
+function digest(channel: Link): void {
+  const seen = createHash('sha256');
+  channel.start({
+    data: (bytes) => void seen.update(bytes),
+    drain() {},
+    end() {
+      channel.send(new TextEncoder().encode(seen.digest('hex')));
+      channel.closeWrite();
+    },
+    closed() {},
+  });
+}
+
+/** Reads no more after the first bytes; ends its own direction a little later. */
+function stop(channel: Link): void {
+  const data = (): void => {
+    channel.stop!(STOPPED);
+    setTimeout(() => channel.closeWrite(), 50);
+  };
+  channel.start({ data, drain() {}, end() {}, closed() {} });
+}
+
+/** Reads nothing: no credit beyond the first. */
+function hold(): void {}
+
+function reset(channel: Link): void {
+  channel.start({ data() {}, drain() {}, end() {}, closed() {} });
+  channel.send(new Uint8Array(RESET_AFTER));
+  setTimeout(() => channel.reset(RESET), 100); // the bytes are on their way by then
 }
