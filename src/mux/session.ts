@@ -523,6 +523,13 @@ export class MuxSession {
     };
   }
 
+  /** Bytes held for a replay, for sending and for readers. */
+  get held(): number {
+    let bytes = this.resumption?.held ?? 0;
+    for (const { queue, unread } of this.#table.values()) bytes += queue.length + unread.length;
+    return bytes;
+  }
+
   stats(): MuxStats {
     return { ...this.#counters, channels: this.#table.size, incoming: this.#table.held };
   }

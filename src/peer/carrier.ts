@@ -14,7 +14,7 @@ export interface CarrierOwner {
 }
 
 /** Milliseconds that a link may take to say goodbye, before it is cut. */
-const GOODBYE_TIMEOUT = 2_000;
+export const GOODBYE_TIMEOUT = 2_000;
 
 export class Carrier {
   readonly #owner: CarrierOwner;
@@ -23,6 +23,7 @@ export class Carrier {
   #live = false;
   #room = false;
   #ended = false;
+  #closed: { readonly error: Q2qError | undefined } | undefined;
   #goodbye = false;
   #next: HandedOver | undefined;
   #cancelGoodbye: () => void = () => {};
@@ -79,6 +80,7 @@ export class Carrier {
       closed: (error) => {
         this.#next?.closed(error);
         if (!heard()) return;
+        this.#closed = { error };
         this.#over();
         owner.onLinkClosed(error);
       },
@@ -100,6 +102,7 @@ export class Carrier {
   handOver(unread: readonly Uint8Array[]): Link {
     this.#next = new HandedOver(this.#link, unread);
     if (this.#ended) this.#next.end();
+    if (this.#closed !== undefined) this.#next.closed(this.#closed.error);
     this.#over();
     return this.#next;
   }
@@ -119,6 +122,7 @@ export class Carrier {
   /** Another goodbye may follow: the session has ended meanwhile. */
   expectGoodbye(): void {
     this.#goodbye = false;
+    this.#cancelGoodbye();
   }
 
   #over(): void {

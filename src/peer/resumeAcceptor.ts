@@ -11,8 +11,8 @@ import type { Link } from '../transport/link.ts';
 export interface Resumable {
   /** Bytes it holds for its channels and for a replay. */
   readonly held: number;
-  /** Goes on over the link when the request is proven; false, and the link is not touched, when it is not. */
-  moveTo(link: Link, request: ResumeRequest): boolean;
+  /** Goes on over the link when the request is proven; false, and the link is not asked for, when it is not. */
+  moveTo(link: () => Link, request: ResumeRequest): boolean;
   /** Waits no longer: its channels end with ERR_MUX_LOST. */
   giveUp(why: string): void;
 }
@@ -79,7 +79,7 @@ export class ResumeAcceptor {
   }
 
   /** A fresh link asks. False when no session here takes it. */
-  take(request: ResumeRequest, link: Link): boolean {
+  take(request: ResumeRequest, link: () => Link): boolean {
     return this.#byId.get(hex(request.id))?.moveTo(link, request) ?? false;
   }
 }

@@ -12,6 +12,7 @@ import { type Logger, silent } from '../base/log.ts';
 import {
   type ControlValue,
   describeCode,
+  type Hmac,
   MuxError,
   type MuxEvent,
   type MuxLimits,
@@ -19,17 +20,33 @@ import {
   type MuxStats,
   NONCE_LENGTH,
   type OpenOptions,
+  type ResumeRequest,
   WireCode,
 } from '../mux/index.ts';
 import type { Link, LinkInfo } from '../transport/link.ts';
 import { abortable } from './abort.ts';
+import { Carrier, GOODBYE_TIMEOUT } from './carrier.ts';
 import { type ChannelHost, ChannelLink } from './channelLink.ts';
+import { Reconnector } from './reconnect.ts';
+import type { Resumable, ResumeAcceptor } from './resumeAcceptor.ts';
 
 export interface SessionOptions {
   readonly random: (length: number) => Uint8Array;
   readonly clock?: Clock;
   readonly limits?: Partial<MuxLimits>;
   readonly logger?: Logger;
+  /** Absent: the session ends with its link. Present: it outlives it as soon as it is armed, if the other end agrees. */
+  readonly resume?: ResumeOptions;
+}
+
+/** How a session gets another link; which of the two ends it is, is who made the first. */
+export interface ResumeOptions {
+  /** HMAC-SHA-256 (`CryptoProvider.hmac`). */
+  readonly hmac: Hmac;
+  /** This end made the link, and makes the next one to the same place. */
+  readonly connect?: (signal: AbortSignal) => Promise<Link>;
+  /** Links are made to this end, all of them known to the acceptor's sessions. */
+  readonly acceptor?: ResumeAcceptor;
 }
 
 /** A channel that the peer opened. It waits, and what comes in it waits, until one of the two is called. */
@@ -53,16 +70,12 @@ export interface SessionStats extends MuxStats {
 /** Handed to the link at once: small enough to pick the next frames late, large enough for one `writev`. */
 const SLICE = 65_536;
 
-/** Milliseconds that a link may take to say goodbye, before it is cut. */
-const GOODBYE_TIMEOUT = 2_000;
-
 export interface OpenChannelOptions extends OpenOptions {
   /** Gives the channel up until the other end has accepted it. */
   readonly signal?: AbortSignal | undefined;
 }
 
-export class Session implements ChannelHost, AsyncDisposable {
-  readonly link: Link;
+export class Session implements ChannelHost, Resumable, AsyncDisposable {
   readonly mux: MuxSession;
   readonly channelInfo: LinkInfo;
   /** Settles when the session is over; with undefined when both ends had said goodbye. */
@@ -80,15 +93,14 @@ export class Session implements ChannelHost, AsyncDisposable {
   #onGoaway: (code: number, reason: string) => void = () => {};
   #flushScheduled = false;
   #pulling = false;
-  #linkHasRoom = true;
-  #linkGone = false;
-  #goodbye = false;
+  readonly #carrier: Carrier;
+  readonly #reconnector: Reconnector | undefined;
+  readonly #acceptor: ResumeAcceptor | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #cancelTimer: () => void = () => {};
-  #cancelGoodbye: () => void = () => {};
 
   constructor(link: Link, options: SessionOptions) {
-    this.link = link;
+    const { limits, resume } = options;
     const via = link.info;
     this.channelInfo = Object.freeze({ ...via, kind: 'channel', messages: false, halfClose: true, via });
     this.closed = this.#closed.promise;
@@ -98,14 +110,19 @@ export class Session implements ChannelHost, AsyncDisposable {
       messages: link.info.messages,
       nonce: options.random(NONCE_LENGTH),
       now: this.#clock.monotonic(),
-      ...(options.limits === undefined ? {} : { limits: options.limits }),
+      ...(limits && { limits }),
+      ...(resume && { hmac: resume.hmac }),
     });
-    link.start({
-      data: (chunk) => this.#onData(chunk),
-      drain: () => this.#onDrain(),
-      end: () => this.#onEnd(),
-      closed: (error) => this.#onLinkClosed(error),
-    });
+    this.#acceptor = resume?.acceptor;
+    this.#reconnector = resume?.connect && this.#makeReconnector(resume.connect, options.random);
+    const owner = {
+      onData: (chunk: Uint8Array) => this.#onData(chunk),
+      onDrain: () => this.flushSoon(),
+      onEnd: () => this.#onEnd(),
+      onLinkClosed: (error: Q2qError | undefined) => this.#onLinkClosed(error),
+    };
+    this.#carrier = new Carrier(owner, this.#clock, link);
+    this.#carrier.attach(link);
     this.#arm();
     this.flushSoon();
   }
@@ -175,6 +192,25 @@ export class Session implements ChannelHost, AsyncDisposable {
     return this.#clock;
   }
 
+  /** The newest link. A session that waits for another has only that it had. */
+  get link(): Link {
+    return this.#carrier.link;
+  }
+
+  /**
+   * Names the session by a secret that only both its ends have: 48 bytes exported, under `RESUME_LABEL` and without a
+   * context, from a TLS connection that both ends have in one of its channels. From now on it outlives its link.
+   */
+  arm(secret: Uint8Array): void {
+    const id = this.mux.resumption?.arm(secret);
+    if (id !== undefined && !this.mux.isOver) this.#acceptor?.add(this, id);
+  }
+
+  /** There is a link, or an attempt to make one, now, fails and says why. Nobody waits where links are made by the other end. */
+  relinked(): Promise<void> {
+    return this.#reconnector?.now() ?? Promise.resolve();
+  }
+
   /** Gives everything up: every channel's `closed` gets a typed error. */
   destroy(cause?: Error): void {
     const text =
@@ -184,7 +220,7 @@ export class Session implements ChannelHost, AsyncDisposable {
   }
 
   stats(): SessionStats {
-    return { ...this.mux.stats(), linkBuffered: this.link.buffered };
+    return { ...this.mux.stats(), linkBuffered: this.#carrier.isLive ? this.link.buffered : 0 };
   }
 
   // What the link tells.
@@ -195,26 +231,89 @@ export class Session implements ChannelHost, AsyncDisposable {
     this.flushSoon();
   }
 
-  #onDrain(): void {
-    this.#linkHasRoom = true;
-    this.flushSoon();
-  }
-
   #onEnd(): void {
     this.#pull();
-    this.mux.endOfInput();
+    this.mux.endOfInput(this.#clock.monotonic());
     this.#pull();
     this.flushSoon();
   }
 
   #onLinkClosed(cause: Q2qError | undefined): void {
-    this.#linkGone = true;
-    this.#cancelGoodbye();
+    const now = this.#clock.monotonic();
     this.#pull();
-    if (cause === undefined) this.mux.endOfInput();
-    else this.mux.abort(new MuxError('ERR_MUX_LINK_CLOSED', linkFailure(cause), { cause }));
+    if (cause === undefined) this.mux.endOfInput(now);
+    else this.mux.linkLost(new MuxError('ERR_MUX_LINK_CLOSED', linkFailure(cause), { cause }), now);
     this.#pull();
+    this.flushSoon();
+    if (this.mux.isOver) this.#linkClosed.resolve();
+  }
+
+  // How it gets another link.
+
+  #makeReconnector(
+    connect: (signal: AbortSignal) => Promise<Link>,
+    random: (length: number) => Uint8Array,
+  ): Reconnector {
+    return new Reconnector({
+      ...{ connect, random, clock: this.#clock },
+      attach: (link) => {
+        this.#pull();
+        this.mux.resumption!.ask(link.info.messages);
+        this.#carrier.attach(link);
+        this.flushSoon();
+      },
+      expired: (cause) => {
+        const error = new MuxError('ERR_MUX_LINK_CLOSED', cause.message, { cause });
+        this.mux.linkLost(error, this.#clock.monotonic());
+        this.#pull();
+      },
+    });
+  }
+
+  /** For the acceptor. */
+  moveTo(link: () => Link, request: ResumeRequest): boolean {
+    this.#pull();
+    const accepted = this.mux.acceptResume(request, this.#clock.monotonic());
+    if (accepted) this.#carrier.attach(link());
+    this.#pull();
+    this.flushSoon();
+    return accepted;
+  }
+
+  get held(): number {
+    return this.mux.held;
+  }
+
+  giveUp(why: string): void {
+    this.mux.giveUp(why);
+    this.#pull();
+    this.flushSoon();
+  }
+
+  /** Our link is meant for another session, which gets it with all that we have read too far. */
+  #onResume(request: ResumeRequest): void {
+    const hello = this.mux.takeOutput(SLICE, this.#clock.monotonic()); // the other end expects a byte link's preface
+    if (hello.length > 0) this.#carrier.send(hello);
+    if (!this.#acceptor?.take(request, () => this.#carrier.handOver(this.mux.handOver()))) {
+      this.mux.refuseResume();
+      return;
+    }
+    this.#cancelTimer();
+    this.#closed.resolve(undefined);
     this.#linkClosed.resolve();
+  }
+
+  #onSuspended(error: MuxError): void {
+    this.#carrier.cut();
+    this.#logger.log('info', 'a link was lost, the session waits for another', { error });
+    this.#acceptor?.suspended(this);
+    this.#reconnector?.lost(error);
+  }
+
+  #onResumed(replayed: number): void {
+    this.#logger.log('info', 'the session goes on over another link', { replayed });
+    this.#acceptor?.linked(this);
+    this.#reconnector?.linked();
   }
 
   // What is owed.
@@ -227,28 +326,15 @@ export class Session implements ChannelHost, AsyncDisposable {
 
   readonly #flush = (): void => {
     this.#flushScheduled = false;
-    while (this.#linkHasRoom && !this.#linkGone) {
+    while (this.#carrier.hasRoom) {
       const parts = this.mux.takeOutput(SLICE, this.#clock.monotonic());
       if (parts.length === 0) break;
-      this.#linkHasRoom = this.link.send(parts);
+      this.#carrier.send(parts);
     }
     this.#pull();
     this.#arm();
-    if (this.mux.isDrained) this.#sayGoodbye();
+    if (this.mux.isDrained) this.#carrier.sayGoodbye(this.mux.isOver);
   };
-
-  /** Our direction ends behind the last frame; the peer's end answers it. */
-  #sayGoodbye(): void {
-    if (this.#goodbye || this.#linkGone) return;
-    this.#goodbye = true;
-    if (this.mux.isOver) {
-      this.link.close();
-      this.#cancelGoodbye = this.#clock.after(GOODBYE_TIMEOUT, () => this.link.reset());
-    } else if (this.link.info.halfClose) {
-      this.link.closeWrite();
-      this.#cancelGoodbye = this.#clock.after(GOODBYE_TIMEOUT, () => this.link.close());
-    } else this.link.close();
-  }
 
   /** One timer, set again when it fires or when the deadline came nearer: most chunks move it away. */
   #arm(): void {
@@ -312,6 +398,15 @@ export class Session implements ChannelHost, AsyncDisposable {
         break;
       case 'closed':
         this.#over(event.error);
+        break;
+      case 'suspended':
+        this.#onSuspended(event.error);
+        break;
+      case 'resumed':
+        this.#onResumed(event.replayed);
+        break;
+      case 'resume':
+        this.#onResume(event.request);
         break;
       case 'ready':
       case 'datagram':
@@ -403,14 +498,11 @@ export class Session implements ChannelHost, AsyncDisposable {
     }
     this.#pings.clear();
     this.#waiting = [];
-    if (this.#linkGone) this.#closed.resolve(error);
-    else this.#endLink(error);
-  }
-
-  #endLink(error: MuxError | undefined): void {
-    this.#cancelGoodbye();
-    this.#goodbye = false;
+    this.#reconnector?.stop(reason);
+    this.#acceptor?.remove(this);
     this.#closed.resolve(error);
+    if (!this.#carrier.isLive) this.#linkClosed.resolve();
+    this.#carrier.expectGoodbye();
     this.flushSoon();
   }
 
