@@ -2,6 +2,7 @@
  * What a channel must be like, by the rules alone: two directions, of each what was written, what was read and how it
  * ended; and the ledger of credit.
  */
+import { Fifo } from '../../../src/base/fifo.ts';
 import type { ChannelAccount, MuxSession } from '../../../src/mux/index.ts';
 import { stripeMismatch } from '../stripe.ts';
 
@@ -26,15 +27,20 @@ export class Direction {
   paused = true;
   /** `write` said stop. */
   blocked = false;
+  /** Lengths of messages that were written and not read; undefined: a channel of bytes. */
+  readonly messages: Fifo<number> | undefined;
   #granted = 0;
   #limit = 0;
 
-  constructor(seed: number) {
+  constructor(seed: number, messages: boolean) {
     this.seed = seed;
+    this.messages = messages ? new Fifo() : undefined;
   }
 
   /** The reader got bytes: they are the next ones that were written. */
   take(bytes: Uint8Array): void {
+    if (this.messages === undefined) ensure(bytes.length > 0, 'an empty piece was read');
+    else ensure(bytes.length === this.messages.shift(), 'not the message that was written', bytes.length);
     const wrong = stripeMismatch(this.seed, this.read, bytes);
     ensure(wrong < 0, 'a byte is not the one that was written', wrong);
     this.read += bytes.length;
@@ -70,6 +76,7 @@ export class Direction {
     if (this.abandoned) return;
     ensure(this.read === this.written, 'bytes are missing', this.read, this.written);
     ensure(this.ended, 'the end never came', this.read, this.written);
+    ensure((this.messages?.length ?? 0) === 0, 'messages are missing', this.messages?.length);
   }
 }
 
@@ -85,10 +92,10 @@ export class Channel {
   refused = false;
   readonly gone: [boolean, boolean] = [false, false];
 
-  constructor(ids: readonly [number, number], opener: 0 | 1, seed: number) {
+  constructor(ids: readonly [number, number], opener: 0 | 1, seed: number, messages: boolean) {
     this.ids = ids;
     this.opener = opener;
-    this.from = [new Direction(seed), new Direction(seed + 1)];
+    this.from = [new Direction(seed, messages), new Direction(seed + 1, messages)];
   }
 
   abandon(): void {

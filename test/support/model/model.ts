@@ -11,10 +11,26 @@ import { Pipe } from './pipe.ts';
 
 type EndIndex = 0 | 1;
 
+/** Both take messages of this size. */
+const MAX_MESSAGE = 3_000;
 /** Windows of both ends, apart (W5); small, so that a short schedule meets every edge. */
 const LIMITS: readonly Partial<MuxLimits>[] = [
-  { initialCredit: 5_000, maxFrame: 1_024, maxChannels: 6, sendHighWater: 4_000, resetRate: 1e9 },
-  { initialCredit: 3_000, maxFrame: 700, maxChannels: 6, sendHighWater: 8_000, resetRate: 1e9 },
+  {
+    initialCredit: 5_000,
+    maxFrame: 1_024,
+    maxChannels: 6,
+    maxMessage: MAX_MESSAGE,
+    sendHighWater: 4_000,
+    resetRate: 1e9,
+  },
+  {
+    initialCredit: 3_000,
+    maxFrame: 700,
+    maxChannels: 6,
+    maxMessage: MAX_MESSAGE,
+    sendHighWater: 8_000,
+    resetRate: 1e9,
+  },
 ];
 /** Rounds of moving everything after which both ends should have fallen silent. */
 const ROUNDS = 2_000;
@@ -57,7 +73,7 @@ export class Model {
     const { what, end, size } = command;
     switch (what) {
       case 'open':
-        this.#open(end, size);
+        this.#open(command);
         break;
       case 'output':
         this.#output(end, size);
@@ -85,12 +101,20 @@ export class Model {
 
   // What the application does.
 
-  #open(end: EndIndex, size: number): void {
+  #open({ end, pick, size }: Command): void {
     const mux = this.#ends[end];
     if (this.#draining[0] || this.#draining[1]) return;
-    const id = mux.open(`channel ${this.#channels.length}`);
+    const messages = (pick & 3) === 0;
+    const id = mux.open(`channel ${this.#channels.length}`, undefined, {
+      mode: messages ? 'messages' : 'bytes',
+    });
     const other = id - 1; // ids are relative: even = opened here, odd = opened there
-    const channel = new Channel(end === 0 ? [id, other] : [other, id], end, this.#channels.length * 2);
+    const channel = new Channel(
+      end === 0 ? [id, other] : [other, id],
+      end,
+      this.#channels.length * 2,
+      messages,
+    );
     this.#channels.push(channel);
     this.#byId[0].set(channel.ids[0], channel);
     this.#byId[1].set(channel.ids[1], channel);
@@ -143,9 +167,10 @@ export class Model {
     channel.accepted = true;
   }
 
-  #write(channel: Channel, end: EndIndex, size: number): void {
+  #write(channel: Channel, end: EndIndex, amount: number): void {
     const direction = channel.from[end];
     const mux = this.#ends[end];
+    const size = direction.messages === undefined ? amount : Math.min(amount, MAX_MESSAGE);
     const id = channel.ids[end];
     if (direction.finished || mux.account(id) === undefined) return;
     const before = mux.queued(id);
@@ -155,6 +180,7 @@ export class Model {
     const taken = mux.queued(id) - before;
     ensure(taken === size || (taken === 0 && direction.abandoned), 'a write was taken in part', taken, size);
     direction.written += taken;
+    if (size > 0 ? taken > 0 : room || mux.queued(id) > 0) direction.messages?.push(size);
     ensure(room || mux.queued(id) === 0 || mux.queued(id) >= mux.limits.sendHighWater, 'stop with room left');
     ensure(!room || mux.queued(id) < mux.limits.sendHighWater, 'queued beyond the high-water mark');
     if (!room) direction.blocked = true;
@@ -167,7 +193,6 @@ export class Model {
     while (taken < atLeast) {
       const bytes = this.#ends[end].read(channel.ids[end]);
       if (bytes === undefined) return;
-      ensure(bytes.length > 0, 'an empty piece was read');
       direction.take(bytes);
       taken += bytes.length;
     }
