@@ -2,9 +2,15 @@
  * The model: two engines, any number of channels, any schedule of calls, bytes cut anywhere. After every step the
  * invariants hold; whenever nothing moves nothing is stuck; at the end everything has arrived and the tables are empty.
  */
-import { type MuxEvent, type MuxLimits, MuxSession } from '../../../src/mux/index.ts';
+import {
+  MuxError,
+  type MuxEvent,
+  type MuxLimits,
+  MuxSession,
+  RESUME_SECRET_LENGTH,
+} from '../../../src/mux/index.ts';
 import { SeededRandom } from '../random.ts';
-import { stripe } from '../stripe.ts';
+import { stripe, stripeMismatch } from '../stripe.ts';
 import { Channel, ensure } from './channel.ts';
 import { type Command, decodeCommand } from './commands.ts';
 import { Pipe } from './pipe.ts';
@@ -32,6 +38,8 @@ const LIMITS: readonly Partial<MuxLimits>[] = [
     resetRate: 1e9,
   },
 ];
+/** Bytes of the pattern that datagrams are made of. */
+const DATAGRAMS = 9;
 /** Rounds of moving everything after which both ends should have fallen silent. */
 const ROUNDS = 2_000;
 /** Deadlines within so many ms are waited for before we call it silence: delayed ACKs, not keepalives. */
@@ -45,22 +53,24 @@ export class Model {
   readonly #random: SeededRandom;
   readonly #draining: [boolean, boolean] = [false, false];
   readonly #opened: [number, number] = [0, 0];
+  readonly #messages: boolean;
   readonly #finishing: [boolean, boolean] = [false, false];
+  readonly #engine: (nonce: number, limits?: Partial<MuxLimits>) => MuxSession;
   #now = 0;
 
-  /** `seed` decides about the link: bytes or messages, who opens odd ids, how chunks are cut where no command says. */
+  /** `seed` decides about the link: messages, who opens odd ids, whether it can be replaced, how chunks are cut. */
   constructor(seed: number) {
-    const messages = (seed & 1) === 1;
+    const messages = (this.#messages = (seed & 1) === 1);
     const swapped = (seed & 2) === 2;
+    const resumes = (seed & 4) === 4;
     this.#random = new SeededRandom(seed);
-    const engine = (end: EndIndex): MuxSession =>
+    this.#engine = (nonce, limits = {}) =>
       new MuxSession({
-        messages,
-        nonce: new Uint8Array(8).fill((end === 0) === swapped ? 1 : 2),
-        limits: LIMITS[end]!,
-        now: 0,
+        ...{ messages, nonce: new Uint8Array(8).fill(nonce), limits, now: this.#now },
+        ...(resumes ? { hmac: mix } : {}),
       });
-    this.#ends = [engine(0), engine(1)];
+    this.#ends = [this.#engine(swapped ? 1 : 2, LIMITS[0]), this.#engine(swapped ? 2 : 1, LIMITS[1])];
+    if (resumes) for (const mux of this.#ends) mux.resumption!.arm(new Uint8Array(RESUME_SECRET_LENGTH));
     this.#pipes = [new Pipe(messages), new Pipe(messages)];
   }
 
@@ -92,6 +102,9 @@ export class Model {
         break;
       case 'goaway':
         this.#goaway(end, command);
+        break;
+      case 'cut':
+        this.#cut();
         break;
       default:
         this.#onChannel(command);
@@ -145,6 +158,12 @@ export class Model {
         break;
       case 'refuse':
         if (end !== channel.opener && mux.refuse(id, 300)) channel.abandon();
+        break;
+      case 'prioritize':
+        mux.prioritize(id, { urgency: size % 8, sharing: size % 3 > 0 });
+        break;
+      case 'datagram':
+        mux.sendDatagram(size % 4 === 0 ? 0 : id, stripe(DATAGRAMS, 0, size % 1_000));
         break;
       default:
         if (mux.account(id) === undefined) return;
@@ -219,6 +238,29 @@ export class Model {
     this.#pull(end);
   }
 
+  /** The link is lost with all that is on the way; a makes another, b is asked to go on over it. */
+  #cut(): void {
+    const [a, b] = this.#ends;
+    if (a.resumption === undefined || this.#draining[0] || this.#draining[1]) return;
+    if (a.settings === undefined || b.settings === undefined) return;
+    for (const pipe of this.#pipes) pipe.clear();
+    for (const mux of this.#ends) mux.linkLost(new MuxError('ERR_MUX_LINK_CLOSED', 'cut'), this.#now);
+    this.#pull(0);
+    this.#pull(1);
+    const fresh = this.#engine(3); // who answers does not know yet which session is meant
+    this.#pipes[1].push(fresh.takeOutput(65_536, this.#now));
+    a.resumption.ask(this.#messages);
+    for (const part of a.takeOutput(65_536, this.#now)) fresh.feed(part, this.#now);
+    for (let event = fresh.next(); event !== undefined; event = fresh.next()) {
+      if (event.type !== 'resume') continue;
+      ensure(b.acceptResume(event.request, this.#now), 'the new link was refused');
+      for (const chunk of fresh.handOver()) b.feed(chunk, this.#now);
+      this.#pull(1);
+      return;
+    }
+    ensure(false, 'nobody asked for the session');
+  }
+
   #advance(to: number): void {
     this.#now = to;
     for (const end of [0, 1] as const) {
@@ -270,6 +312,10 @@ export class Model {
     if (!('id' in event)) {
       if (event.type === 'closed') throw event.error ?? new Error('a session ended by itself');
       if (event.type === 'goaway') ensure(this.#draining[1 - end]!, 'a goodbye nobody said');
+      return;
+    }
+    if (event.type === 'datagram') {
+      ensure(stripeMismatch(DATAGRAMS, 0, event.bytes) < 0, 'a datagram nobody sent');
       return;
     }
     const channel = this.#byId[end].get(event.id);
@@ -386,4 +432,13 @@ export class Model {
       channel.from[end].finished = true;
     }
   }
+}
+
+/** In place of an HMAC: each bit of the input counts, and it is fast. */
+function mix(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
+  let state = 0x811c9dc5;
+  for (const part of [key, ...parts]) for (const byte of part) state = Math.imul(state ^ byte, 0x01000193);
+  const out = new Uint8Array(32);
+  for (let i = 0; i < out.length; i++) out[i] = (state = Math.imul(state ^ i, 0x01000193)) >>> 24;
+  return out;
 }

@@ -24,6 +24,12 @@ export class Pipe {
     this.length += part.length;
   }
 
+  /** What is on the way is lost. */
+  clear(): void {
+    this.#parts.clear();
+    this.#offset = this.length = 0;
+  }
+
   /** The next `size` bytes as one chunk, or the next message. Undefined when nothing is on the way. */
   take(size: number): Uint8Array | undefined {
     const first = this.#parts.at(0);
