@@ -8,6 +8,7 @@ import { acceptedBy, findOrLate, type InboxParts, protocol } from './inboxParts.
 import { MIN_CREDIT_STEP } from './limits.ts';
 import type { Outbox } from './outbox.ts';
 import type { Patience } from './patience.ts';
+import { rememberDecoded } from './remembered.ts';
 import { type MuxStream, Owed } from './stream.ts';
 import type { ChannelTable } from './table.ts';
 
@@ -17,6 +18,8 @@ export class ChannelFrames {
   readonly #outbox: Outbox;
   readonly #events: EventQueue;
   readonly #patience: Patience;
+  readonly #decodeOpen = rememberDecoded(decodeOpen);
+  readonly #decodeAccept = rememberDecoded(decodeAccept);
 
   constructor(parts: InboxParts) {
     this.#parts = parts;
@@ -56,7 +59,7 @@ export class ChannelFrames {
   #open(channel: number, body: Uint8Array): void {
     const { limits } = this.#parts;
     const id = this.#table.fromWire(channel);
-    const open = decodeOpen(body);
+    const open = this.#decodeOpen(body);
     this.#table.claimThere(id);
     const full = this.#table.backlog >= limits.acceptBacklog;
     const { draining } = this.#parts.owner;
@@ -89,7 +92,7 @@ export class ChannelFrames {
   }
 
   #accept(channel: number, body: Uint8Array): void {
-    const accept = decodeAccept(body);
+    const accept = this.#decodeAccept(body);
     const stream = findOrLate(this.#parts, channel);
     if (stream === undefined) return;
     if (!stream.openedHere) throw protocol(`ACCEPT on channel ${channel}, which its sender opened`);

@@ -3,17 +3,15 @@
  * stays is settled: memory is then near the bytes held whatever the peer sends, because small pieces are gathered, and a
  * small view does not pin the large chunk it was cut from.
  */
-import { EMPTY } from '../base/bytes.ts';
 import { ChunkQueue } from '../base/chunks.ts';
+import { Gatherer } from './gatherer.ts';
 
 /** Below this a piece is copied into the tail. */
 const SMALL = 2_048;
-const LARGEST_TAIL = 16_384;
 
 export class ReceiveQueue {
   readonly #chunks = new ChunkQueue();
-  #tail: Uint8Array = EMPTY; // gathers small pieces behind the chunks
-  #filled = 0;
+  #tail: Gatherer | undefined; // behind the chunks
   #fresh: Uint8Array | undefined; // came into an empty queue, not settled
   length = 0;
 
@@ -71,31 +69,22 @@ export class ReceiveQueue {
     const dropped = this.length;
     this.#chunks.clear();
     this.#fresh = undefined;
-    this.#tail = EMPTY;
-    this.#filled = this.length = 0;
+    this.#tail = undefined;
+    this.length = 0;
     return dropped;
   }
 
   #gather(bytes: Uint8Array): void {
-    const wanted = this.#filled + bytes.length;
-    if (wanted > LARGEST_TAIL) {
-      this.#flushTail();
-      this.#gather(bytes);
-      return;
-    }
-    if (wanted > this.#tail.length) {
-      const grown = new Uint8Array(Math.max(wanted, this.#tail.length * 2));
-      grown.set(this.#tail.subarray(0, this.#filled));
-      this.#tail = grown;
-    }
-    this.#tail.set(bytes, this.#filled);
-    this.#filled = wanted;
+    const full = this.#tail;
+    if (full?.add(bytes)) return;
+    this.#flushTail();
+    this.#tail = new Gatherer(full);
+    this.#tail.add(bytes);
   }
 
   #flushTail(): void {
-    if (this.#filled === 0) return;
-    this.#chunks.push(this.#tail.subarray(0, this.#filled));
-    this.#tail = EMPTY;
-    this.#filled = 0;
+    if (this.#tail === undefined) return;
+    this.#chunks.push(this.#tail.take());
+    this.#tail = undefined;
   }
 }

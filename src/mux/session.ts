@@ -34,6 +34,7 @@ import { Keepalive } from './keepalive.ts';
 import { EARLY_MESSAGE, type MuxLimits, resolveLimits } from './limits.ts';
 import { Outbox } from './outbox.ts';
 import { Pings } from './pings.ts';
+import { rememberEncoded } from './remembered.ts';
 import { Replay } from './replay.ts';
 import { Resumption } from './resume.ts';
 import type { Hmac, ResumeRequest } from './resumeProof.ts';
@@ -106,6 +107,8 @@ export class MuxSession {
   #over = false;
   #now: number;
   #error: MuxError | undefined;
+  readonly #encodeOpen = rememberEncoded(encodeOpen);
+  readonly #encodeAccept = rememberEncoded(encodeAccept);
   readonly #pings = new Pings();
 
   constructor(init: MuxSessionInit) {
@@ -263,7 +266,14 @@ export class MuxSession {
     this.#checkOpenable();
     const { urgency = DEFAULT_URGENCY, sharing = true, mode = 'bytes' } = options;
     const window = this.limits.initialCredit;
-    const body = encodeOpen({ mode: MODES.indexOf(mode), urgency, sharing, credit: window, name, meta });
+    const body = this.#encodeOpen({
+      mode: MODES.indexOf(mode),
+      urgency,
+      sharing,
+      credit: window,
+      name,
+      meta,
+    });
     const sendLimit = this.#settings?.initialCredit ?? 0;
     const messages = mode === 'messages';
     const stream = this.#table.openHere({ messages, urgency, sharing, sendLimit, window });
@@ -286,7 +296,7 @@ export class MuxSession {
 
   /** Takes an incoming channel: what was written to it leaves from now on. Does nothing when it is gone already. */
   accept(id: number, meta?: ControlValue): void {
-    const body = encodeAccept({ credit: this.limits.initialCredit, meta });
+    const body = this.#encodeAccept({ credit: this.limits.initialCredit, meta });
     const stream = this.#table.get(id);
     if (stream === undefined || !stream.inBacklog) return;
     this.#table.leaveBacklog(stream);
