@@ -24,6 +24,9 @@ def arguments():
     parser.add_argument("--seed", type=int, default=secrets.randbits(32))
     parser.add_argument("--bytes", type=int, default=100_000)
     parser.add_argument("--channels", type=int, default=1)
+    parser.add_argument("--secret", type=bytes.fromhex, help="48 bytes that a TLS exporter gave both: the session can be resumed")
+    parser.add_argument("--window", type=int, default=1_000_000, help="bytes kept for that")
+    parser.add_argument("--cuts", type=int, default=10, help="links that die")
     parser.add_argument("--settings", type=json.loads, default={}, help="by the names of wire.Settings")
     parser.add_argument("--wrong", action="append", default=[], metavar="NAME=VALUE", help="a constant of the wire that a hand port got wrong")
     return parser.parse_args()
@@ -43,11 +46,13 @@ def main(options):
 def meet(options):
     from muxpy.scenarios import SCENARIOS
     name = options.what[-1]
-    with socket_of(options) as sock:
-        peer = peer_on(sock, options)
-        SCENARIOS[name](peer, options)
-        peer.finish()
-    report(ok=name)
+    server = socket.create_server(("127.0.0.1", 0)) if options.how == "listen" else None
+    if server is not None:
+        report(port=server.getsockname()[1])
+    peer = peer_on(connected(options) if server is None else server.accept()[0], options, server)
+    SCENARIOS[name](peer, options)
+    peer.finish()
+    report(ok=name, cuts=getattr(peer, "cuts", 0))
     return 0
 
 
@@ -56,7 +61,7 @@ def violate(options):
     from muxpy.violations import VIOLATIONS
     wrong = {}
     for rule in VIOLATIONS:
-        with socket_of(options) as sock:
+        with connected(options) as sock:
             try:
                 violation(peer_on(sock, options), rule)
             except AssertionError as error:
@@ -65,22 +70,24 @@ def violate(options):
     return 0
 
 
-def peer_on(sock, options):
+def peer_on(sock, options, server=None):
     from muxpy.driver import Peer, Pieces
+    from muxpy.relink import ResumingPeer
     from muxpy.session import Session
     nonce = secrets.token_bytes(8)
     if options.role:
         nonce = (b"\xff" * 4 if options.role == "odd" else b"\0" * 4) + nonce[4:]
-    session = Session(nonce, settings={"max_datagram": 1_200, **options.settings})
-    return Peer(session, sock, Pieces(*options.pieces, options.seed))
+    settings = {"max_datagram": 1_200, **options.settings}
+    pieces = Pieces(*options.pieces, options.seed)
+    if options.secret is None:
+        return Peer(Session(nonce, settings=settings), sock, pieces)
+    session = Session(nonce, settings={**settings, "resume": [options.window, 30_000]})
+    connect = None if server else lambda: connected(options)
+    return ResumingPeer(session, sock, pieces, options.secret, connect, server)
 
 
-def socket_of(options):
-    if options.how != "listen":
-        return socket.create_connection(("127.0.0.1", int(options.what[0])))
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        report(port=server.getsockname()[1])
-        return server.accept()[0]
+def connected(options):
+    return socket.create_connection(("127.0.0.1", int(options.what[0])))
 
 
 def report(**facts):

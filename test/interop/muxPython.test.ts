@@ -81,7 +81,7 @@ for (const side of ['odd', 'even'] as Side[]) {
   describe.skipIf(!found)(name, () => {
     for (const [does, ...args] of ASKED)
       it(does, async () => {
-        const { session, far } = await meet(side, args, answer);
+        const { session, far } = await meet(side, args, { prepare: answer });
         expect(await verdict(far)).toBe('');
         expect(await session.closed).toBeUndefined();
       });
@@ -144,6 +144,47 @@ for (const side of ['odd', 'even'] as Side[]) {
       expect(await session.ping()).toBeGreaterThan(0);
       await session.close();
       expect(await verdict(far)).toBe('');
+    });
+
+    // The end that makes the links waits longer before each.
+    const cuts = side === 'odd' ? 20 : 4;
+
+    it(`a session outlives ${cuts} links, byte for byte`, async () => {
+      const args = [
+        'resume',
+        '--channels',
+        '3',
+        '--bytes',
+        '200000',
+        '--window',
+        '100000',
+        '--cuts',
+        `${cuts}`,
+      ];
+      const { session, far } = await meet(side, args, { prepare: answer, resumable: true });
+      expect(await verdict(far)).toBe('');
+      expect(await session.closed).toBeUndefined();
+    });
+
+    it(`Python answers: a session outlives ${cuts} links, byte for byte`, async () => {
+      const args = ['serve', '--bytes', '600000', '--cuts', `${cuts}`];
+      const { session, far } = await meet(side, args, { resumable: true });
+      const logs = [1, 2, 3].map((seed) =>
+        exercise(session.open('echo'), { reads: seed, writes: { seed, length: 300_000 } }),
+      );
+      await Promise.all(logs.map((log) => log.done));
+      expect(logs.map(({ received, wrongAt, error }) => [received, wrongAt, error])).toEqual(
+        logs.map(() => [300_000, -1, undefined]),
+      );
+      await session.close();
+      expect(await verdict(far)).toBe('');
+      expect(far.printed).toMatch(/"cuts": [1-9]/);
+    });
+
+    it.skipIf(side === 'even')('a RESUME that proves nothing is refused and harms nobody', async () => {
+      const { session, far } = await meet(side, ['resume-refused'], { prepare: answer, resumable: true });
+      expect(await verdict(far)).toBe('');
+      expect(await session.closed).toBeUndefined();
     });
   });
 }

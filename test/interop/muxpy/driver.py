@@ -92,7 +92,8 @@ class Peer:
             self.wait(lambda: self.has_ended or session.over is not None or
                       (session.leaving_ping is None and not session.channels and not session.out), "goodbye")
         self.flush()
-        self.sock.shutdown(socket.SHUT_WR)
+        if not self.has_ended:
+            self.sock.shutdown(socket.SHUT_WR)
         self.wait(lambda: self.has_ended, "end of the link")
 
     def flush(self):

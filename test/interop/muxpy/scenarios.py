@@ -2,6 +2,7 @@
 import hashlib
 import random
 
+from .relink import REFUSED as REFUSED_RESUMES, ask_in_vain
 from .responder import REFUSED, RESET, RESET_AFTER, STOPPED, Responder
 from .violations import VIOLATIONS
 
@@ -16,7 +17,10 @@ def ready(peer):
 
 
 def serve(peer, options):
-    """Answers until the other end leaves."""
+    """Answers until the other end leaves, through links that die where the session can bear it."""
+    if options.secret:
+        ready(peer)
+        peer.cut_often(options.cuts, 1, max(2, 2 * options.bytes // options.cuts))
     responder = Responder(peer.session)
     peer.on_progress = responder.step
     peer.wait(lambda: peer.has_ended or peer.session.over is not None, "the other end has left")
@@ -207,6 +211,23 @@ def goaway(peer, options):
     expect(channel.read(), b"beforeafter", "bytes around GOAWAY")
 
 
+def resume(peer, options):
+    """An echo through links that die, byte for byte."""
+    ready(peer)
+    peer.cut_often(options.cuts, 1, max(2, 2 * options.bytes * options.channels // options.cuts))
+    echo(peer, options)
+    expect(peer.cuts > 0, True, "links were cut")
+
+
+def resume_refused(peer, options):
+    """Whoever cannot prove that the session is theirs gets GOAWAY, and the session goes on."""
+    ready(peer)
+    peer.wait(lambda: peer.session.replay.window > 0, "a session that can be resumed")
+    for name, make in REFUSED_RESUMES.items():
+        expect(ask_in_vain(peer.connect, peer.pieces, make, peer.session.replay.secret), [11], name)
+    echo(peer, options)
+
+
 def violation(peer, rule):
     """Breaks the rule of that name; the other end says GOAWAY with the right code, then ends the link."""
     breaks, code = VIOLATIONS[rule]
@@ -219,4 +240,4 @@ def violation(peer, rule):
 
 
 SCENARIOS = {scenario.__name__.replace("_", "-"): scenario for scenario in (
-    serve, echo, half_close, reset, refuse, stop, early_stop, ping, messages, too_large, unknown_mode, datagrams, grease, goaway)}
+    serve, echo, half_close, reset, refuse, stop, early_stop, ping, messages, too_large, unknown_mode, datagrams, grease, goaway, resume, resume_refused)}

@@ -77,7 +77,8 @@ class Session:
         self.send(frame(Kind.PRIORITY, channel.number, varint(priority)))
 
     def send_datagram(self, channel, data):
-        self.send(frame(Kind.DATAGRAM, channel, data))
+        if not self.replay.is_full:
+            self.send(frame(Kind.DATAGRAM, channel, data))
 
     def send_ext(self, channel, number, data):
         self.send(frame(Kind.EXT, channel, varint(number) + data))

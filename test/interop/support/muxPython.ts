@@ -2,7 +2,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { deferred } from '../../../src/base/deferred.ts';
-import { Session } from '../../../src/peer/session.ts';
+import { provider } from '../../../src/crypto/node.node.ts';
+import { ResumeAcceptor } from '../../../src/peer/resumeAcceptor.ts';
+import { type ResumeOptions, Session } from '../../../src/peer/session.ts';
 import type { Link } from '../../../src/transport/link.ts';
 import { connectTcp, listenTcp } from '../../../src/transport/tcp.node.ts';
 import { echo } from '../../support/channels.ts';
@@ -29,36 +31,62 @@ export function python(...args: string[]): Program {
   return new Program('python3', [program, ...args]);
 }
 
-export function sessionOn(link: Link): Session {
-  return new Session(link, { random: (length) => new Uint8Array(randomBytes(length)) });
+const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length));
+
+export function sessionOn(link: Link, resume?: Omit<ResumeOptions, 'hmac'>): Session {
+  const hmac: ResumeOptions['hmac'] = (key, ...parts) => provider.hmac('sha256', key, ...parts);
+  return new Session(link, { random, ...(resume && { resume: { ...resume, hmac } }) });
 }
 
-/** Starts the scenario and a session with it; `prepare` runs before anything is read. */
-export async function meet(
-  side: Side,
-  args: readonly string[],
-  prepare?: (session: Session) => void,
-): Promise<Meeting> {
-  const options = [...args, '--role', side];
-  let session!: Session;
-  const start = (link: Link): void => {
-    session = sessionOn(link);
-    prepare?.(session);
-  };
-  if (side === 'even') {
-    const far = python('listen', ...options);
-    const [, port] = await far.until(/"port": (\d+)/);
-    start(await connectTcp({ host: '127.0.0.1', port: Number(port) }));
-    return { session, far };
-  }
-  const came = deferred<void>();
+/** 48 bytes that both ends would have of a TLS connection: the session can be resumed. */
+export const SECRET: Uint8Array = Uint8Array.from({ length: 48 }, (_, i) => 5 * i);
+
+export interface MeetOptions {
+  /** Runs before anything is read. */
+  readonly prepare?: (session: Session) => void;
+  /** The session outlives its links. */
+  readonly resumable?: boolean;
+}
+
+/** Starts the scenario, and a session with it. */
+export function meet(side: Side, args: readonly string[], options: MeetOptions = {}): Promise<Meeting> {
+  const { resumable = false } = options;
+  const all = [
+    ...args,
+    '--role',
+    side,
+    ...(resumable ? ['--secret', Buffer.from(SECRET).toString('hex')] : []),
+  ];
+  return side === 'even' ? dialPython(all, options) : answerPython(all, options);
+}
+
+async function dialPython(args: string[], { prepare, resumable }: MeetOptions): Promise<Meeting> {
+  const far = python('listen', ...args);
+  const [, port] = await far.until(/"port": (\d+)/);
+  const connect = (): Promise<Link> => connectTcp({ host: '127.0.0.1', port: Number(port) });
+  const session = sessionOn(await connect(), resumable ? { connect } : undefined);
+  if (resumable) session.arm(SECRET);
+  prepare?.(session);
+  return { session, far };
+}
+
+/** Further links are for the session of the first, or for nobody. */
+async function answerPython(args: string[], { prepare, resumable }: MeetOptions): Promise<Meeting> {
+  const acceptor = new ResumeAcceptor({ sessions: 1, bytes: 1e9 });
+  const came = deferred<Session>();
+  let isFirst = true;
   const listener = await listenTcp({ host: '127.0.0.1', port: 0 }, (link) => {
-    start(link);
-    came.resolve();
+    const session = sessionOn(link, resumable ? { acceptor } : undefined);
+    if (!isFirst) return;
+    isFirst = false;
+    if (resumable) session.arm(SECRET);
+    prepare?.(session);
+    came.resolve(session);
   });
-  const far = python('connect', String(listener.port), ...options);
-  await Promise.race([came.promise, far.exited.then(() => Promise.reject(new Error(far.output)))]);
-  await listener.close();
+  const far = python('connect', String(listener.port), ...args);
+  const failed = far.exited.then(() => Promise.reject(new Error(far.output)));
+  const session = await Promise.race([came.promise, failed]);
+  void far.exited.then(() => listener.close());
   return { session, far };
 }
 
