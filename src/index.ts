@@ -31,6 +31,7 @@ export type { Logger, LogLevel } from './base/log.ts';
 export type { CryptoProvider, PrivateKey, Signer } from './crypto/provider.ts';
 export * from './identity/page.ts';
 export { MuxError, type MuxErrorCode, type MuxLimits } from './mux/index.ts';
+export type { ChannelBytes, ChannelCost, SessionBytes, SessionCost } from './peer/bytes.ts';
 export { Channel, type ChannelPath } from './peer/channel.ts';
 export { CLOSE_CODES, type CloseCodeName, closeCodeName, resetCodeOf } from './peer/codes.ts';
 export type { Enrolled, EnrolOptions, PasswordLogin } from './peer/enrol.ts';

@@ -201,10 +201,10 @@ export class Inbox {
     stream.partial = 0;
   }
 
-  /** Whose frame it is: OPEN makes its channel, RESET and others may end theirs. */
+  /** Whose frame it is: OPEN makes its channel, RESET and others may end theirs. Datagrams are the link's, at both ends. */
   #frame(kind: number, channel: number, body: Uint8Array, size: number): void {
     const { table } = this.#parts;
-    const stream = channel === 0 ? undefined : table.get(table.fromWire(channel));
+    const stream = channel === 0 || kind === Kind.datagram ? undefined : table.get(table.fromWire(channel));
     if (stream !== undefined) this.#charge(stream, size);
     this.#control(kind, channel, body);
     const opened = kind === Kind.open ? table.get(table.fromWire(channel)) : undefined;

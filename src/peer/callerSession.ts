@@ -54,16 +54,13 @@ export class CallerSession {
     this.#cancelIdle();
     this.#channels++;
     try {
-      const link = await secure(
-        this.#session.open(PEER_CHANNEL),
-        callerContext(identity, expected, protocol, this.#parts),
-        {
-          signal,
-          timeout,
-          clock: this.#parts.clock,
-          ...(expected.kind === 'name' && { serverName: domainOf(expected.name) }),
-        },
-      );
+      const below = this.#session.open(PEER_CHANNEL);
+      const link = await secure(below, callerContext(identity, expected, protocol, this.#parts), {
+        signal,
+        timeout,
+        clock: this.#parts.clock,
+        ...(expected.kind === 'name' && { serverName: domainOf(expected.name) }),
+      });
       const carrier = await awaitGreeting(link, signal);
       const channel = new Channel(carrier, {
         peer: link.negotiated.peer!.identity,
@@ -71,6 +68,7 @@ export class CallerSession {
         protocol,
         path: this.#path,
         sessionStats: () => this.#session.stats(),
+        traffic: below.traffic,
       });
       const forget = this.#parts.live?.watch(link.negotiated.peer!, (error) => channel.cut(error));
       const over = (): void => {

@@ -6,10 +6,11 @@ import { deferred } from '../base/deferred.ts';
 import type { Q2qError } from '../base/errors.ts';
 import { Events } from '../base/events.ts';
 import type { Identity, PeerIdentity } from '../identity/index.ts';
-import type { MuxStats } from '../mux/index.ts';
+import type { ChannelTraffic, MuxStats } from '../mux/index.ts';
 import type { Negotiated } from '../tls/index.ts';
 import type { Link, LinkHandler, LinkInfo } from '../transport/link.ts';
 import { abortable } from './abort.ts';
+import { type ChannelBytes, channelBytes } from './bytes.ts';
 import { CLOSE_CODES, resetCodeOf } from './codes.ts';
 import { PeerError } from './errors.ts';
 import { Room } from './room.ts';
@@ -35,6 +36,8 @@ export interface ChannelFacts {
   readonly path: ChannelPath;
   /** Counters of the session A⇄B, which the channel shares with others to the same peer. */
   readonly sessionStats?: () => MuxStats;
+  /** What the multiplexer below the channel's TLS counts for it. */
+  readonly traffic?: ChannelTraffic;
 }
 
 export interface ChannelEvents {
@@ -114,6 +117,11 @@ export class Channel implements Link, AsyncDisposable {
 
   get stats(): SecureStats {
     return this.#link.stats;
+  }
+
+  /** What has passed so far: the application's bytes, and what TLS and the multiplexer added for this channel. */
+  bytes(): ChannelBytes {
+    return channelBytes(this.#link.stats, this.#facts.traffic);
   }
 
   /** Counters of the session that carries this channel and others to the same peer: frames, bytes, round trip. */

@@ -8,7 +8,14 @@
  */
 import type { Clock } from '../base/clock.ts';
 import { toError } from '../base/errors.ts';
-import { type ControlValue, describeCode, MuxError, type MuxSession, WireCode } from '../mux/index.ts';
+import {
+  type ChannelTraffic,
+  type ControlValue,
+  describeCode,
+  MuxError,
+  type MuxSession,
+  WireCode,
+} from '../mux/index.ts';
 import type { Link, LinkHandler, LinkInfo } from '../transport/link.ts';
 import { Waiters } from './abort.ts';
 import { CLOSE_TIMEOUT } from './limits.ts';
@@ -35,6 +42,8 @@ export class ChannelLink implements Link, AsyncDisposable {
   readonly id: number;
   readonly #host: ChannelHost;
   readonly #mux: MuxSession;
+  /** Bytes of its frames so far, as the multiplexer carried them; good after its end too. */
+  readonly traffic: ChannelTraffic;
   #handler: LinkHandler | undefined;
   #paused = false;
   #pumpScheduled = false;
@@ -58,6 +67,7 @@ export class ChannelLink implements Link, AsyncDisposable {
   constructor(host: ChannelHost, id: number, name: string) {
     this.#host = host;
     this.#mux = host.mux;
+    this.traffic = host.mux.traffic(id)!;
     this.id = id;
     this.name = name;
     this.info = host.channelInfo;

@@ -6,6 +6,7 @@
 import { isQ2qError, toError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { type Identity, identityLabel, type VerifiedPeer } from '../identity/index.ts';
+import type { ChannelTraffic } from '../mux/index.ts';
 import type { ServerContext } from '../tls/index.ts';
 import { accessRequest, mayEnter } from './access.ts';
 import { Channel, type ChannelPath } from './channel.ts';
@@ -68,7 +69,7 @@ export class ListenerSession {
     }
     const admitted = await this.#handshake(incoming);
     if (admitted === undefined) return;
-    const { link, entry, peer } = admitted;
+    const { link, entry, peer, traffic } = admitted;
     link.send(Uint8Array.of(GREETING));
     const channel = new Channel(link, {
       peer: peer.identity,
@@ -76,6 +77,7 @@ export class ListenerSession {
       protocol: entry.protocol,
       path: this.#options.path,
       sessionStats: () => this.#session.stats(),
+      traffic,
     });
     const forget = this.#options.parts.live?.watch(peer, (error) => channel.cut(error));
     if (forget !== undefined) void channel.closed.then(forget, forget);
@@ -84,11 +86,14 @@ export class ListenerSession {
 
   async #handshake(
     incoming: IncomingChannel,
-  ): Promise<{ link: SecureLink; entry: ListenerEntry; peer: VerifiedPeer } | undefined> {
+  ): Promise<
+    { link: SecureLink; entry: ListenerEntry; peer: VerifiedPeer; traffic: ChannelTraffic } | undefined
+  > {
     const { logger, parts } = this.#options;
     await this.#turns.enter(); // what the caller sent waits in the channel's window meanwhile
     try {
-      const link = await secure(incoming.accept(), this.#currentContext(), {
+      const below = incoming.accept();
+      const link = await secure(below, this.#currentContext(), {
         timeout: CHANNEL_TIMEOUT,
         clock: parts.clock,
       });
@@ -100,7 +105,7 @@ export class ListenerSession {
       }
       const entry = await this.#admit(peer, link.negotiated.alpn!);
       const withdrawn = entry !== undefined && parts.live?.refusal(peer) !== undefined; // while it was asked
-      if (entry !== undefined && !withdrawn) return { link, entry, peer };
+      if (entry !== undefined && !withdrawn) return { link, entry, peer, traffic: below.traffic };
       link.reset(withdrawn ? CLOSE_CODES.revoked : CLOSE_CODES.notFound);
       return undefined;
     } catch (error) {

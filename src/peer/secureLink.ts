@@ -10,7 +10,7 @@
 import type { Bytes } from '../base/bytes.ts';
 import type { Q2qError } from '../base/errors.ts';
 import type { Negotiated, OpEvent, TicketEvent, TlsConnection, TlsError, TlsEvent } from '../tls/index.ts';
-import type { Link, LinkHandler, LinkInfo } from '../transport/link.ts';
+import type { Link, LinkHandler, LinkInfo, WireBytes } from '../transport/link.ts';
 import { CLOSE_TIMEOUT } from './limits.ts';
 import { SecureCarrier } from './secureCarrier.ts';
 import { SecureError } from './secureErrors.ts';
@@ -80,6 +80,12 @@ export class SecureLink implements SecuredLink {
   /** What the handshake agreed on, and who is at the other end. */
   get negotiated(): Negotiated {
     return this.connection.negotiated!;
+  }
+
+  /** Of the link below where that adds framing of its own, else of TLS. */
+  get wire(): WireBytes {
+    const { wireIn, wireOut } = this.#counters;
+    return this.#below.wire ?? { sent: wireOut, received: wireIn };
   }
 
   get stats(): SecureStats {

@@ -25,6 +25,7 @@ import {
 } from '../mux/index.ts';
 import type { Link, LinkInfo } from '../transport/link.ts';
 import { abortable } from './abort.ts';
+import { type SessionBytes, sessionBytes } from './bytes.ts';
 import { Carrier, GOODBYE_TIMEOUT } from './carrier.ts';
 import { type ChannelHost, ChannelLink } from './channelLink.ts';
 import { Reconnector } from './reconnect.ts';
@@ -217,6 +218,12 @@ export class Session implements ChannelHost, Resumable, AsyncDisposable {
       cause === undefined ? 'session was destroyed here' : `session was destroyed here: ${cause.message}`;
     this.mux.abort(new MuxError('ERR_MUX_ABORTED', text, { cause }));
     this.flushSoon();
+  }
+
+  /** What has passed so far, and what it was for. */
+  bytes(): SessionBytes {
+    const stats = this.mux.stats();
+    return sessionBytes(stats, stats.links === 1 ? this.link.wire : undefined); // earlier links took theirs along
   }
 
   stats(): SessionStats {

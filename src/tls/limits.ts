@@ -13,10 +13,10 @@ export const MAX_RECORD_CIPHERTEXT: number = 2 ** 14 + 256;
 export const MAX_PLAINTEXT: number = 2 ** 14;
 
 /**
- * The same over a mux channel: with 5 bytes of header, the type byte and the tag it fills a frame of 16 KiB to the last
- * byte, so that one record is one frame.
+ * The same over a mux channel: with 5 bytes of header, the type byte and the tag it is one frame of 16,383 bytes, the most
+ * whose length takes 2 bytes and not 4.
  */
-export const FRAMED_PLAINTEXT: number = 16_362;
+export const FRAMED_PLAINTEXT: number = 16_361;
 
 /** Handshake message, header excluded; refused when its header is read, before memory is taken. As rustls and Go. */
 export const MAX_HANDSHAKE_MESSAGE: number = 64 * 1024;

@@ -26,6 +26,9 @@ export interface Link {
   /** Bytes accepted by `send` that have not left for the layer below. */
   readonly buffered: number;
 
+  /** What went over the carrier so far with the link's own framing; missing where that is not known, or nothing. */
+  readonly wire?: WireBytes | undefined;
+
   /** Stops delivery of data; what keeps arriving is held back below, not buffered without bound. */
   pause(): void;
   resume(): void;
@@ -44,6 +47,11 @@ export interface Link {
   stop?(code?: number): void;
   /** Gives up sending alone: what is queued is dropped, the other end sees a failure in place of an end. As `stop`. */
   resetWrite?(code?: number): void;
+}
+
+export interface WireBytes {
+  readonly sent: number;
+  readonly received: number;
 }
 
 export interface LinkHandler {

@@ -1,5 +1,5 @@
 /** A link that is another link but for what its subclass changes. */
-import type { Link, LinkHandler, LinkInfo } from './link.ts';
+import type { Link, LinkHandler, LinkInfo, WireBytes } from './link.ts';
 
 export abstract class ThroughLink implements Link {
   protected readonly below: Link;
@@ -14,6 +14,10 @@ export abstract class ThroughLink implements Link {
 
   get buffered(): number {
     return this.below.buffered;
+  }
+
+  get wire(): WireBytes | undefined {
+    return this.below.wire;
   }
 
   abstract start(handler: LinkHandler): void;

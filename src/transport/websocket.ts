@@ -13,6 +13,7 @@ import { Inbox } from './inbox.ts';
 import { CONNECT_TIMEOUT, FLUSH_TIMEOUT, MAX_HELD } from './limits.ts';
 import type { Link, LinkHandler, LinkInfo } from './link.ts';
 import { SendGauge } from './sendGauge.ts';
+import { WebSocketWire } from './webSocketWire.ts';
 
 /** What both ends must agree on in the upgrade: a server of something else refuses us, and we it. */
 export const SUBPROTOCOL = 'q2q.v1';
@@ -124,6 +125,7 @@ export function webSocketLink(socket: WebSocketLike, options: { readonly clock?:
 
 class WebSocketLink implements Link {
   readonly info: LinkInfo;
+  readonly wire: WebSocketWire = new WebSocketWire(true);
   readonly #socket: WebSocketLike;
   readonly #clock: Clock;
   readonly #inbox = new Inbox();
@@ -160,7 +162,10 @@ class WebSocketLink implements Link {
   send(bytes: Uint8Array | readonly Uint8Array[]): boolean {
     if (this.#writeClosed) return false;
     const message = bytes instanceof Uint8Array ? bytes : bytes.length === 1 ? bytes[0]! : concat(bytes);
-    if (message.length > 0) this.#socket.send(message as Uint8Array<ArrayBuffer>);
+    if (message.length > 0) {
+      this.wire.send(message.length);
+      this.#socket.send(message as Uint8Array<ArrayBuffer>);
+    }
     return this.#gauge.hasRoom();
   }
 
@@ -201,6 +206,7 @@ class WebSocketLink implements Link {
   #onMessage(data: unknown): void {
     if (this.#closing || this.#done) return;
     if (data instanceof ArrayBuffer) {
+      this.wire.receive(data.byteLength);
       this.#inbox.data(new Uint8Array(data));
       this.#gauge.check(); // timers of a tab in the background run once a second; messages do not wait
       if (this.#inbox.held > MAX_HELD) this.#cut(CLOSE_RESET, overflow(this.#inbox.held));

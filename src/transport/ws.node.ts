@@ -18,6 +18,7 @@ import { CONNECT_TIMEOUT, FLUSH_TIMEOUT, LINGER_TIMEOUT, MAX_MESSAGE, SEND_HIGH_
 import type { Link, LinkHandler, LinkInfo } from './link.ts';
 import { fromNodeError } from './nodeErrors.node.ts';
 import type { Listener } from './tcp.node.ts';
+import { WebSocketWire } from './webSocketWire.ts';
 import {
   CLOSE_NORMAL,
   CLOSE_UNSUPPORTED,
@@ -68,7 +69,7 @@ export function connectWs(url: string, options: ConnectWsOptions = {}): Promise<
     });
     socket.on('open', () => {
       settled();
-      resolve(new WsLink(socket, stream!, { remote: url, clock }));
+      resolve(new WsLink(socket, stream!, { remote: url, clock, isClient: true }));
     });
   });
 }
@@ -131,7 +132,7 @@ export async function listenWebSocket(
     } else if (!offersUs(request)) refuse(stream, 400);
     else
       upgrader.handleUpgrade(request, stream, head, (socket) =>
-        onLink(new WsLink(socket, stream, { remote: remoteOf(request), clock })),
+        onLink(new WsLink(socket, stream, { remote: remoteOf(request), clock, isClient: false })),
       );
   };
   server.on('upgrade', onUpgrade);
@@ -194,6 +195,7 @@ function remoteOf({ socket }: IncomingMessage): string {
 
 class WsLink implements Link {
   readonly info: LinkInfo;
+  readonly wire: WebSocketWire;
   readonly #socket: WebSocket;
   readonly #stream: Duplex;
   readonly #clock: Clock;
@@ -209,8 +211,9 @@ class WsLink implements Link {
   constructor(
     socket: WebSocket,
     stream: Duplex,
-    options: { readonly remote: string; readonly clock: Clock },
+    options: { readonly remote: string; readonly clock: Clock; readonly isClient: boolean },
   ) {
+    this.wire = new WebSocketWire(options.isClient);
     this.info = { kind: 'websocket', messages: true, halfClose: false, remote: options.remote };
     this.#socket = socket;
     this.#stream = stream;
@@ -235,6 +238,7 @@ class WsLink implements Link {
     if (this.#writeClosed) return false;
     const message = bytes instanceof Uint8Array ? bytes : bytes.length === 1 ? bytes[0]! : concat(bytes);
     if (message.length === 0) return true;
+    this.wire.send(message.length);
     this.#corkForThisTurn();
     if (this.#socket.bufferedAmount + message.length < SEND_HIGH_WATER) {
       this.#socket.send(message);
@@ -306,8 +310,10 @@ class WsLink implements Link {
 
   #onMessage(data: Buffer, isBinary: boolean): void {
     if (this.#closing || this.#done) return;
-    if (isBinary) this.#inbox.data(new Uint8Array(data.buffer, data.byteOffset, data.length));
-    else {
+    if (isBinary) {
+      this.wire.receive(data.length);
+      this.#inbox.data(new Uint8Array(data.buffer, data.byteOffset, data.length));
+    } else {
       this.#socket.close(CLOSE_UNSUPPORTED);
       this.#settle(notBinary());
     }
