@@ -1,38 +1,41 @@
 /**
- * The programs in `docs/tls.md`, run: each prints what the page says. Needs dist/, which `npm test` builds first. And the
- * files that any page names are there.
+ * The programs in `docs/tls.md` and `docs/channels.md`, run: each prints what the page says. Needs dist/, which `npm test`
+ * builds first. And the files that any page names are there.
  */
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 
 const root = resolve(import.meta.dirname, '..');
-const page = readFileSync(join(root, 'docs/tls.md'), 'utf8');
+const PAGES = { 'docs/tls.md': 2, 'docs/channels.md': 1 };
 /** Inside the package, so that its own name leads to it. */
 const folder = join(root, 'dist', `docs-${process.pid}`);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-const programs = [...page.matchAll(/```js\n([\s\S]*?)```\n\n```text\n([\s\S]*?)```/g)];
+describe.each(Object.entries(PAGES))('%s', (name, least) => {
+  const page = readFileSync(join(root, name), 'utf8');
+  const programs = [...page.matchAll(/```js\n([\s\S]*?)```\n\n```text\n([\s\S]*?)```/g)];
 
-it('docs/tls.md has programs, and each is followed by what it prints', () => {
-  expect(existsSync(join(root, 'dist/index.js')), 'npm run build makes dist/').toBe(true);
-  expect(programs.length).toBeGreaterThanOrEqual(2);
-  expect(programs.length).toBe(page.match(/```js\n/g)?.length);
+  it('has programs, and each is followed by what it prints', () => {
+    expect(existsSync(join(root, 'dist/index.js')), 'npm run build makes dist/').toBe(true);
+    expect(programs.length).toBeGreaterThanOrEqual(least);
+    expect(programs.length).toBe(page.match(/```js\n/g)?.length);
+  });
+
+  it.each(programs.map(([, program, output], i) => ({ number: i + 1, program, output })))(
+    'program $number prints what the page says',
+    async ({ number, program, output }) => {
+      mkdirSync(folder, { recursive: true });
+      const file = join(folder, `${basename(name, '.md')}-${number}.mjs`);
+      writeFileSync(file, program!);
+      const { stdout } = await promisify(execFile)(process.execPath, [file], { cwd: root, timeout: 20_000 });
+      expect(stdout).toBe(output);
+    },
+    30_000,
+  );
 });
-
-it.each(programs.map(([, program, output], i) => ({ name: `program ${i + 1}`, program, output })))(
-  '$name of docs/tls.md prints what the page says',
-  async ({ name, program, output }) => {
-    mkdirSync(folder, { recursive: true });
-    const file = join(folder, `${name.replace(' ', '-')}.mjs`);
-    writeFileSync(file, program!);
-    const { stdout } = await promisify(execFile)(process.execPath, [file], { cwd: root, timeout: 20_000 });
-    expect(stdout).toBe(output);
-  },
-  30_000,
-);
 
 it('the source files that pages name exist', () => {
   const inDocs = readdirSync(join(root, 'docs'), { recursive: true, encoding: 'utf8' });

@@ -113,19 +113,27 @@ class Streams implements LinkHandler {
   get readable(): ReadableStream<Uint8Array> {
     this.#readable ??= new ReadableStream<Uint8Array>(
       {
-        pull: async (controller) => {
-          const chunk = await this.read(
-            () => this.shift(),
-            () => undefined,
-          );
-          if (chunk === undefined) controller.close();
-          else controller.enqueue(chunk);
-        },
+        pull: (controller) => this.#pull(controller),
         cancel: (reason) => this.#stop(codeOf(reason)),
       },
       { highWaterMark: 0 },
     );
     return this.#readable;
+  }
+
+  #pull(controller: ReadableStreamDefaultController<Uint8Array>): Promise<void> | undefined {
+    if (this.#hasWaiting) {
+      controller.enqueue(this.shift());
+      return undefined; // and no promise
+    }
+    const next = this.read<Uint8Array | undefined>(
+      () => this.shift(),
+      () => undefined,
+    );
+    return next.then((chunk) => {
+      if (chunk === undefined) controller.close();
+      else controller.enqueue(chunk);
+    });
   }
 
   writableWith({ owned = false }: WritableOptions = {}): WritableStream<Uint8Array> {
@@ -146,7 +154,7 @@ class Streams implements LinkHandler {
   /** What `some` takes, as soon as there is something; what `none` says at the end. Rejects when the link failed. */
   read<T>(some: () => T, none: () => T, signal?: AbortSignal): Promise<T> {
     if (signal?.aborted) return Promise.reject(signal.reason);
-    if (this.#held.length > 0 && this.#readers.length === 0) return Promise.resolve(some());
+    if (this.#hasWaiting) return Promise.resolve(some());
     const reader = { some, none, answer: deferred<T>() };
     this.#readers.push(reader as Reader);
     if (this.#ended) this.#serveSoon();
@@ -165,6 +173,11 @@ class Streams implements LinkHandler {
     };
     signal.addEventListener('abort', onAbort, { once: true });
     return answer.finally(() => signal.removeEventListener('abort', onAbort));
+  }
+
+  /** Chunks that nobody is before us to take. */
+  get #hasWaiting(): boolean {
+    return this.#held.length > 0 && this.#readers.length === 0;
   }
 
   /** The oldest chunk; there must be one. */
@@ -266,9 +279,11 @@ class Streams implements LinkHandler {
     this.#endWriting(error);
   }
 
+  /** After a clean end only who still writes hears of it: a pipe must be able to close its destination. */
   closed(error: Q2qError | undefined): void {
     this.#endReading(error);
-    this.#endWriting(error ?? new LinkError('ERR_LINK_CLOSED', 'link is closed'));
+    if (error === undefined) this.#room.close(new LinkError('ERR_LINK_CLOSED', 'link is closed'));
+    else this.#endWriting(error);
   }
 }
 

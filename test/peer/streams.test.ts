@@ -351,4 +351,15 @@ describe('a writable', () => {
     expect(log).toMatchObject({ received: 300_000, wrongAt: -1, error: undefined });
     await echo;
   });
+
+  test('so does one of which the other end closed both directions, once it has read all', async () => {
+    const { a, b } = await channelPair();
+    const echo = linkReadable(b).pipeTo(linkWritable(b));
+    const source = linkChunks(a);
+    a.send(pattern(1, 0, 10));
+    expect((await source.next()).value).toEqual(pattern(1, 0, 10));
+    a.close();
+    await echo;
+    await b.whenClosed();
+  });
 });
