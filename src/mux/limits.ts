@@ -33,6 +33,8 @@ export interface MuxLimits {
   readonly maxDatagram: number;
   /** Bytes of datagrams that wait for the link; the oldest are dropped. Each counts 64 more than it has. */
   readonly datagramQueue: number;
+  /** Highest channel number that is used: then the session says goodbye and has to be replaced. */
+  readonly maxChannelId: number;
   /** Refusals that wait to be sent while the peer reads nothing. */
   readonly maxOrphanResets: number;
   /**
@@ -56,6 +58,7 @@ export const DEFAULT_LIMITS: MuxLimits = Object.freeze({
   glitchRate: 330,
   resetBurst: 2_000,
   resetRate: 200,
+  maxChannelId: 2 ** 30 - 1,
   maxMessage: 65_536,
   maxDatagram: 4_096,
   datagramQueue: 65_536,
@@ -84,6 +87,8 @@ export const MAX_CHANNEL_ID: number = 2 ** 30 - 1;
 export const COPY_BELOW = 1_024;
 /** One message of a message link is filled up to about one full DATA frame: a WebSocket sends it as one TLS record. */
 export const MESSAGE_TARGET = 16_384;
+/** Milliseconds that a goodbye waits for the round trip after which nothing can be under way any more. */
+export const GOAWAY_WAIT = 1_000;
 /** Largest message before the other end has said what it takes: what holds where it says nothing. */
 export const EARLY_MESSAGE = 65_536;
 /** A CREDIT that adds less is suspect: a peer that dribbles credit makes us send tiny frames (CVE-2019-9511). */
@@ -108,6 +113,8 @@ export function resolveLimits(limits: Partial<MuxLimits> = {}): MuxLimits {
   if (integers.length > 0) throw new RangeError(`limit ${integers[0]![0]} is not a whole number`);
   if (merged.maxFrame < MIN_FRAME || merged.maxFrame > 2 ** 24)
     throw new RangeError(`limit maxFrame is ${merged.maxFrame}, wanted ${MIN_FRAME} to 2^24`);
+  if (merged.maxChannelId > MAX_CHANNEL_ID)
+    throw new RangeError(`limit maxChannelId is ${merged.maxChannelId}, wanted at most 2^30-1`);
   const maxMessage = Math.min(merged.maxMessage, merged.initialCredit);
   return Object.freeze({ ...merged, maxMessage });
 }

@@ -12,7 +12,7 @@ import { greaseExtension } from './extensions.ts';
 import { EOM, encodePreface, FIN, Kind } from './frame.ts';
 import { FrameWriter } from './frameWriter.ts';
 
-import { MAX_UNANSWERED, MESSAGE_TARGET, type MuxLimits, RESUME_SLACK } from './limits.ts';
+import { MAX_CHANNEL_ID, MAX_UNANSWERED, MESSAGE_TARGET, type MuxLimits, RESUME_SLACK } from './limits.ts';
 import type { Replay } from './replay.ts';
 import { Scheduler } from './scheduler.ts';
 import type { Counters } from './stats.ts';
@@ -275,17 +275,22 @@ export class Outbox {
       this.#control(Kind.settings, 0, this.#init.settings);
       this.#control(Kind.extension, 0, greaseExtension(this.#init.nonce));
     }
+    if (this.#goaway !== undefined) {
+      const { lastAccepted, code, reason } = this.#goaway;
+      const wire = this.#lastOnWire(lastAccepted);
+      this.#control(Kind.goaway, 0, encodeGoaway({ lastAccepted: wire, code, reason }));
+      this.#goaway = undefined;
+    }
     if (this.#pong !== undefined) this.#control(Kind.pong, 0, encodeVarints(this.#pong));
     if (this.#ping !== undefined) this.#control(Kind.ping, 0, encodeVarints(this.#ping));
     this.#pong = this.#ping = undefined;
     const refill = this.#over ? undefined : this.#table.refill();
     if (refill !== undefined) this.#control(Kind.maxChannels, 0, encodeVarints(refill));
-    if (this.#goaway !== undefined) {
-      const { lastAccepted, code, reason } = this.#goaway;
-      const wire = lastAccepted < 0 ? 0 : this.#table.toWire(lastAccepted);
-      this.#control(Kind.goaway, 0, encodeGoaway({ lastAccepted: wire, code, reason }));
-      this.#goaway = undefined;
-    }
+  }
+
+  #lastOnWire(id: number): number {
+    if (id < 0) return 0;
+    return id === MAX_CHANNEL_ID ? id : this.#table.toWire(id);
   }
 
   #opens(limit: number): void {

@@ -27,6 +27,7 @@ import type { ControlValue } from './control.ts';
 import { consequencesOf, describeCode, MuxError, WireCode } from './errors.ts';
 import type { EventQueue, MuxEvent } from './events.ts';
 import { NONCE_LENGTH } from './frame.ts';
+import { Goodbye } from './goodbye.ts';
 import { isSendOver } from './halves.ts';
 import { Inbox } from './inbox.ts';
 import type { InboxOwner } from './inboxParts.ts';
@@ -102,8 +103,7 @@ export class MuxSession {
   /** Undefined: the session ends with its link. */
   readonly resumption: Resumption | undefined;
   #settings: PeerSettings | undefined;
-  #draining = false; // we sent GOAWAY
-  #peerDraining = false;
+  readonly #goodbye: Goodbye;
   #over = false;
   #now: number;
   #error: MuxError | undefined;
@@ -120,7 +120,7 @@ export class MuxSession {
     const events = this.#events;
     const counters = this.#counters;
     const acks = this.#acks;
-    const table = (this.#table = new ChannelTable(events, limits.maxChannels));
+    const table = (this.#table = new ChannelTable(events, limits.maxChannels, limits.maxChannelId));
     const resumes = init.hmac !== undefined && limits.resumeWindow > 0;
     const replay = resumes ? new Replay() : undefined;
     const resume = resumes ? { window: limits.resumeWindow, ttl: limits.resumeTtl } : undefined;
@@ -129,6 +129,7 @@ export class MuxSession {
     const settings = encodeSettings(limits, own);
     const outbox = new Outbox({ messages, nonce, settings, limits, table, events, counters, acks, replay });
     this.#outbox = outbox;
+    this.#goodbye = new Goodbye(outbox, table);
     const inbox = (this.#inbox = new Inbox({
       ...{ messages, nonce, limits, table, outbox, events, counters, acks, now },
       owner: this.#owner(),
@@ -194,7 +195,7 @@ export class MuxSession {
 
   /** A goodbye was said, and nothing is left to lose. */
   get #isDone(): boolean {
-    return this.#table.live === 0 && (this.#draining || this.#peerDraining);
+    return this.#table.live === 0 && (this.#goodbye.isBegun || this.#goodbye.isHeard);
   }
 
   /** The peer asks to go on over a link that it made. False: not here, or not proven, and nothing has changed. */
@@ -240,9 +241,7 @@ export class MuxSession {
     if (this.#over) return undefined;
     const giveUp = this.resumption?.deadline();
     if (giveUp !== undefined) return giveUp;
-    const ack = this.#acks.deadline();
-    const alive = this.#keepalive.deadline();
-    return ack === undefined || (alive !== undefined && alive < ack) ? alive : ack;
+    return earliest(this.#acks.deadline(), earliest(this.#keepalive.deadline(), this.#goodbye.deadline()));
   }
 
   tick(now: number): void {
@@ -253,6 +252,7 @@ export class MuxSession {
       return;
     }
     this.#acks.tick(now);
+    this.#goodbye.tick(now);
     const action = this.#keepalive.tick(now);
     if (action === 'ping') this.ping(now);
     else if (action === 'dead')
@@ -285,13 +285,17 @@ export class MuxSession {
 
   #checkOpenable(): void {
     if (this.#error !== undefined) throw this.#error;
-    if (this.#over || this.#draining) throw new MuxError('ERR_MUX_CLOSED', 'session is closing here');
-    if (this.#peerDraining) throw new MuxError('ERR_MUX_GOAWAY', 'the other end takes no new channels');
+    if (this.#over || this.#goodbye.isBegun) throw new MuxError('ERR_MUX_CLOSED', 'session is closing here');
+    if (this.#goodbye.isHeard) throw new MuxError('ERR_MUX_GOAWAY', 'the other end takes no new channels');
     if (this.#outbox.pendingOpens >= this.limits.maxPendingOpens)
       throw new MuxError(
         'ERR_MUX_PENDING',
         `${this.limits.maxPendingOpens} channels wait to be opened already`,
       );
+    if (this.#table.hasIds) return;
+    this.goaway(WireCode.none, 'channel numbers are used up');
+    const hint = 'start a new session';
+    throw new MuxError('ERR_MUX_CLOSED', 'all channel numbers of this session are used up', { hint });
   }
 
   /** Takes an incoming channel: what was written to it leaves from now on. Does nothing when it is gone already. */
@@ -468,18 +472,21 @@ export class MuxSession {
     return seq;
   }
 
-  /** Takes no new channels any more; the open ones go on. */
+  /**
+   * Takes no new channels any more; the open ones go on, and those that the peer is just opening are taken. The peer is told
+   * to open no more; a round trip later (a second, if it does not answer) it hears what was the last.
+   */
   goaway(code: number = WireCode.none, reason = ''): void {
     checkCode(code);
-    if (this.#over || this.#draining) return;
-    this.#draining = true;
-    this.#outbox.goaway({ lastAccepted: this.#table.highestThere, code, reason });
+    if (!this.#over) this.#goodbye.begin({ code, reason }, this.#now, () => this.ping(this.#now));
   }
 
   /** True when this end said goodbye, the word has left, and no channel or handler of the peer's is left. */
   get isDrained(): boolean {
     if (this.#over) return true;
-    return this.#draining && this.#outbox.goawaySent && this.#table.live === 0 && this.#table.held === 0;
+    return (
+      this.#goodbye.isFinal && this.#outbox.goawaySent && this.#table.live === 0 && this.#table.held === 0
+    );
   }
 
   /** Gives everything up. One GOAWAY may still be taken from the output. */
@@ -548,7 +555,7 @@ export class MuxSession {
     const session = this;
     return {
       get draining() {
-        return session.#draining;
+        return session.#goodbye.isFinal;
       },
       onSettings: (settings) => this.#onSettings(settings),
       onPong: (seq) => this.#onPong(seq),
@@ -579,6 +586,7 @@ export class MuxSession {
   #onPong(seq: number): boolean {
     const rtt = this.#pings.answer(seq, this.#keepalive.heardAt);
     if (rtt === undefined) return false;
+    this.#goodbye.pong(seq);
     if (this.#pings.isOfThisLink(seq)) this.#counters.rtt = rtt;
     this.#events.push({ type: 'pong', seq, rtt });
     return true;
@@ -591,11 +599,12 @@ export class MuxSession {
       this.#close(new MuxError('ERR_MUX_REMOTE', text, { resetCode: code }), undefined);
       return;
     }
-    if (!this.#peerDraining) this.#events.push({ type: 'goaway', code, reason });
-    this.#peerDraining = true;
+    if (!this.#goodbye.isHeard) this.#events.push({ type: 'goaway', code, reason });
+    if (!this.#goodbye.heard(lastAccepted))
+      throw new MuxError('ERR_MUX_PROTOCOL', 'GOAWAY takes back what it said');
     this.#outbox.dropOpens();
     for (const stream of [...this.#table.values()])
-      if (stream.openedHere && stream.id > lastAccepted)
+      if (stream.openedHere && (stream.id > lastAccepted || stream.openBody !== undefined))
         this.#neverSeen(stream, `${describeCode(code)}${said}`);
   }
 
@@ -634,6 +643,10 @@ export class MuxSession {
 function asMuxError(error: unknown): MuxError {
   if (error instanceof MuxError) return error;
   return new MuxError('ERR_MUX_PROTOCOL', 'a frame could not be handled', { cause: error });
+}
+
+function earliest(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || (b !== undefined && b < a) ? b : a;
 }
 
 function checkMessage(bytes: Uint8Array | readonly Uint8Array[], most: number): void {

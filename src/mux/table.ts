@@ -10,13 +10,13 @@
  */
 import { MuxError } from './errors.ts';
 import type { EventQueue } from './events.ts';
-import { MAX_CHANNEL_ID } from './limits.ts';
 import { MuxStream, type StreamInit } from './stream.ts';
 
 export class ChannelTable {
   readonly #streams = new Map<number, MuxStream>();
   readonly #events: EventQueue;
   readonly #maxChannels: number;
+  readonly #maxChannelId: number;
   /** The peer's channels whose handler has not ended. */
   readonly #held = new Set<number>();
   #odd = false;
@@ -30,7 +30,8 @@ export class ChannelTable {
   #freed = 0;
   #live = 0;
 
-  constructor(events: EventQueue, maxChannels: number) {
+  constructor(events: EventQueue, maxChannels: number, maxChannelId: number) {
+    this.#maxChannelId = maxChannelId;
     this.#events = events;
     this.#maxChannels = this.allowed = maxChannels;
   }
@@ -74,11 +75,12 @@ export class ChannelTable {
     return this.#streams.values();
   }
 
+  /** True when one more channel may be opened here. Ids swap with their neighbours: both must be free. */
+  get hasIds(): boolean {
+    return this.#nextHere <= this.#maxChannelId;
+  }
+
   openHere(init: Omit<StreamInit, 'id'>): MuxStream {
-    if (this.#nextHere > MAX_CHANNEL_ID)
-      throw new MuxError('ERR_MUX_CLOSED', 'all channel ids of this session are used up', {
-        hint: 'start a new session',
-      });
     const stream = new MuxStream({ ...init, id: this.#nextHere });
     this.#nextHere += 2;
     this.#streams.set(stream.id, stream);

@@ -227,24 +227,27 @@ describe('closing a channel', () => {
 });
 
 describe('saying goodbye', () => {
-  it('open channels go on, new ones are turned away with a typed error, then both ends are clean', () => {
+  it('takes channels that cross the announcement, and turns later ones away with a typed error', () => {
     const pair = new MuxPair();
     const id = pair.a.mux.open('old');
     pair.settle();
     pair.b.mux.goaway(0, 'restarting');
     const crossing = pair.a.mux.open('crossing');
     pair.settle();
-    expect(pair.a.of('goaway')[0]).toMatchObject({ code: 0, reason: 'restarting' });
-    expect(pair.a.of('refused')[0]).toMatchObject({ id: crossing, error: { code: 'ERR_MUX_GOAWAY' } });
+    expect(pair.a.of('goaway')).toMatchObject([{ code: 0, reason: 'restarting' }]);
+    expect(pair.b.of('incoming').map(({ name }) => name)).toEqual(['old', 'crossing']);
+    expect(pair.a.of('refused')).toEqual([]);
     expect(() => pair.a.mux.open('late')).toThrow(/takes no new channels/);
-    pair.a.mux.write(id, new Uint8Array(1_000));
-    pair.a.mux.finish(id);
-    pair.settle();
-    expect(pair.b.length(mirror(id))).toBe(1_000);
-    pair.b.mux.finish(mirror(id));
+    for (const one of [id, crossing]) {
+      pair.a.mux.write(one, new Uint8Array(1_000));
+      pair.a.mux.finish(one);
+      pair.settle();
+      expect(pair.b.length(mirror(one))).toBe(1_000);
+      pair.b.mux.finish(mirror(one));
+    }
     expect(pair.b.mux.isDrained).toBe(false);
     pair.settle();
-    pair.b.mux.release(mirror(id));
+    for (const one of [id, crossing]) pair.b.mux.release(mirror(one));
     expect(pair.b.mux.isDrained).toBe(true);
     pair.a.mux.endOfInput();
     pair.b.mux.endOfInput();
@@ -252,6 +255,56 @@ describe('saying goodbye', () => {
     pair.b.pull();
     expect([pair.a.error, pair.b.error]).toEqual([undefined, undefined]);
     expect([pair.a.of('closed').length, pair.b.of('closed').length]).toEqual([1, 1]);
+  });
+
+  it('channels that wait to be opened never leave: the application hears so at once', () => {
+    const pair = new MuxPair({ b: { maxChannels: 1 } });
+    const ids = [pair.a.mux.open('one'), pair.a.mux.open('two')];
+    pair.settle();
+    pair.b.mux.goaway();
+    pair.settle();
+    expect(pair.a.of('refused')).toMatchObject([{ id: ids[1], error: { code: 'ERR_MUX_GOAWAY' } }]);
+    expect(pair.a.mux.stats().channels).toBe(1);
+  });
+
+  it('does in one step where no channel is open, or the peer is leaving too', () => {
+    const victim = Victim.greeted();
+    victim.mux.goaway();
+    expect(hex(victim.output())).toBe('0c0004930000a0');
+    const both = new MuxPair();
+    both.a.mux.open('x');
+    both.settle();
+    both.a.mux.goaway();
+    both.settle();
+    both.b.mux.goaway();
+    expect(both.b.mux.stats().channels).toBe(1);
+    both.settle();
+    expect([both.a.error, both.b.error]).toEqual([undefined, undefined]);
+  });
+
+  it('a peer that does not answer is not waited for', () => {
+    const victim = Victim.greeted();
+    victim.feed(open(1));
+    victim.output();
+    victim.mux.goaway();
+    expect(hex(victim.output()).slice(0, 20)).toBe('0c000893ce3fffffff00');
+    const deadline = victim.mux.deadline()!;
+    expect(deadline).toBeLessThanOrEqual(1_000);
+    for (let now = 0; now <= 1_000; now += 100) victim.mux.tick(now);
+    expect(hex(victim.output())).toContain('0c0004930100a0');
+    victim.feed(open(3));
+    expect(victim.of('incoming').length).toBe(1);
+    expect(hex(victim.output())).toContain(hex(frame(Kind.reset, 3, Uint8Array.of(8, 0))));
+  });
+
+  it('C7: when channel numbers are used up, the session says goodbye', () => {
+    const pair = new MuxPair({ a: { maxChannelId: 8 } });
+    for (let i = 0; i < 4; i++) pair.a.mux.open(String(i));
+    expect(() => pair.a.mux.open('one too many')).toThrow(/channel numbers .* used up/);
+    expect(() => pair.a.mux.open('another')).toThrow(/closing here/);
+    pair.settle();
+    expect(pair.b.of('incoming').length).toBe(4);
+    expect(pair.b.of('goaway')).toMatchObject([{ code: 0, reason: 'channel numbers are used up' }]);
   });
 
   it('a link that ends without a goodbye is an error, in the middle of a frame too', () => {
@@ -292,8 +345,9 @@ describe('golden bytes', () => {
     victim.mux.stop(1, 9);
     victim.mux.goaway(0, 'bye');
     expect(hex(victim.output())).toBe(
-      '090002412c' +
-        '0c0007930100a3627965' +
+      '0c000b93ce3fffffff00a3627965' +
+        '090002412c' +
+        '08000101' +
         '02010691ce00040000' +
         '030103410000' +
         '04010109' +
