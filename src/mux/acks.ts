@@ -7,6 +7,7 @@
  */
 import { decodeVarints, encodeVarints } from './bodies.ts';
 import { MuxError } from './errors.ts';
+import { LinkMeter } from './linkMeter.ts';
 
 /** An ACK is due after this many bytes that owe one: at 1 GB/s still only one per 64 µs. */
 const ACK_BYTES = 65_536;
@@ -22,12 +23,32 @@ export class Acks {
   sent = 0;
   /** Position of our stream that the peer has confirmed. */
   acked = 0;
+  /** What the link we have can carry. */
+  meter: LinkMeter;
+  readonly #maxFrame: number;
   #owed = 0;
   #owedSince = 0;
   #prompt = false;
   #late = false;
   #cameAt = 0;
   #toldAt = Number.NEGATIVE_INFINITY;
+
+  constructor(maxFrame: number) {
+    this.#maxFrame = maxFrame;
+    this.meter = new LinkMeter(maxFrame);
+  }
+
+  /** Our stream goes on over another link, where the peer has it up to `position`; nothing is known of that link. */
+  newLink(position: number): void {
+    this.acked = Math.max(this.acked, position);
+    this.meter = new LinkMeter(this.#maxFrame, this.acked);
+  }
+
+  /** `bytes` of frames leave, `quiet` of them ACKs. `idle`: there was room for more and nothing to send. */
+  left(bytes: number, quiet: number, idle: boolean, now: number): void {
+    this.sent += bytes;
+    this.meter.onSent(bytes, quiet, idle, now);
+  }
 
   /** Bytes came from the link. */
   came(now: number): void {
@@ -78,16 +99,14 @@ export class Acks {
     return encodeVarints(this.received, Math.max(0, Math.round((now - this.#cameAt) * 1000)));
   }
 
-  /**
-   * Takes the peer's ACK. Returns the milliseconds that it waited there, undefined when it tells nothing new. Throws
-   * MuxError when it names bytes that were never sent.
-   */
-  confirm(body: Uint8Array): number | undefined {
+  /** Takes the peer's ACK; false when it tells nothing new. Throws MuxError when it names bytes that were never sent. */
+  confirm(body: Uint8Array): boolean {
     const [position, delay] = decodeVarints(body, 2, 'ACK') as [number, number];
     if (position > this.sent)
       throw new MuxError('ERR_MUX_PROTOCOL', `ACK of ${position} bytes, ${this.sent} were sent`);
-    if (position <= this.acked) return undefined;
+    if (position <= this.acked) return false;
     this.acked = position;
-    return delay / 1000;
+    this.meter.onAcked(position, delay / 1000, this.#cameAt);
+    return true;
   }
 }

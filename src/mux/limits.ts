@@ -93,6 +93,10 @@ export const GOAWAY_WAIT = 1_000;
 export const EARLY_MESSAGE = 65_536;
 /** A CREDIT that adds less is suspect: a peer that dribbles credit makes us send tiny frames (CVE-2019-9511). */
 export const MIN_CREDIT_STEP = 256;
+/** Bytes in flight on a link of which nothing is known: TCP's first flight (RFC 6928), and 1.4 s of a 115,200-baud line. */
+export const FIRST_IN_FLIGHT = 16_384;
+/** Most bytes in flight, whatever the link seems to hold: 3.5 Gbit/s at 300 ms. */
+export const MAX_IN_FLIGHT = 134_217_728;
 /** A level below the one served gets every 16th frame, so that bulk is slowed and never starved. */
 export const FLOOR_SHARE = 16;
 

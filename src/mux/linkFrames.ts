@@ -89,7 +89,7 @@ export class LinkFrames {
 
   #ack(body: Uint8Array): void {
     const { acks, outbox } = this.#parts;
-    if (acks.confirm(body) === undefined) this.#patience.glitch('ACK that confirms nothing');
+    if (!acks.confirm(body)) this.#patience.glitch('ACK that confirms nothing');
     else if (!outbox.forget(acks.acked)) throw protocol('ACK of bytes that were not sent again yet');
   }
 

@@ -53,6 +53,8 @@ export class Outbox {
   #linked = true;
   /** Bytes of ACK frames behind our last frame that owes us one. */
   #unanswered = 0;
+  /** Bytes of ACK frames in this output. */
+  #quiet = 0;
   #greeted = false;
   #ready = false;
   #over = false;
@@ -221,10 +223,12 @@ export class Outbox {
   take(max: number, now: number): Uint8Array[] {
     const limit = this.#init.messages ? Math.min(max, MESSAGE_TARGET) : max;
     if (limit <= 0) return [];
-    const opening = this.#prelude.length > 0 || this.#replay?.isReplaying ? this.#replayed(limit) : undefined;
+    const opening =
+      this.#prelude.length > 0 || this.#replay?.isReplaying ? this.#replayed(limit, now) : undefined;
     if (!this.#linked || this.#replay?.isReplaying) return opening ?? [];
     const { size } = this.#layOut(limit, now);
-    this.#acks.sent += size;
+    const idle = this.#scheduler.isEmpty && this.#acks.meter.hasRoom(size);
+    this.#acks.left(size, this.#quiet, idle, now);
     this.#init.counters.bytesSent += size;
     const parts = this.#writer.take();
     if (!this.#over) this.#replay?.push(parts);
@@ -232,7 +236,7 @@ export class Outbox {
   }
 
   /** What stands before new frames: the link's opening, and what has to be sent again. */
-  #replayed(limit: number): Uint8Array[] {
+  #replayed(limit: number, now: number): Uint8Array[] {
     const { counters } = this.#init;
     const prelude = this.#prelude;
     this.#prelude = [];
@@ -241,6 +245,7 @@ export class Outbox {
     for (const { length } of again) {
       counters.bytesSent += length;
       counters.bytesReplayed += length;
+      this.#acks.meter.onSent(length, 0, false, now);
     }
     return [...prelude, ...again];
   }
@@ -248,6 +253,7 @@ export class Outbox {
   #layOut(limit: number, now: number): FrameWriter {
     const ready = this.#ready && !this.#over;
     const writer = this.#writer;
+    this.#quiet = 0;
     this.#link();
     if (ready) {
       this.#opens(limit);
@@ -265,7 +271,9 @@ export class Outbox {
     const before = this.#writer.size;
     const unanswered = this.#unanswered;
     this.#control(Kind.ack, 0, this.#acks.take(now));
-    this.#unanswered = unanswered + this.#writer.size - before;
+    const quiet = this.#writer.size - before;
+    this.#unanswered = unanswered + quiet;
+    this.#quiet += quiet;
   }
 
   /** Frames on channel 0. */
@@ -376,7 +384,7 @@ export class Outbox {
 
   #data(limit: number, now: number): void {
     while (this.#writer.size < limit && !this.#isFull) {
-      const stream = this.#scheduler.next(this.#maxFrame);
+      const stream = this.#scheduler.next(this.#frameSize);
       if (stream === undefined) return;
       if (!stream.sendable) {
         this.#scheduler.remove(stream);
@@ -387,8 +395,13 @@ export class Outbox {
     }
   }
 
-  /** A frame more would not fit the window. One always may be under way. */
+  get #frameSize(): number {
+    return Math.min(this.#maxFrame, this.#acks.meter.frameSize);
+  }
+
+  /** The line holds no more, or a frame more would not fit the window. One always may be under way. */
   get #isFull(): boolean {
+    if (!this.#acks.meter.hasRoom(this.#writer.size)) return true;
     const waiting = this.#writer.size + (this.#replay?.length ?? 0);
     return waiting > 0 && waiting + this.#maxFrame > this.#window;
   }
@@ -398,7 +411,7 @@ export class Outbox {
     const messages = this.#messages;
     this.#unanswered = 0;
     const writer = this.#writer;
-    const size = stream.queue.nextSize(Math.min(stream.credit.left, this.#maxFrame));
+    const size = stream.queue.nextSize(Math.min(stream.credit.left, this.#frameSize));
     const fin = stream.send === 'finishing' && stream.queue.isLast(size);
     const type = Kind.data | (fin ? FIN : 0) | (stream.queue.endsMessage(size) ? EOM : 0);
     stream.credit.sent += size;

@@ -154,7 +154,7 @@ export class Resumption {
       const held = `${replay.start} to ${replay.end} are held`;
       throw new MuxError('ERR_MUX_LOST', `the other end goes on at position ${theirs}, ${held}`);
     }
-    acks.acked = Math.max(acks.acked, theirs);
+    acks.newLink(theirs);
     this.#state = 'linked';
     this.#head = undefined;
     outbox.relink(prelude, true);

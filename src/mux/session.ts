@@ -99,7 +99,7 @@ export class MuxSession {
   readonly #outbox: Outbox;
   readonly #inbox: Inbox;
   readonly #keepalive: Keepalive;
-  readonly #acks = new Acks();
+  readonly #acks: Acks;
   /** Undefined: the session ends with its link. */
   readonly resumption: Resumption | undefined;
   #settings: PeerSettings | undefined;
@@ -119,7 +119,7 @@ export class MuxSession {
     const limits = (this.limits = resolveLimits(init.limits));
     const events = this.#events;
     const counters = this.#counters;
-    const acks = this.#acks;
+    const acks = (this.#acks = new Acks(limits.maxFrame));
     const table = (this.#table = new ChannelTable(events, limits.maxChannels, limits.maxChannelId));
     const resumes = init.hmac !== undefined && limits.resumeWindow > 0;
     const replay = resumes ? new Replay() : undefined;
@@ -548,7 +548,12 @@ export class MuxSession {
   }
 
   stats(): MuxStats {
-    return { ...this.#counters, channels: this.#table.size, incoming: this.#table.held };
+    return {
+      ...this.#counters,
+      ...this.#acks.meter.stats(),
+      channels: this.#table.size,
+      incoming: this.#table.held,
+    };
   }
 
   #owner(): InboxOwner {
@@ -587,7 +592,6 @@ export class MuxSession {
     const rtt = this.#pings.answer(seq, this.#keepalive.heardAt);
     if (rtt === undefined) return false;
     this.#goodbye.pong(seq);
-    if (this.#pings.isOfThisLink(seq)) this.#counters.rtt = rtt;
     this.#events.push({ type: 'pong', seq, rtt });
     return true;
   }

@@ -31,11 +31,26 @@ export interface MuxStats {
   readonly links: number;
   /** Bytes that a later link had to carry again. */
   readonly bytesReplayed: number;
-  /** The latest PING's round trip in milliseconds. */
+  /** Milliseconds of the link's round trip, smoothed and least; undefined before the first ACK. */
   readonly rtt: number | undefined;
+  readonly minRtt: number | undefined;
+  /** Bytes per second that the link delivered at its best lately; 0 before the first ACK. */
+  readonly deliveryRate: number;
+  /** Bytes that left and were not acknowledged, and at how many DATA waits. */
+  readonly inFlight: number;
+  readonly sendCap: number;
+  /** Most payload that a DATA frame has now. */
+  readonly frameSize: number;
 }
 
-export type Counters = { -readonly [K in Exclude<keyof MuxStats, 'channels' | 'incoming'>]: MuxStats[K] };
+export type LinkStats = Pick<
+  MuxStats,
+  'rtt' | 'minRtt' | 'deliveryRate' | 'inFlight' | 'sendCap' | 'frameSize'
+>;
+
+export type Counters = {
+  -readonly [K in Exclude<keyof MuxStats, keyof LinkStats | 'channels' | 'incoming'>]: MuxStats[K];
+};
 
 export function newCounters(): Counters {
   return {
@@ -59,6 +74,5 @@ export function newCounters(): Counters {
     datagramsDropped: 0,
     links: 1,
     bytesReplayed: 0,
-    rtt: undefined,
   };
 }

@@ -102,7 +102,6 @@ describe('while suspended', () => {
     const { pair } = suspended();
     pair.reconnect();
     pair.settle();
-    const before = pair.a.mux.stats().rtt;
     pair.a.mux.ping(pair.now);
     pair.a.mux.takeOutput(1_000, pair.now); // lost on the way
     pair.cut();
@@ -110,7 +109,7 @@ describe('while suspended', () => {
     pair.reconnect();
     pair.settle();
     expect(pair.a.of('pong').at(-1)!.rtt).toBeGreaterThanOrEqual(20_000);
-    expect(pair.a.mux.stats().rtt).toBe(before);
+    expect(pair.a.mux.stats().rtt).toBeLessThan(1_000);
   });
 
   it('a peer that does not know the session ends it at once', () => {
@@ -182,15 +181,16 @@ describe('K6: a full window', () => {
   const window = 65_536;
 
   it('holds DATA back and nothing else, until the peer acknowledges', () => {
-    const pair = new ResumePair({ limits: { resumeWindow: window } });
+    const small = 12_000; // less than a first flight
+    const pair = new ResumePair({ limits: { resumeWindow: small, maxFrame: 1_024 } });
     const id = pair.a.mux.open('bulk');
     pair.settle();
     pair.a.mux.write(id, pattern(7, 200_000));
     let sent = 0;
     for (let parts = pair.a.mux.takeOutput(1e6, 0); parts.length > 0; parts = pair.a.mux.takeOutput(1e6, 0))
       sent += concat(parts).length;
-    expect(sent).toBeLessThanOrEqual(window);
-    expect(sent).toBeGreaterThan(window - 17_000);
+    expect(sent).toBeLessThanOrEqual(small);
+    expect(sent).toBeGreaterThan(small - 2_100);
     pair.a.mux.ping(0);
     expect(concat(pair.a.mux.takeOutput(1e6, 0))[0]).toBe(Kind.ping);
     expect(pair.a.mux.isOver).toBe(false);

@@ -508,9 +508,14 @@ describe('the end of a session', () => {
     expect((await a.closed)?.code).toBe('ERR_MUX_IDLE');
   });
 
-  it('K1: a link saturated both ways for ten minutes kills nobody, and pings pass the bulk', async () => {
+  it('K1: a link saturated both ways for ten minutes kills nobody, and pings pass the bulk', {
+    timeout: 60_000,
+  }, async () => {
     const rate = 125; // bytes per ms: 1 Mbit/s
-    const { clock, a, b } = simulated({ rate, delay: 10, capacity: 16_384 }, { idleTimeout: 10_000 });
+    const { clock, a, b } = simulated(
+      { rate, delay: 10, capacity: 16_384, chunk: (n) => Math.min(n, 500) },
+      { idleTimeout: 10_000 },
+    );
     const bulk = 100_000_000;
     acceptAll(b, (channel) => void exercise(channel, { reads: 1, writes: { seed: 1, length: bulk } }));
     const log = exercise(a.open('bulk'), { reads: 1, writes: { seed: 1, length: bulk } });
@@ -522,9 +527,8 @@ describe('the end of a session', () => {
     }
     expect(log.closes).toBe(0);
     expect(log.wrongAt).toBe(-1);
-    expect(log.received).toBeGreaterThan(600_000 * rate * 0.9);
-    // Each way a PING waits for what the link holds (16 KiB and one slice of 64 KiB), then for its own slice.
-    expect(worst).toBeLessThan(2 * (10 + (16_384 + 2 * 65_536) / rate));
+    expect(log.received).toBeGreaterThan(600_000 * rate * 0.7);
+    expect(worst).toBeLessThan(400);
   });
 
   it('an ACK leaves in its time, though the timer was set for later', async () => {

@@ -1,5 +1,6 @@
 /** Two multiplexer engines joined without IO: bytes move when the test says so, cut as the test likes. */
 import { concat } from '../../src/base/bytes.ts';
+import { ACK_DELAY } from '../../src/mux/acks.ts';
 import { type MuxEvent, type MuxLimits, MuxSession } from '../../src/mux/index.ts';
 
 export type EventOf<T extends MuxEvent['type']> = Extract<MuxEvent, { type: T }>;
@@ -116,10 +117,22 @@ export class MuxPair {
     return bytes.length;
   }
 
-  /** Moves bytes both ways until nothing is left to say. */
+  /** Moves bytes both ways until nothing is left to say. Time passes only as ACKs need it. */
   settle(): void {
-    for (let round = 0; round < 100_000; round++) if (this.move(this.a) + this.move(this.b) === 0) return;
+    for (let round = 0; round < 100_000; round++)
+      if (this.move(this.a) + this.move(this.b) === 0 && !this.#awaitAck()) return;
     throw new Error('the pair never falls silent');
+  }
+
+  #awaitAck(): boolean {
+    const deadline = Math.min(
+      ...[this.a, this.b].map(({ mux }) => mux.deadline() ?? Number.POSITIVE_INFINITY),
+    );
+    if (deadline > this.now + ACK_DELAY) return false;
+    this.now = Math.max(this.now, deadline);
+    this.a.mux.tick(this.now);
+    this.b.mux.tick(this.now);
+    return true;
   }
 }
 

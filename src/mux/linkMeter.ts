@@ -1,0 +1,319 @@
+/**
+ * What the link can carry, learned from ACKs: round-trip time, delivery rate, and from these how much may be in flight and
+ * how large a frame may be. More in flight than the line holds is queue, and a queue in a buffer below us is latency for
+ * everything behind it.
+ *
+ * The ideas are BBR's (draft-ietf-ccwg-bbr): rate = windowed max of what was delivered per time, round-trip time = windowed
+ * min, in flight = their product. Below us a transport has its own congestion control; so nothing is paced here, and what
+ * is added to the product is some milliseconds of the line, enough to stay busy until the next ACK.
+ *
+ *     startup    four times what was delivered in the last round, until the rate stops growing or a queue stands
+ *     steady     rate × (least round trip + what others add to it) + a frame and 5 ms; a quarter more when no queue shows
+ *                for some rounds
+ *     probing    nine tenths of it, when the least round trip is 10 s old and all since stood in our own queue
+ *
+ * Units: bytes, milliseconds, bytes per millisecond. Positions are those of the stream of frames.
+ */
+import { Fifo } from '../base/fifo.ts';
+import { FIRST_IN_FLIGHT, MAX_IN_FLIGHT, MIN_FRAME } from './limits.ts';
+import type { LinkStats } from './stats.ts';
+
+/** Milliseconds of the link that a frame may take. */
+const FRAME_TIME = 10;
+/** Milliseconds and bytes of the link that are kept in flight beyond the round trip. */
+const SLACK_TIME = 5;
+const MAX_SLACK = 524_288;
+/** Every so many rounds it is so much more, because only who asks learns that there is more. */
+const ASK_ROUNDS = 4;
+const ASK_TIME = 3;
+/** Milliseconds after which the least round trip must be seen again, and the share of it that is in flight to see it. */
+const MIN_RTT_AGE = 10_000;
+const PROBE = 0.9;
+/**
+ * How often unexplained waiting counts. Some of it is explained away by what is in flight because of it: counted once, the
+ * cap of a jittery line would shrink for ever.
+ */
+const DETOUR = 4;
+/** A queue of more than this, and of a whole round trip, ends the startup at once. */
+const LONG_QUEUE = 100;
+/** Rounds that the highest rate counts; rounds without growth that end the startup, or without a queue that ask for more. */
+const RATE_ROUNDS = 10;
+const FLAT_ROUNDS = 3;
+/** What leaves within this share of the cap and of a round trip is one record. */
+const RECORD_SHARE = 48;
+const MAX_RECORDS = 128;
+
+/** Bytes that left together. */
+interface SendRecord {
+  readonly start: number;
+  end: number;
+  readonly time: number;
+  /** Bytes of ACK frames up to `end`: nobody acknowledges those alone. */
+  quiet: number;
+  /** What was confirmed when these left: position, when it had arrived, when it had left. */
+  readonly acked: number;
+  readonly arrivedAt: number;
+  readonly leftAt: number;
+  /** The application had not enough to fill the link. */
+  readonly limited: boolean;
+  /** What was in flight before them. */
+  readonly before: number;
+  /** Nothing but ACK frames: what confirms them was sent for another reason and tells no time. */
+  readonly silent: boolean;
+}
+
+export class LinkMeter {
+  readonly #maxFrame: number;
+  readonly #records = new Fifo<SendRecord>();
+  #newest: SendRecord | undefined;
+  #sent = 0;
+  #acked = 0;
+  #arrivedAt = 0;
+  #leftAt = 0;
+  #quiet = 0;
+  #quietAcked = 0;
+  /** Since when there was room and nothing to send. */
+  #idleSince: number | undefined = Number.NEGATIVE_INFINITY;
+  /** Up to this position the rate is the application's. */
+  #limitedUntil = 0;
+
+  #rtt: number | undefined;
+  #minRtt: number | undefined;
+  #minAt = 0;
+  #nextMin = Number.POSITIVE_INFINITY;
+  #detour = 0;
+  #rate = 0;
+  readonly #rates: number[] = []; // best of each round, newest last
+
+  #startup = true;
+  #probing = false;
+  #fullRate = 0;
+  #flat = 0;
+  /** The cap is below what it is to be. */
+  #rising = false;
+  #rounds = 0;
+  #roundEnd = 0;
+  #roundRate = 0;
+  #roundFull = false;
+  #roundRtt = Number.POSITIVE_INFINITY;
+  #cap = FIRST_IN_FLIGHT;
+  #frame: number;
+
+  /** For a link that carries our stream from `position` on. */
+  constructor(maxFrame: number, position = 0) {
+    this.#frame = this.#maxFrame = maxFrame;
+    this.#sent = this.#acked = this.#roundEnd = position;
+  }
+
+  /** Smoothed round trip; undefined before the first ACK. */
+  get rtt(): number | undefined {
+    return this.#rtt;
+  }
+
+  /** The least of the last ten seconds or so. */
+  get minRtt(): number | undefined {
+    return this.#minRtt;
+  }
+
+  /** Bytes per millisecond, 0 before the first ACK. */
+  get rate(): number {
+    return this.#rate;
+  }
+
+  /** Bytes that left and were not acknowledged, ACK frames apart. */
+  get inFlight(): number {
+    return Math.max(0, this.#sent - this.#acked - (this.#quiet - this.#quietAcked));
+  }
+
+  /** DATA leaves while less than this is in flight. */
+  get cap(): number {
+    return this.#cap;
+  }
+
+  /** Most payload of a DATA frame. */
+  get frameSize(): number {
+    return this.#frame;
+  }
+
+  stats(): LinkStats {
+    const { rtt, minRtt, inFlight } = this;
+    const [deliveryRate, sendCap] = [Math.round(this.#rate * 1_000), Math.round(this.#cap)];
+    return { rtt, minRtt, deliveryRate, inFlight, sendCap, frameSize: this.#frame };
+  }
+
+  /** True when DATA may leave behind `pending` bytes that are laid out. */
+  hasRoom(pending: number): boolean {
+    return this.inFlight + pending < this.#cap;
+  }
+
+  /** `bytes` leave, `quiet` of them ACK frames. `idle`: there was room for more, and nothing to send. */
+  onSent(bytes: number, quiet: number, idle: boolean, now: number): void {
+    if (bytes > 0) this.#record(bytes, quiet, now);
+    if (!idle) this.#idleSince = undefined;
+    else this.#idleSince ??= now;
+  }
+
+  #record(bytes: number, quiet: number, now: number): void {
+    const before = this.inFlight;
+    const start = this.#sent;
+    this.#sent += bytes;
+    this.#quiet += quiet;
+    // A pause of a small part of a round trip is a driver that had to fetch more, not an application without data.
+    if (this.#idleSince !== undefined && now - this.#idleSince > (this.#minRtt ?? 0) / 8)
+      this.#limitedUntil = this.#sent;
+    this.#idleSince = undefined;
+    const newest = this.#newest;
+    const silent = bytes === quiet;
+    if (newest !== undefined && (silent ? newest.silent : !newest.silent && this.#joins(newest, now))) {
+      newest.end = this.#sent;
+      newest.quiet = this.#quiet;
+      return;
+    }
+    const record: SendRecord = {
+      ...{ start, end: this.#sent, time: now, quiet: this.#quiet, acked: this.#acked },
+      arrivedAt: before <= 0 ? now : this.#arrivedAt,
+      leftAt: before <= 0 ? now : this.#leftAt,
+      limited: this.#acked < this.#limitedUntil,
+      ...{ before, silent },
+    };
+    this.#records.push(record);
+    this.#newest = record;
+  }
+
+  #joins(newest: SendRecord, now: number): boolean {
+    if (this.#records.length >= MAX_RECORDS) return true;
+    const near = now - newest.time <= (this.#minRtt ?? 0) / 16;
+    return near && (this.#sent - newest.start) * RECORD_SHARE < this.#cap;
+  }
+
+  /** The peer has everything up to `position` and waited `delay` before it said so. */
+  onAcked(position: number, delay: number, now: number): void {
+    const record = this.#settle(position);
+    const gained = position - this.#acked;
+    this.#acked = position;
+    if (record === undefined || record.silent) return;
+    const arrivedAt = now - Math.min(delay, now - record.time);
+    this.#sampleRtt(record, position, Math.max(arrivedAt - record.time, 1e-3), now);
+    this.#sampleRate(record, position, arrivedAt);
+    this.#arrivedAt = Math.max(this.#arrivedAt, arrivedAt);
+    this.#leftAt = record.time;
+    if (position > this.#roundEnd) this.#endRound();
+    this.#decide(gained);
+  }
+
+  /** Forgets what is confirmed; returns the record of the last byte of it. */
+  #settle(position: number): SendRecord | undefined {
+    for (;;) {
+      const record = this.#records.at(0);
+      if (record === undefined) return undefined;
+      if (record.end > position) {
+        if (record.silent) this.#quietAcked = record.quiet - (record.end - position);
+        return record;
+      }
+      this.#quietAcked = record.quiet;
+      this.#records.shift();
+      if (record === this.#newest) this.#newest = undefined;
+      if (record.end === position) return record;
+    }
+  }
+
+  #sampleRtt(record: SendRecord, position: number, rtt: number, now: number): void {
+    this.#rtt = this.#rtt === undefined ? rtt : this.#rtt + (rtt - this.#rtt) / 8;
+    const least = this.#minRtt;
+    if (least === undefined || rtt <= least) this.#setMinRtt(rtt, now);
+    const bare = this.#bare(record, position, rtt);
+    this.#roundRtt = Math.min(this.#roundRtt, bare);
+    if (this.#startup) {
+      if (rtt > 2 * this.#minRtt! + LONG_QUEUE) this.#startup = false;
+      return;
+    }
+    this.#sampleDetour(record.before, bare);
+    if (record.before <= this.#probeCap) this.#nextMin = Math.min(this.#nextMin, bare);
+    if (now - this.#minAt < MIN_RTT_AGE) return;
+    this.#probing = this.#nextMin === Number.POSITIVE_INFINITY;
+    if (!this.#probing) this.#setMinRtt(this.#nextMin, now);
+  }
+
+  /** Waiting that our bytes in flight do not explain: a jittery line, or the queue of others in a shared buffer. */
+  #sampleDetour(before: number, bare: number): void {
+    const queue = Math.max(0, before / this.#rate - this.#minRtt!);
+    const detour = Math.max(0, bare - this.#minRtt! - queue);
+    this.#detour += (detour - this.#detour) / 16;
+  }
+
+  #setMinRtt(rtt: number, now: number): void {
+    this.#minRtt = rtt;
+    this.#minAt = now;
+    this.#nextMin = Number.POSITIVE_INFINITY;
+    this.#probing = false;
+  }
+
+  /** Round trip without the time that the record's own bytes took, on a line whose rate we know. */
+  #bare(record: SendRecord, position: number, rtt: number): number {
+    if (this.#startup) return rtt;
+    return Math.max(this.#minRtt!, rtt - (position - record.start) / this.#rate);
+  }
+
+  #sampleRate(record: SendRecord, position: number, arrivedAt: number): void {
+    const time = Math.max(arrivedAt - record.arrivedAt, record.time - record.leftAt);
+    if (time <= 0) return;
+    const rate = (position - record.acked) / time;
+    if (record.limited && rate < this.#rate) return;
+    this.#roundFull ||= !record.limited;
+    this.#roundRate = Math.max(this.#roundRate, rate);
+    this.#rate = Math.max(this.#rate, rate);
+  }
+
+  /** Everything that was in flight when the round began is confirmed. */
+  #endRound(): void {
+    if (this.#roundRate > 0) {
+      this.#rates.push(this.#roundRate);
+      if (this.#rates.length > RATE_ROUNDS) this.#rates.shift();
+      this.#rate = Math.max(...this.#rates);
+    }
+    const queue = this.#roundRtt - this.#minRtt! - this.#detour;
+    if (this.#startup) this.#leaveStartup(queue);
+    else {
+      const empty = queue < Math.min(SLACK_TIME, MAX_SLACK / this.#rate) / 2;
+      const tells = !this.#rising || this.#flat >= FLAT_ROUNDS;
+      this.#flat = empty && tells && this.#roundFull ? this.#flat + 1 : 0;
+    }
+    this.#rounds++;
+    this.#roundEnd = this.#sent;
+    this.#roundRate = 0;
+    this.#roundFull = false;
+    this.#roundRtt = Number.POSITIVE_INFINITY;
+  }
+
+  #leaveStartup(queue: number): void {
+    if (!this.#roundFull) return;
+    if (this.#rate >= this.#fullRate * 1.25) {
+      this.#fullRate = this.#rate;
+      this.#flat = 0;
+    } else this.#flat++;
+    const stands = queue > Math.max(this.#minRtt! / 4, 4);
+    if (!stands && this.#flat < FLAT_ROUNDS) return;
+    this.#startup = false;
+    this.#flat = 0;
+  }
+
+  get #probeCap(): number {
+    return this.#rate * (this.#minRtt ?? 0) * PROBE;
+  }
+
+  /** Sets frame size and cap. Once measured the cap rises slowly: what fills a gap at once is a burst, and that a queue. */
+  #decide(gained: number): void {
+    const rate = this.#rate;
+    const line = rate * (this.#minRtt! + DETOUR * this.#detour);
+    let cap = Math.max(FIRST_IN_FLIGHT, 4 * line);
+    if (!this.#startup) {
+      this.#frame = Math.round(Math.max(MIN_FRAME, Math.min(rate * FRAME_TIME, this.#maxFrame)));
+      const asks = this.#rounds % ASK_ROUNDS === 0 ? ASK_TIME : 0;
+      const slack = this.#frame + Math.min(rate * (SLACK_TIME + asks), MAX_SLACK);
+      cap = (this.#flat < FLAT_ROUNDS ? 1 : 1.25) * line + slack;
+      this.#rising = this.#probing || cap > this.#cap + gained / 8;
+      if (this.#rising) cap = this.#probing ? Math.max(1, this.#probeCap) : this.#cap + gained / 8;
+    }
+    this.#cap = Math.min(cap, MAX_IN_FLIGHT);
+  }
+}

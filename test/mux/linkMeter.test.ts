@@ -1,0 +1,138 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { FIRST_IN_FLIGHT, MAX_IN_FLIGHT, MIN_FRAME } from '../../src/mux/limits.ts';
+import { LinkMeter } from '../../src/mux/linkMeter.ts';
+import { MuxSim, type MuxSimOptions } from '../support/muxSim.ts';
+import { SeededRandom } from '../support/random.ts';
+import { traffic } from '../support/simApps.ts';
+
+/** Bytes per ms of 115,200 baud, 8N1. */
+const SERIAL = 11.52;
+const WIDE = { initialCredit: 16_777_216, maxChannels: 4 };
+
+/** One channel that always has something to send, for `ms`; then PINGs beside it for as long again. */
+function saturate(rtt: number, rate: number, ms: number, more: Partial<MuxSimOptions> = {}) {
+  const apps = traffic();
+  const sim = new MuxSim({ rate, delay: rtt / 2, a: WIDE, b: WIDE, apps, ...more });
+  sim.run(2 * rtt);
+  apps.a.send(sim.a.mux.open('bulk'), Number.POSITIVE_INFINITY, sim.a);
+  sim.flush();
+  sim.run(sim.now + ms);
+  const from = sim.now;
+  const before = apps.b.total;
+  while (sim.now < from + ms) {
+    sim.a.mux.ping(sim.now);
+    sim.flush();
+    sim.run(sim.now + 97);
+  }
+  const use = (apps.b.total - before) / (sim.now - from) / rate;
+  sim.run(sim.now + 2 * rtt + 100);
+  return { stats: sim.a.mux.stats(), use, pings: apps.a.pongs.map((pong) => pong.rtt), apps, sim };
+}
+
+describe('the link meter', () => {
+  it.each([
+    [1, SERIAL],
+    [60, SERIAL],
+    [1, 125],
+    [10, 1_250],
+    [60, 1_250],
+    [10, 12_500],
+    [300, 12_500],
+  ])('K1: RTT %d ms at %d bytes/ms: bulk fills the line and PINGs pass it', (rtt, rate) => {
+    const { stats, use, pings } = saturate(rtt, rate, 4_000);
+    expect(stats.minRtt).toBeLessThan(rtt + 3);
+    const frame = Math.max(MIN_FRAME, Math.min(rate * 10, 16_384));
+    expect(use).toBeGreaterThan(0.95);
+    expect(Math.max(...pings)).toBeLessThanOrEqual(stats.minRtt! + (2 * frame) / rate + 10);
+    expect(stats.deliveryRate / 1_000).toBeGreaterThan(rate * 0.95);
+    expect(stats.deliveryRate / 1_000).toBeLessThan(rate * 1.05);
+    expect(stats.frameSize).toBeGreaterThanOrEqual(MIN_FRAME);
+    expect(stats.frameSize).toBeLessThanOrEqual(frame * 1.05);
+  });
+
+  it('the least round trip does not creep up behind our own queue, in half a minute of bulk', () => {
+    for (const [rtt, rate] of [
+      [1, 125],
+      [20, 1_250],
+    ] as const) {
+      const { stats, use, pings } = saturate(rtt, rate, 15_000);
+      expect(stats.minRtt).toBeLessThan(rtt + 1.5);
+      expect(use).toBeGreaterThan(0.95);
+      expect(Math.max(...pings)).toBeLessThanOrEqual(rtt + 30);
+    }
+  });
+
+  it('a jittery line is still used, whatever its least round trip says', () => {
+    const random = new SeededRandom(7);
+    const { use } = saturate(20, 1_250, 8_000, { jitter: 60, random: () => random.next() });
+    expect(use).toBeGreaterThan(0.8);
+  });
+
+  it('holds back nothing before it has measured but what a first flight is', () => {
+    const apps = traffic();
+    const sim = new MuxSim({ rate: 1e5, delay: 100, a: WIDE, b: WIDE, apps });
+    sim.run(250);
+    apps.a.send(sim.a.mux.open('bulk'), Number.POSITIVE_INFINITY, sim.a);
+    sim.flush();
+    sim.run(sim.now + 99);
+    const { inFlight } = sim.a.mux.stats();
+    expect(inFlight).toBeGreaterThanOrEqual(FIRST_IN_FLIGHT);
+    expect(inFlight).toBeLessThan(2 * FIRST_IN_FLIGHT + 100);
+  });
+
+  it('what an application sends now and then says nothing about the line', () => {
+    const apps = traffic();
+    const sim = new MuxSim({ rate: 12_500, delay: 10, a: WIDE, b: WIDE, apps });
+    const id = sim.a.mux.open('keys');
+    for (let i = 0; i < 200; i++) {
+      sim.a.mux.write(id, new Uint8Array(40));
+      sim.flush();
+      sim.run(sim.now + 50);
+    }
+    expect(sim.a.mux.stats()).toMatchObject({ frameSize: 16_384, sendCap: FIRST_IN_FLIGHT, inFlight: 0 });
+  });
+
+  it('ACK frames, which nobody acknowledges, do not count as in flight', () => {
+    const meter = new LinkMeter(16_384);
+    for (let i = 0; i < 10_000; i++) meter.onSent(10, 10, true, i);
+    expect(meter.inFlight).toBe(0);
+    meter.onSent(500, 0, true, 10_000);
+    expect(meter.inFlight).toBe(500);
+    meter.onAcked(50_000, 0, 10_010);
+    expect([meter.inFlight, meter.rtt]).toEqual([500, undefined]);
+    meter.onAcked(100_500, 0, 10_050);
+    expect([meter.inFlight, meter.rtt]).toEqual([0, 50]);
+  });
+
+  it('gives sane numbers for any ACKs, at any time, with any delay', () => {
+    const step = fc.record({
+      bytes: fc.nat(70_000),
+      quiet: fc.boolean(),
+      idle: fc.boolean(),
+      wait: fc.double({ min: 0, max: 2_000, noNaN: true }),
+      acked: fc.double({ min: 0, max: 1, noNaN: true }),
+      delay: fc.oneof(fc.double({ min: 0, max: 50, noNaN: true }), fc.constant(2 ** 43)),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80 }), (script) => {
+        const meter = new LinkMeter(16_384);
+        let [now, sent, acked] = [0, 0, 0];
+        for (const { bytes, quiet, idle, wait, acked: share, delay } of script) {
+          now += wait;
+          sent += bytes;
+          meter.onSent(bytes, quiet ? bytes : 0, idle, now);
+          const position = acked + Math.floor((sent - acked) * share);
+          if (position > acked) meter.onAcked((acked = position), delay, now);
+          expect(meter.inFlight).toBeGreaterThanOrEqual(0);
+          expect(meter.inFlight).toBeLessThanOrEqual(sent - acked);
+          expect(meter.cap).toBeGreaterThanOrEqual(1);
+          expect(meter.cap).toBeLessThanOrEqual(MAX_IN_FLIGHT);
+          expect(meter.frameSize).toBeGreaterThanOrEqual(MIN_FRAME);
+          expect(meter.frameSize).toBeLessThanOrEqual(16_384);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
