@@ -9,10 +9,11 @@ import { describe, expect, it } from 'vitest';
 import { listenTcp } from '../../src/transport/tcp.node.ts';
 import { exercise } from '../support/channels.ts';
 import { have } from '../support/counterpart.ts';
-import { pattern } from '../support/random.ts';
+import { mismatch, pattern } from '../support/random.ts';
 import {
   answer,
   meet,
+  onDatagram,
   python,
   REFUSED,
   RESET,
@@ -36,6 +37,9 @@ const ASKED: [does: string, ...args: string[]][] = [
   ['a refused channel is over, whatever is under way on it', 'refuse', '--bytes', '10000'],
   ['what is stopped is reset, and the other direction ends by itself', 'stop'],
   ['STOP before ACCEPT refuses nothing', 'early-stop', '--bytes', '1000'],
+  ['messages keep their boundaries, empty ones and the largest', 'messages'],
+  ['a message that is too large costs its channel only', 'too-large'],
+  ['datagrams come back on the channel or link that they were sent on', 'datagrams'],
   ['PINGs are answered in order', 'ping'],
   ['a channel of an unknown mode is refused as unsupported', 'unknown-mode'],
   ['what a later version may add is passed over', 'grease'],
@@ -73,6 +77,14 @@ describe.skipIf(!found)('a far end that breaks a rule', () => {
       expect(JSON.parse(far.printed)).toEqual({ rules: expect.any(Number), wrong: {} });
     },
   );
+});
+
+describe.skipIf(!found)('a link that begins with RESUME', () => {
+  it('gets GOAWAY unknownSession when it proves nothing, and harms nobody', async () => {
+    const { session, far } = await meet('odd', ['resume-refused'], { prepare: answer, resumable: true });
+    expect(await verdict(far)).toBe('');
+    expect(await session.closed).toMatchObject({ code: 'ERR_MUX_LOST' }); // at last it was proven, and impossible
+  });
 });
 
 for (const side of ['odd', 'even'] as Side[]) {
@@ -146,6 +158,32 @@ for (const side of ['odd', 'even'] as Side[]) {
       expect(await verdict(far)).toBe('');
     });
 
+    it('Python answers: messages and datagrams come back as they were', async () => {
+      const { session, far } = await meet(side, ['serve']);
+      const came: Uint8Array[] = [];
+      const channel = session.open('messages', undefined, { mode: 'messages' });
+      const log = exercise(channel, { onData: (message) => came.push(message) });
+      const sizes = [0, 1, 65_536, 0, 16_385, 65_536];
+      for (const size of sizes) channel.send(pattern(size, 0, size));
+      await channel.whenAccepted();
+      const datagrams: unknown[] = [];
+      onDatagram(session, (id, bytes) => datagrams.push([id, Buffer.from(bytes).toString()]));
+      session.mux.sendDatagram(0, Buffer.from('on the link'));
+      session.mux.sendDatagram(channel.id, Buffer.from('on a channel'));
+      session.flushSoon();
+      await session.ping();
+      expect(datagrams).toEqual([
+        [0, 'on the link'],
+        [channel.id, 'on a channel'],
+      ]);
+      channel.closeWrite();
+      await log.done;
+      expect(came.map((message) => message.length)).toEqual(sizes);
+      expect(came.map((message) => mismatch(message.length, 0, message))).toEqual(sizes.map(() => -1));
+      await session.close();
+      expect(await verdict(far)).toBe('');
+    });
+
     // The end that makes the links waits longer before each.
     const cuts = side === 'odd' ? 20 : 4;
 
@@ -179,12 +217,6 @@ for (const side of ['odd', 'even'] as Side[]) {
       await session.close();
       expect(await verdict(far)).toBe('');
       expect(far.printed).toMatch(/"cuts": [1-9]/);
-    });
-
-    it.skipIf(side === 'even')('a RESUME that proves nothing is refused and harms nobody', async () => {
-      const { session, far } = await meet(side, ['resume-refused'], { prepare: answer, resumable: true });
-      expect(await verdict(far)).toBe('');
-      expect(await session.closed).toBeUndefined();
     });
   });
 }

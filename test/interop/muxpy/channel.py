@@ -194,9 +194,12 @@ class Channel:
     # Accounts.
 
     def _take(self, count):
+        """Gives credit by the half window, but what is missing of a message must always have some: none of it can be taken."""
         self.taken += count
         wanted = self.taken + self.window
-        if self.read_end is None and wanted - self.receive_limit >= max(256, self.window // 2):
+        needed = self.taken + (self.session.own.max_message if self.mode == 1 else 0)
+        is_worth_it = wanted - self.receive_limit >= max(256, self.window // 2)
+        if self.read_end is None and (is_worth_it or self.receive_limit < needed):
             self.receive_limit = wanted
             self.session.send(frame(Kind.CREDIT, self.number, varint(wanted)))
 

@@ -104,8 +104,12 @@ REFUSED = {
     "mac of another position": lambda secret: _resume(secret, 1, 5, mac=secret.resume_mac(4)),
     "epoch 0": lambda secret: _resume(secret, 0, 0),
     "epoch too far": lambda secret: _resume(secret, 200, 0),
-    "position that was not sent": lambda secret: _resume(secret, 1, 2**40),
 }
+
+
+def impossible(secret):
+    """A proof that is right, and a position that was never sent."""
+    return _resume(secret, 1, 2**40)
 
 
 def ask_in_vain(connect, pieces, make, secret):

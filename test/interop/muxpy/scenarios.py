@@ -2,7 +2,7 @@
 import hashlib
 import random
 
-from .relink import REFUSED as REFUSED_RESUMES, ask_in_vain
+from .relink import REFUSED as REFUSED_RESUMES, ask_in_vain, impossible
 from .responder import REFUSED, RESET, RESET_AFTER, STOPPED, Responder
 from .violations import VIOLATIONS
 
@@ -170,7 +170,7 @@ def datagrams(peer, options):
     channel.write(b".")
     peer.wait(lambda: channel.accepted, "ACCEPT")
     for number in (0, channel.number):
-        for data in (b"", b"one", b"d" * peer.session.theirs.max_datagram):
+        for data in (b"", b"one", b"d" * min(peer.session.theirs.max_datagram, peer.session.own.max_datagram)):
             peer.session.send_datagram(number, data)
             peer.wait(lambda: ("datagram", number, data) in peer.session.log, f"{len(data)} bytes back on {number}")
     channel.finish()
@@ -220,12 +220,15 @@ def resume(peer, options):
 
 
 def resume_refused(peer, options):
-    """Whoever cannot prove that the session is theirs gets GOAWAY, and the session goes on."""
+    """Whoever cannot prove that the session is theirs gets GOAWAY, and the session goes on; who can, and asks for what never was, ends it."""
     ready(peer)
     peer.wait(lambda: peer.session.replay.window > 0, "a session that can be resumed")
     for name, make in REFUSED_RESUMES.items():
         expect(ask_in_vain(peer.connect, peer.pieces, make, peer.session.replay.secret), [11], name)
     echo(peer, options)
+    expect(ask_in_vain(peer.connect, peer.pieces, impossible, peer.session.replay.secret), [11], "impossible position")
+    peer.wait(lambda: peer.session.over is not None, "the session's end")
+    expect(peer.session.log[-1][:3:2], ("goaway", 12), "its last word")
 
 
 def violation(peer, rule):

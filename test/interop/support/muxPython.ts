@@ -96,16 +96,28 @@ export async function verdict(far: Program): Promise<string> {
   return code === 0 ? '' : far.output;
 }
 
-/** Answers by the channel's name, as responder.py does. */
+/** Answers by the channel's name, as responder.py does, and sends datagrams back. */
 export function answer(session: Session): void {
+  onDatagram(session, (id, bytes) => session.mux.sendDatagram(id, bytes));
   session.onIncoming((incoming) => {
     if (incoming.name === 'refuse') return incoming.refuse(REFUSED);
     if (incoming.name === 'late') return void setTimeout(() => digest(incoming.accept()), LATE);
     const channel = incoming.accept(incoming.meta);
-    const work = { echo, digest, stop, reset, hold }[incoming.name];
+    const work = { echo, messages: echo, digest, stop, reset, hold }[incoming.name];
     if (work === undefined) incoming.refuse();
     else work(channel);
   });
+}
+
+/** `Session` has no face for datagrams: its engine has. */
+export function onDatagram(session: Session, heard: (id: number, bytes: Uint8Array) => void): void {
+  const { mux } = session;
+  const next = mux.next.bind(mux);
+  mux.next = () => {
+    const event = next();
+    if (event?.type === 'datagram') heard(event.id, event.bytes);
+    return event;
+  };
 }
 
 /** Speaks after the other direction has ended. */
