@@ -16,7 +16,7 @@ import { LinkError } from '../transport/errors.ts';
 import type { Link, LinkInfo } from '../transport/link.ts';
 import { listenAny } from '../transport/listenAny.node.ts';
 import { processLink } from '../transport/stdio.node.ts';
-import type { Listener } from '../transport/tcp.node.ts';
+import { type Listener, listening } from '../transport/tcp.node.ts';
 import { MAX_LISTENER_HANDSHAKES } from './limits.ts';
 import { type SecureOptions, secure } from './secure.ts';
 import type { SecureLink } from './secureLink.ts';
@@ -127,7 +127,7 @@ function acceptorOf(carrier: string | Acceptor | Link): Acceptor {
   return (onLink) => {
     onLink(carrier);
     const { kind, remote = '' } = carrier.info;
-    return Promise.resolve({ port: 0, address: `${kind}:${remote}`, close: () => Promise.resolve() });
+    return Promise.resolve(listening(0, `${kind}:${remote}`, () => Promise.resolve()));
   };
 }
 

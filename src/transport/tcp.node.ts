@@ -24,7 +24,7 @@ export type ConnectTcpOptions = SocketAddress & {
   readonly clock?: Clock;
 };
 
-export interface Listener {
+export interface Listener extends AsyncDisposable {
   /** 0 on a unix socket. */
   readonly port: number;
   /** Where it listens, as text: `tcp://127.0.0.1:4433` or `unix:/run/q2q.sock`. */
@@ -165,15 +165,16 @@ function listenerOf(server: Server): Listener {
   const bound = server.address();
   const path = typeof bound === 'string' ? bound : undefined;
   const port = typeof bound === 'object' && bound !== null ? bound.port : 0;
-  return {
-    port,
-    address:
-      path === undefined ? `tcp://${endText((bound as { address: string }).address, port)}` : `unix:${path}`,
-    close: () => {
-      server.close();
-      return Promise.resolve(); // the callback of `close` would wait for every live link
-    },
-  };
+  const address =
+    path === undefined ? `tcp://${endText((bound as { address: string }).address, port)}` : `unix:${path}`;
+  return listening(port, address, () => {
+    server.close();
+    return Promise.resolve(); // the callback of `close` would wait for every live link
+  });
+}
+
+export function listening(port: number, address: string, close: () => Promise<void>): Listener {
+  return { port, address, close, [Symbol.asyncDispose]: close };
 }
 
 function addressText(address: SocketAddress): string {

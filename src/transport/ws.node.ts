@@ -17,7 +17,7 @@ import { Inbox } from './inbox.ts';
 import { CONNECT_TIMEOUT, FLUSH_TIMEOUT, LINGER_TIMEOUT, MAX_MESSAGE, SEND_HIGH_WATER } from './limits.ts';
 import type { Link, LinkHandler, LinkInfo } from './link.ts';
 import { fromNodeError } from './nodeErrors.node.ts';
-import type { Listener } from './tcp.node.ts';
+import { type Listener, listening } from './tcp.node.ts';
 import { WebSocketWire } from './webSocketWire.ts';
 import {
   CLOSE_NORMAL,
@@ -138,16 +138,14 @@ export async function listenWebSocket(
   server.on('upgrade', onUpgrade);
   if (own !== undefined && !('server' in where)) await bind(own, where);
   const { address, port } = addressOf(server);
-  return {
-    port,
-    address: `${server instanceof HttpsServer ? 'wss' : 'ws'}://${address.includes(':') ? `[${address}]` : address}:${port}${paths[0]}`,
-    close: () => {
-      server.off('upgrade', onUpgrade);
-      own?.close();
-      own?.closeIdleConnections();
-      return Promise.resolve(); // links that were made go on
-    },
-  };
+  const host = address.includes(':') ? `[${address}]` : address;
+  const scheme = server instanceof HttpsServer ? 'wss' : 'ws';
+  return listening(port, `${scheme}://${host}:${port}${paths[0]}`, () => {
+    server.off('upgrade', onUpgrade);
+    own?.close();
+    own?.closeIdleConnections();
+    return Promise.resolve(); // links that were made go on
+  });
 }
 
 function bind(server: Server, { host, port }: { host?: string; port: number }): Promise<void> {

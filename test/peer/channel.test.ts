@@ -222,6 +222,55 @@ describe('a channel', () => {
     await a.closed;
   });
 
+  test('batches bring all that came, and a writer that waits for room by a promise goes on', async () => {
+    const [a, b] = await channels();
+    const writing = (async () => {
+      for (let at = 0; at < 2_000_000; at += 10_000)
+        if (!a.send(numbered(10_000, at))) await a.drained(AbortSignal.timeout(10_000));
+      a.closeWrite();
+    })();
+    const parts: Uint8Array[] = [];
+    let turns = 0;
+    for await (const chunks of b.batches()) {
+      turns++;
+      parts.push(...chunks);
+    }
+    await writing;
+    expect(firstWrong(concat(parts))).toBe(-1);
+    expect(parts.length).toBeGreaterThan(turns);
+    await expect(a.drained()).rejects.toMatchObject({ code: 'ERR_PEER_CLOSED' });
+    await b.close();
+  });
+
+  test('W3: a wait for room does not end while the other end takes nothing, and fails with the channel', async () => {
+    const [a, b] = await channels();
+    b.start(new Recorder(b));
+    b.pause();
+    while (a.send(numbered(16_000)));
+    let ended = false;
+    const drained = a.drained().finally(() => {
+      ended = true;
+    });
+    const outcome = expect(drained).rejects.toMatchObject({ code: 'ERR_LINK_RESET' });
+    await pause(20);
+    expect(ended).toBe(false);
+    b.reset();
+    await outcome;
+  });
+
+  test('a close that is given up goes on; one with an aborted signal does not begin', async () => {
+    const [a, b] = await channels();
+    await expect(a.close(AbortSignal.abort(new Error('no')))).rejects.toThrow('no');
+    expect(a.send(utf8('still open'))).toBe(true);
+    const stop = new AbortController();
+    const closing = a.close(stop.signal);
+    stop.abort(new Error('not now'));
+    await expect(closing).rejects.toThrow('not now');
+    expect(new TextDecoder().decode(await collect(b))).toBe('still open');
+    await b.close();
+    await a.closed;
+  });
+
   test('has one reader', async () => {
     const [a, b] = await channels();
     Recorder.start(b);

@@ -80,7 +80,8 @@ describe('secureClient and secureServer', () => {
     const pairs = [memoryPair(), memoryPair(), memoryPair()];
     const acceptor: Acceptor = (onLink) => {
       for (const [, far] of pairs) onLink(far);
-      return Promise.resolve({ port: 0, address: '', close: () => Promise.resolve() });
+      const close = (): Promise<void> => Promise.resolve();
+      return Promise.resolve({ port: 0, address: '', close, [Symbol.asyncDispose]: close });
     };
     const served: SecuredLink[] = [];
     const options = { context: serverContext(), maxHandshakes: 2, onFailure: (e: Error) => failures.push(e) };
