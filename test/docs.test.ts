@@ -1,5 +1,5 @@
 /**
- * The programs in `docs/tls.md` and `docs/channels.md`, run: each prints what the page says. Needs dist/, which `npm test`
+ * The programs in `docs/tls.md`, `docs/channels.md` and `docs/metering.md`, run: each prints what the page says. Needs dist/, which `npm test`
  * builds first. And the files that any page names are there.
  */
 import { execFile } from 'node:child_process';
@@ -9,7 +9,7 @@ import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 
 const root = resolve(import.meta.dirname, '..');
-const PAGES = { 'docs/tls.md': 2, 'docs/channels.md': 1 };
+const PAGES = { 'docs/tls.md': 2, 'docs/channels.md': 1, 'docs/metering.md': 1 };
 /** Inside the package, so that its own name leads to it. */
 const folder = join(root, 'dist', `docs-${process.pid}`);
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

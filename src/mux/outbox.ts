@@ -339,6 +339,7 @@ export class Outbox {
     stream.owed = 0;
     if (owed & Owed.accept) this.#onChannel(stream, Kind.accept, stream.acceptBody!);
     if (owed & Owed.priority) this.#onChannel(stream, Kind.priority, stream.priorityBody!);
+    stream.acceptBody = stream.priorityBody = undefined; // an idle channel keeps no frames
     if (owed & Owed.credit && stream.receive === 'open') {
       this.#init.counters.grants++;
       this.#onChannel(stream, Kind.credit, encodeVarints(stream.grant.grant()));
