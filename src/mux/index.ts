@@ -13,7 +13,7 @@
  *
  * `MuxSession` has no IO; `Session` (package entry) drives it over a `Link`.
  */
-export { DEFAULT_URGENCY, LOWEST_URGENCY } from './bodies.ts';
+export { type ChannelMode, DEFAULT_URGENCY, LOWEST_URGENCY, type Priority } from './bodies.ts';
 export type { ControlValue } from './control.ts';
 export { MUX_ERRORS } from './errorMeanings.ts';
 export {

@@ -9,11 +9,13 @@
 import type { Clock } from '../base/clock.ts';
 import { toError } from '../base/errors.ts';
 import {
+  type ChannelMode,
   type ChannelTraffic,
   type ControlValue,
   describeCode,
   MuxError,
   type MuxSession,
+  type Priority,
   WireCode,
 } from '../mux/index.ts';
 import type { Link, LinkHandler, LinkInfo } from '../transport/link.ts';
@@ -60,17 +62,42 @@ export class ChannelLink implements Link, AsyncDisposable {
   #error: MuxError | undefined;
   #over = false;
   #told = false;
+  #onDatagram: (bytes: Uint8Array) => void = () => {};
   readonly #accepted = new Waiters<ControlValue>();
   #acceptedWith: { readonly meta: ControlValue } | undefined;
   readonly #closed = new Waiters<void>();
 
-  constructor(host: ChannelHost, id: number, name: string) {
+  constructor(host: ChannelHost, id: number, name: string, mode: ChannelMode = 'bytes') {
     this.#host = host;
     this.#mux = host.mux;
     this.traffic = host.mux.traffic(id)!;
     this.id = id;
     this.name = name;
-    this.info = host.channelInfo;
+    this.info = mode === 'bytes' ? host.channelInfo : Object.freeze({ ...host.channelInfo, messages: true });
+  }
+
+  /** How the channel is sent from here, and how the other end is asked to send it. */
+  prioritize(priority: Partial<Priority>): void {
+    this.#mux.prioritize(this.id, priority);
+    this.#host.flushSoon();
+  }
+
+  /** Beside the channel's bytes, unreliable and out of order: soon or never. False when it cannot be sent now. */
+  sendDatagram(bytes: Uint8Array): boolean {
+    if (this.#over) return false;
+    const sent = this.#mux.sendDatagram(this.id, bytes);
+    this.#host.flushSoon();
+    return sent;
+  }
+
+  /** Sets who gets the channel's datagrams. What comes before is lost, as datagrams may be. */
+  onDatagram(handler: (bytes: Uint8Array) => void): void {
+    this.#onDatagram = handler;
+  }
+
+  /** For the session. */
+  datagram(bytes: Uint8Array): void {
+    if (!this.#over) this.#guard(() => this.#onDatagram(bytes));
   }
 
   /** The channel's number on the wire, the same at both ends; known once the session is ready. */
@@ -300,7 +327,7 @@ export class ChannelLink implements Link, AsyncDisposable {
       this.#deliver(bytes);
     }
     if (this.#over) this.#tell();
-    else if (this.#mux.unread(this.id) === 0) this.#pumpEnd();
+    else if (!this.#mux.isReadable(this.id)) this.#pumpEnd();
   }
 
   #pumpEnd(): void {

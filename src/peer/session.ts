@@ -10,6 +10,7 @@ import { type Deferred, deferred } from '../base/deferred.ts';
 import { type Q2qError, toError } from '../base/errors.ts';
 import { type Logger, silent } from '../base/log.ts';
 import {
+  type ChannelMode,
   type ControlValue,
   describeCode,
   type Hmac,
@@ -38,6 +39,13 @@ export interface SessionOptions {
   readonly logger?: Logger;
   /** Absent: the session ends with its link. Present: it outlives it as soon as it is armed, if the other end agrees. */
   readonly resume?: ResumeOptions;
+  /**
+   * The peer may open channels of messages. Without it they are refused: on such a channel the peer says how much may be
+   * sent at once, and whoever expects a stream of bytes does not.
+   */
+  readonly takesMessages?: boolean;
+  /** What the peer may know of this program, at most 64 characters. */
+  readonly software?: string;
 }
 
 /** How a session gets another link; which of the two ends it is, is who made the first. */
@@ -55,6 +63,8 @@ export interface IncomingChannel {
   readonly id: number;
   readonly name: string;
   readonly meta: ControlValue;
+  /** 'messages': what one end sends at once, the other gets at once. */
+  readonly mode: ChannelMode;
   readonly urgency: number;
   accept(meta?: ControlValue): ChannelLink;
   refuse(code?: number): void;
@@ -92,6 +102,8 @@ export class Session implements ChannelHost, Resumable, AsyncDisposable {
   #onIncoming: IncomingHandler | undefined;
   #waiting: IncomingChannel[] = [];
   #onGoaway: (code: number, reason: string) => void = () => {};
+  #onDatagram: (bytes: Uint8Array) => void = () => {};
+  readonly #takesMessages: boolean;
   #flushScheduled = false;
   #pulling = false;
   readonly #carrier: Carrier;
@@ -101,7 +113,8 @@ export class Session implements ChannelHost, Resumable, AsyncDisposable {
   #cancelTimer: () => void = () => {};
 
   constructor(link: Link, options: SessionOptions) {
-    const { limits, resume } = options;
+    const { limits, resume, software } = options;
+    this.#takesMessages = options.takesMessages ?? false;
     const via = link.info;
     this.channelInfo = Object.freeze({ ...via, kind: 'channel', messages: false, halfClose: true, via });
     this.closed = this.#closed.promise;
@@ -112,6 +125,7 @@ export class Session implements ChannelHost, Resumable, AsyncDisposable {
       nonce: options.random(NONCE_LENGTH),
       now: this.#clock.monotonic(),
       ...(limits && { limits }),
+      ...(software !== undefined && { software }),
       ...(resume && { hmac: resume.hmac }),
     });
     this.#acceptor = resume?.acceptor;
@@ -135,7 +149,7 @@ export class Session implements ChannelHost, Resumable, AsyncDisposable {
   open(name: string, meta?: ControlValue, options: OpenChannelOptions = {}): ChannelLink {
     const { signal, ...rest } = options;
     signal?.throwIfAborted();
-    const channel = new ChannelLink(this, this.mux.open(name, meta, rest), name);
+    const channel = new ChannelLink(this, this.mux.open(name, meta, rest), name, rest.mode);
     this.#channels.set(channel.id, channel);
     this.flushSoon();
     if (signal !== undefined)
@@ -151,6 +165,18 @@ export class Session implements ChannelHost, Resumable, AsyncDisposable {
     queueMicrotask(() => {
       for (const incoming of this.#waiting.splice(0)) this.#handOver(incoming);
     });
+  }
+
+  /** Sends a datagram that belongs to no channel. False when it cannot be sent now; throws MuxError when it is too large. */
+  sendDatagram(bytes: Uint8Array): boolean {
+    const sent = this.mux.sendDatagram(0, bytes);
+    this.flushSoon();
+    return sent;
+  }
+
+  /** Sets who gets datagrams that belong to no channel. */
+  onDatagram(handler: (bytes: Uint8Array) => void): void {
+    this.#onDatagram = handler;
   }
 
   /** Called when the peer says that it takes no new channels. */
@@ -415,20 +441,33 @@ export class Session implements ChannelHost, Resumable, AsyncDisposable {
       case 'resume':
         this.#onResume(event.request);
         break;
-      case 'ready':
       case 'datagram':
+        this.#datagram(event.id, event.bytes);
+        break;
+      case 'ready':
         break;
     }
   }
 
-  #incoming({ id, name, meta, urgency }: MuxEvent & { type: 'incoming' }): void {
-    const channel = new ChannelLink(this, id, name);
+  #datagram(id: number, bytes: Uint8Array): void {
+    if (id === 0) this.#guard('datagram handler', () => this.#onDatagram(bytes));
+    else this.#channels.get(id)?.datagram(bytes);
+  }
+
+  #incoming({ id, name, meta, mode, urgency }: MuxEvent & { type: 'incoming' }): void {
+    if (mode === 'messages' && !this.#takesMessages) {
+      this.mux.refuse(id, WireCode.unsupported);
+      this.mux.release(id);
+      return;
+    }
+    const channel = new ChannelLink(this, id, name, mode);
     this.#channels.set(id, channel);
     this.#handling.add(id);
     const incoming: IncomingChannel = {
       id,
       name,
       meta,
+      mode,
       urgency,
       accept: (answer) => {
         this.mux.accept(id, answer);
