@@ -47,8 +47,11 @@ export class Waiters<T> {
     for (const waiter of this.#take()) waiter.resolve(value);
   }
 
-  reject(reason: Error): void {
-    for (const waiter of this.#take()) waiter.reject(reason);
+  /** The reason is made only when somebody waits for it: an Error with its stack costs more than a short channel. */
+  reject(reason: () => Error): void {
+    if (this.#waiting === undefined) return;
+    const error = reason();
+    for (const waiter of this.#take()) waiter.reject(error);
   }
 
   #take(): Iterable<Waiter<T>> {

@@ -98,7 +98,7 @@ export class Channel implements Link, AsyncDisposable {
         const error = this.#cut ?? revocationIn(below) ?? below;
         this.#gone = true;
         this.#error = error;
-        this.#room.close(error ?? new PeerError('ERR_PEER_CLOSED', 'channel is closed'));
+        this.#room.close(() => error ?? new PeerError('ERR_PEER_CLOSED', 'channel is closed'));
         if (!this.#catchingUp) this.#handler?.closed(error);
         if (error === undefined) closed.resolve();
         else closed.reject(error);
@@ -199,7 +199,7 @@ export class Channel implements Link, AsyncDisposable {
 
   /** Ends our direction after what was sent; the other one goes on. */
   closeWrite(): void {
-    this.#room.close(new PeerError('ERR_PEER_CLOSED', 'our direction of the channel has ended'));
+    this.#room.close(() => new PeerError('ERR_PEER_CLOSED', 'our direction of the channel has ended'));
     this.#link.closeWrite();
   }
 

@@ -153,7 +153,7 @@ export class ChannelLink implements Link, AsyncDisposable {
 
   #endWriting(): void {
     this.#writeClosed = true;
-    this.#room.close(new MuxError('ERR_MUX_CLOSED', 'our direction of the channel has ended'));
+    this.#room.close(() => new MuxError('ERR_MUX_CLOSED', 'our direction of the channel has ended'));
   }
 
   resetWrite(code: number = WireCode.cancelled): void {
@@ -255,7 +255,7 @@ export class ChannelLink implements Link, AsyncDisposable {
   /** Code 0 says that the peer closed in good order: only if bytes were or will be lost it is a failure. */
   onStopped(error: MuxError, lost: boolean): void {
     this.#stopped = error;
-    this.#room.close(error);
+    this.#room.close(() => error);
     if (lost || error.resetCode !== WireCode.none) this.#bytesLost(error);
   }
 
@@ -361,8 +361,8 @@ export class ChannelLink implements Link, AsyncDisposable {
     if (this.#over) return;
     this.#over = true;
     this.#mux.stop(this.id, WireCode.none); // nobody will read what waits
-    this.#room.close(this.#error ?? new MuxError('ERR_MUX_CLOSED', 'channel is closed'));
-    this.#accepted.reject(this.#error ?? neverAccepted());
+    this.#room.close(() => this.#error ?? new MuxError('ERR_MUX_CLOSED', 'channel is closed'));
+    this.#accepted.reject(() => this.#error ?? neverAccepted());
     this.#closed.resolve();
     this.#host.channelOver(this);
     this.#pumpSoon();

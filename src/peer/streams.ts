@@ -244,7 +244,7 @@ class Streams implements LinkHandler {
   #endWriting(error: Q2qError): void {
     if (this.#writeError !== undefined) return;
     this.#writeError = error;
-    this.#room.close(error);
+    this.#room.close(() => error);
     this.#writer?.error(error);
   }
 
@@ -282,7 +282,7 @@ class Streams implements LinkHandler {
   /** After a clean end only who still writes hears of it: a pipe must be able to close its destination. */
   closed(error: Q2qError | undefined): void {
     this.#endReading(error);
-    if (error === undefined) this.#room.close(new LinkError('ERR_LINK_CLOSED', 'link is closed'));
+    if (error === undefined) this.#room.close(() => new LinkError('ERR_LINK_CLOSED', 'link is closed'));
     else this.#endWriting(error);
   }
 }

@@ -1,5 +1,7 @@
 /** What the hot paths hand to the link, by count: time cannot be gated on a shared machine, this can. */
 import { expect, it } from 'vitest';
+import { Waiters } from '../../src/peer/abort.ts';
+import { Room } from '../../src/peer/room.ts';
 import { Session } from '../../src/peer/session.ts';
 import { memoryPair } from '../../src/transport/memory.ts';
 import { SeededRandom } from '../support/random.ts';
@@ -85,4 +87,19 @@ it('1,000 channels opened in one tick, with a byte each, leave in one send', asy
   );
   expect(cost.sends).toBe(1);
   expect(cost.parts).toBeLessThanOrEqual(3);
+});
+
+it('the end of a channel makes no error for nobody', async () => {
+  let made = 0;
+  const reason = (): Error => new Error(`number ${++made}`);
+  const room = new Room();
+  room.close(reason);
+  expect(made).toBe(0);
+  await expect(room.drained()).rejects.toThrow('number 1');
+  const waiters = new Waiters<void>();
+  waiters.reject(reason);
+  expect(made).toBe(1);
+  const waiting = waiters.wait();
+  waiters.reject(reason);
+  await expect(waiting).rejects.toThrow('number 2');
 });
