@@ -34,7 +34,7 @@ describe('those who wait', () => {
     const waiters = new Waiters<string>();
     const signal = new CountedSignal();
     const waits = [waiters.wait(signal), waiters.wait()];
-    waiters.reject(new Error('over'));
+    waiters.reject(() => new Error('over'));
     for (const wait of waits) await expect(wait).rejects.toThrow('over');
     const later = waiters.wait(signal);
     expect(signal.listeners).toBe(1);

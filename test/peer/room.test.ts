@@ -24,8 +24,8 @@ test('once there is no room any more every wait fails with the first reason, tho
   const room = new Room();
   room.after(false);
   const waits = [room.drained(), room.drained()];
-  room.close(new Error('first'));
-  room.close(new Error('second'));
+  room.close(() => new Error('first'));
+  room.close(() => new Error('second'));
   for (const wait of [...waits, room.drained()]) await expect(wait).rejects.toThrow('first');
   room.open();
   await expect(room.drained()).rejects.toThrow('first');
