@@ -24,7 +24,7 @@ def arguments():
     parser.add_argument("--seed", type=int, default=secrets.randbits(32))
     parser.add_argument("--bytes", type=int, default=100_000)
     parser.add_argument("--channels", type=int, default=1)
-    parser.add_argument("--secret", type=bytes.fromhex, help="48 bytes that a TLS exporter gave both: the session can be resumed")
+    parser.add_argument("--secret", type=bytes.fromhex, help="48 bytes that both have: the session can be resumed")
     parser.add_argument("--window", type=int, default=1_000_000, help="bytes kept for that")
     parser.add_argument("--cuts", type=int, default=10, help="links that die")
     parser.add_argument("--settings", type=json.loads, default={}, help="by the names of wire.Settings")

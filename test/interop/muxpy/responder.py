@@ -93,4 +93,5 @@ def hold(channel):
         yield
 
 
-WORKS = {"hold": hold, "late": digest, "echo": echo, "messages": echo_messages, "digest": digest, "stop": stop, "reset": reset, "refuse": None}
+WORKS = {"echo": echo, "messages": echo_messages, "digest": digest, "late": digest, "stop": stop, "reset": reset,
+         "hold": hold, "refuse": None}

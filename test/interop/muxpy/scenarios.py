@@ -220,7 +220,7 @@ def resume(peer, options):
 
 
 def resume_refused(peer, options):
-    """Whoever cannot prove that the session is theirs gets GOAWAY, and the session goes on; who can, and asks for what never was, ends it."""
+    """Who cannot prove that the session is theirs gets GOAWAY, and the session goes on. Who can, and asks for what never was, ends it."""
     ready(peer)
     peer.wait(lambda: peer.session.replay.window > 0, "a session that can be resumed")
     for name, make in REFUSED_RESUMES.items():
@@ -243,4 +243,5 @@ def violation(peer, rule):
 
 
 SCENARIOS = {scenario.__name__.replace("_", "-"): scenario for scenario in (
-    serve, echo, half_close, reset, refuse, stop, early_stop, ping, messages, too_large, unknown_mode, datagrams, grease, goaway, resume, resume_refused)}
+    serve, echo, half_close, reset, refuse, stop, early_stop, ping, messages, too_large, unknown_mode, datagrams, grease,
+    goaway, resume, resume_refused)}

@@ -110,8 +110,12 @@ VIOLATIONS = {
     "open meta too deep": (Breaks(lambda s: frame(Kind.OPEN, first(s), b"\x95\x00\x03\x00\xa1e" + b"\x91" * 4 + b"\x00")), P),
     "open 64-bit": (Breaks(lambda s: frame(Kind.OPEN, first(s), b"\x94\x00\x03\xcf" + b"\0" * 8 + b"\xa1e")), P),
     "open extension type": (Breaks(lambda s: frame(Kind.OPEN, first(s), b"\x95\x00\x03\x00\xa1e\xd4\x01\x00")), P),
+    "open reserved format": (Breaks(lambda s: frame(Kind.OPEN, first(s), b"\x95\x00\x03\x00\xa1e\xc1")), P),
+    "open negative credit": (Breaks(lambda s: frame(Kind.OPEN, first(s), b"\x94\x00\x03\xff\xa1e")), P),
     "open two values": (Breaks(lambda s: frame(Kind.OPEN, first(s), pack([0, 3, 0, "echo"]) + b"\0")), P),
     "too many": (Breaks(many), Code.limit),
+    **{f"empty {kind.name} on a channel": (on_channel(kind, b""), P) for kind in
+       (Kind.RESET, Kind.STOP, Kind.CREDIT, Kind.BLOCKED, Kind.PRIORITY)},
     "accept of one's own": (on_channel(Kind.ACCEPT, pack([0])), P),
     "data behind fin": (Breaks(lambda s: opened(s) + data(s, b"x", FIN) + data(s, b"y")), P),
     "fin twice": (Breaks(lambda s: opened(s) + data(s, b"", FIN) * 2), P),
@@ -123,4 +127,8 @@ VIOLATIONS = {
     # The link.
     "ack beyond": (on_link(Kind.ACK, varint(10**9) + varint(0)), P),
     "goaway no array": (on_link(Kind.GOAWAY, pack(0)), P),
+    "goaway rises": (Breaks(lambda s: frame(Kind.GOAWAY, 0, pack([0, 0])) + frame(Kind.GOAWAY, 0, pack([first(s) ^ 3, 0]))), P),
+    "goaway code with a fraction": (on_link(Kind.GOAWAY, pack([0, 0.5])), P),
+    **{f"empty {kind.name}": (on_link(kind, b""), P) for kind in (Kind.PING, Kind.PONG, Kind.MAXCH, Kind.ACK, Kind.GOAWAY)},
+    "ack without delay": (on_link(Kind.ACK, varint(1)), P),
 }
