@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { toDuplex } from '../../src/peer/duplex.node.ts';
 import { type Link, memoryPair } from '../../src/transport/index.ts';
-import { channelPair, quiet } from '../support/channelPair.ts';
+import { channelPair, quiet, until } from '../support/channelPair.ts';
 import { exercise } from '../support/channels.ts';
 import { mismatch, pattern } from '../support/random.ts';
 import { firstWrong, numbered, pause, Recorder } from '../transport/recorder.ts';
@@ -118,7 +118,7 @@ describe('a Node Duplex over a channel', () => {
     const { a, b, near } = await channelPair({ limits: { initialCredit: 65_536 } });
     const there = toDuplex(b, { readableHighWaterMark: 10_000 });
     exercise(a, { writes: { seed: 1, length: 3_000_000 } });
-    await quiet();
+    await until(() => near.stats().payloadSent >= 65_536);
     expect([near.stats().payloadSent, there.readableLength]).toEqual([65_536, 0]); // nobody reads
     let received = 0;
     for await (const chunk of there as AsyncIterable<Uint8Array>) {

@@ -4,7 +4,7 @@ import type { ChannelLink } from '../../src/peer/channelLink.ts';
 import { READ_AHEAD } from '../../src/peer/limits.ts';
 import { linkBatches, linkChunks, linkReadable, linkStreams, linkWritable } from '../../src/peer/streams.ts';
 import { memoryPair } from '../../src/transport/index.ts';
-import { channelPair, quiet } from '../support/channelPair.ts';
+import { channelPair, quiet, until } from '../support/channelPair.ts';
 import { exercise } from '../support/channels.ts';
 import { mismatch, pattern } from '../support/random.ts';
 import { CountedSignal } from '../support/signal.ts';
@@ -44,7 +44,7 @@ describe.each(Object.entries(readers))('%s', (_, open) => {
     const { a, b, near } = await channelPair(SMALL);
     exercise(a, { writes: { seed: 1, length: MUCH } });
     open(b);
-    await quiet(50);
+    await until(() => near.stats().payloadSent >= WINDOW);
     expect(near.stats().payloadSent).toBe(WINDOW);
   });
 
@@ -257,11 +257,11 @@ describe('giving up', () => {
     const sending = Recorder.start(source.a);
     source.a.send(pattern(1, 0, 100_000));
     const taking = exercise(sink.b, { reads: 1 });
-    await quiet();
+    await until(() => taking.received === 100_000);
     stop.abort(new Error('enough'));
     await expect(piping).rejects.toThrow('enough');
     await taking.done;
-    await quiet();
+    await until(() => sending.isClosed);
     expect(sending.closes).toMatchObject([{ code: 'ERR_MUX_STOPPED', resetCode: 7 }]);
     expect(taking.error).toMatchObject({ code: 'ERR_MUX_RESET', resetCode: 7 });
     expect(taking).toMatchObject({ received: 100_000, wrongAt: -1, ends: 0 });

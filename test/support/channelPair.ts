@@ -40,3 +40,12 @@ export async function channelPair(options: ChannelPairOptions = {}): Promise<Cha
 export async function quiet(turns = 10): Promise<void> {
   for (let i = 0; i < turns; i++) await settleMicrotasks();
 }
+
+/** The same until something holds that needs a little: an ACK may take 25 ms, and more than a flight waits for it. */
+export async function until(holds: () => boolean): Promise<void> {
+  for (let i = 0; i < 1_000 && !holds(); i++) {
+    await quiet(1);
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  await quiet();
+}
