@@ -28,6 +28,8 @@ class Level {
 export class Scheduler {
   readonly #levels: readonly Level[] = Array.from({ length: LOWEST_URGENCY + 1 }, () => new Level());
   #size = 0;
+  /** Levels where somebody waits, a bit each: mostly there is one. */
+  #waiting = 0;
   #served = 0;
 
   get isEmpty(): boolean {
@@ -43,6 +45,7 @@ export class Scheduler {
     const { turn } = stream;
     if (turn.ring !== undefined) return;
     this.#size++;
+    this.#waiting |= 1 << stream.urgency;
     const { turns, alone, together } = this.#levels[stream.urgency]!;
     if (stream.sharing) turns.add(turn);
     else {
@@ -60,6 +63,7 @@ export class Scheduler {
     const { turns, alone, together } = this.#levels[stream.urgency]!;
     leave(turn);
     if (alone.head === undefined && together.ring === turns) leave(together);
+    if (turns.head === undefined) this.#waiting &= ~(1 << stream.urgency);
   }
 
   /** From now on the channel is sent so. */
@@ -74,7 +78,7 @@ export class Scheduler {
   /** The channel to take a frame of; it stays until `remove`. `quantum`: bytes of a turn, about a frame. */
   next(quantum: number): MuxStream | undefined {
     if (this.#size === 0) return undefined;
-    this.#served = this.#choose();
+    this.#served = this.#isOneLevel ? 31 - Math.clz32(this.#waiting) : this.#choose();
     const { turns, alone } = this.#levels[this.#served]!;
     while (turns.head!.balance <= 0) {
       turns.head!.balance += quantum;
@@ -86,10 +90,19 @@ export class Scheduler {
   /** A frame of the channel that `next` named has left. */
   charge(payload: number): void {
     const bytes = payload + FRAME_COST;
-    const levels = this.#levels;
-    const level = levels[this.#served]!;
+    const level = this.#levels[this.#served]!;
     level.turns.head!.balance -= bytes;
     if (level.turns.head!.balance <= 0) level.turns.rotate();
+    if (!this.#isOneLevel) this.#share(level, bytes);
+  }
+
+  get #isOneLevel(): boolean {
+    return (this.#waiting & (this.#waiting - 1)) === 0;
+  }
+
+  /** Less urgent levels come closer to their share; who took it waits again. */
+  #share(level: Level, bytes: number): void {
+    const levels = this.#levels;
     for (let urgency = 0; urgency < this.#served; urgency++)
       if (levels[urgency]!.turns.head !== undefined) {
         level.passed -= bytes; // it went before more urgent ones
