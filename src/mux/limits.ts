@@ -42,7 +42,7 @@ export interface MuxLimits {
    * one round trip: 4 MiB is 110 Mbit/s at 300 ms. The smaller of both ends' counts.
    */
   readonly resumeWindow: number;
-  /** Milliseconds that such a session waits for a new link: a laptop changes networks in less. The smaller counts. */
+  /** Milliseconds that such a session waits for a new link: a laptop changes networks in less. 0 = it does not; the smaller counts. */
   readonly resumeTtl: number;
 }
 

@@ -57,10 +57,11 @@ export class Resumption {
   /** The peer's SETTINGS are here. */
   agree(theirs: ResumeTerms | undefined): void {
     const { inbox, limits, outbox } = this.#init;
-    const window = Math.min(limits.resumeWindow, theirs?.window ?? 0);
+    const ttl = Math.min(limits.resumeTtl, theirs?.ttl ?? 0);
+    const window = ttl === 0 ? 0 : Math.min(limits.resumeWindow, theirs!.window);
     outbox.keep(window);
-    if (theirs === undefined || window === 0) return;
-    this.#terms = { window, ttl: Math.min(limits.resumeTtl, theirs.ttl) };
+    if (window === 0) return;
+    this.#terms = { window, ttl };
     inbox.joinMessages();
   }
 

@@ -121,7 +121,7 @@ export class MuxSession {
     const counters = this.#counters;
     const acks = (this.#acks = new Acks(limits.maxFrame));
     const table = (this.#table = new ChannelTable(events, limits.maxChannels, limits.maxChannelId));
-    const resumes = init.hmac !== undefined && limits.resumeWindow > 0;
+    const resumes = init.hmac !== undefined && limits.resumeWindow > 0 && limits.resumeTtl > 0;
     const replay = resumes ? new Replay() : undefined;
     const resume = resumes ? { window: limits.resumeWindow, ttl: limits.resumeTtl } : undefined;
     const { software, extensions } = init;

@@ -24,11 +24,19 @@ export class CallerSession {
   readonly #session: Session;
   readonly #parts: ContextParts;
   readonly #path: ChannelPath;
+  /** The link below the path is there, or is made now; rejects when it cannot be. */
+  readonly relinked: () => Promise<void>;
   #channels = 0;
   #alive = true;
   #cancelIdle: () => void = () => {};
 
-  constructor(session: Session, path: ChannelPath, parts: ContextParts) {
+  constructor(
+    session: Session,
+    path: ChannelPath,
+    parts: ContextParts,
+    relinked: () => Promise<void> = () => Promise.resolve(),
+  ) {
+    this.relinked = relinked;
     this.#session = session;
     this.#path = path;
     this.#parts = parts;

@@ -1,8 +1,10 @@
 /** One identity's control channel at one relay: requests out, questions in. docs/protocol.md §4. */
+import { EMPTY } from '../base/bytes.ts';
 import type { Clock } from '../base/clock.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
 import type { Q2qError } from '../base/errors.ts';
 import { type Identity, identityLabel } from '../identity/index.ts';
+import { RESUME_LABEL, RESUME_SECRET_LENGTH } from '../mux/index.ts';
 import type { Link } from '../transport/link.ts';
 import { type ContextParts, controlContext } from './contexts.ts';
 import { ControlStream } from './controlStream.ts';
@@ -81,6 +83,7 @@ export class ControlClient {
       const client = new ControlClient(link, session, options);
       client.#stream.send({ type: 'hello', instance, software: SOFTWARE });
       await client.#welcomed(signal);
+      session.arm(link.exportKey(RESUME_LABEL, EMPTY, RESUME_SECRET_LENGTH)); // the relay has done so, too
       return client;
     } catch (error) {
       if (signal.aborted) throw signal.reason;
@@ -105,6 +108,16 @@ export class ControlClient {
       cancel();
       signal.removeEventListener('abort', onAbort);
     }
+  }
+
+  /** It is gone for good. */
+  get isOver(): boolean {
+    return this.#over;
+  }
+
+  /** The session has a link, or gets one now. Rejects when that fails; a later attempt may not. */
+  relinked(): Promise<void> {
+    return this.#session.relinked();
   }
 
   async listen(protocol: string, description: string): Promise<number> {

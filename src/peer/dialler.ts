@@ -98,6 +98,11 @@ export class Dialler {
 
   /** Undefined when another device, or another path, may do better. */
   async #tryLiving(session: CallerSession, dial: Dial): Promise<Channel | undefined> {
+    const linked = session.relinked().then(
+      () => true,
+      () => false, // a fresh look-up says why
+    );
+    if (!(await abortable(linked, dial.signal))) return undefined;
     try {
       return await session.open(dial);
     } catch (error) {
@@ -184,7 +189,8 @@ export class Dialler {
         random: (length) => parts.provider.random(length),
         logger,
       });
-      return new CallerSession(session, { kind: 'relayed', via: relay.url }, parts);
+      const path = { kind: 'relayed', via: relay.url } as const;
+      return new CallerSession(session, path, parts, () => control.relinked());
     } catch (error) {
       throw channelFailure(error, dial.to);
     }

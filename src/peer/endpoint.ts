@@ -99,6 +99,7 @@ export class Peer implements AsyncDisposable {
           onControl: (as, control) => this.#keepFresh(as, domain, control),
           onBundle: (bundle) => this.#believe(domain, bundle),
           onState: (state) => this.#events.emit('relay', state),
+          hold: options.hold,
         }),
     );
     this.#dialler = new Dialler({ relays: this.#relays, parts: this.#parts, logger: this.#logger });

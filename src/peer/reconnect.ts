@@ -11,6 +11,8 @@ export interface ReconnectOptions {
   readonly connect: (signal: AbortSignal) => Promise<Link>;
   readonly clock: Clock;
   readonly random: (length: number) => Uint8Array;
+  /** Keeps the process alive while there is no link, until the returned function is called. */
+  readonly hold?: (() => () => void) | undefined;
   /** A link is there: asks the other end on it. `linked` or `lost` tells what came of it. */
   readonly attach: (link: Link) => void;
   /** The other end has not answered on it in time: the session drops it and says `lost`. */
@@ -25,6 +27,7 @@ export class Reconnector {
   #stopped = false;
   #busy = false; // a link is being made, or asked on
   #waiting: Deferred<void> | undefined;
+  #release: (() => void) | undefined;
   #cancel: () => void = () => {};
   #controller: AbortController | undefined;
 
@@ -39,6 +42,7 @@ export class Reconnector {
     const now = this.#options.clock.monotonic();
     if (this.#linked && now - this.#linkedAt >= RESUME_SETTLED) this.#attempt = 0;
     this.#linked = this.#busy = false;
+    this.#release ??= this.#options.hold?.();
     this.#settle((waiting) => waiting.reject(error));
     this.#later();
   }
@@ -46,6 +50,7 @@ export class Reconnector {
   /** The session goes on. */
   linked(): void {
     this.#cancel();
+    this.#letGo();
     this.#busy = false;
     this.#linked = true;
     this.#linkedAt = this.#options.clock.monotonic();
@@ -56,6 +61,7 @@ export class Reconnector {
   stop(error: Error): void {
     this.#stopped = true;
     this.#cancel();
+    this.#letGo();
     this.#controller?.abort(error);
     this.#settle((waiting) => waiting.reject(error));
   }
@@ -69,6 +75,11 @@ export class Reconnector {
       void this.#try();
     }
     return waiting.promise;
+  }
+
+  #letGo(): void {
+    this.#release?.();
+    this.#release = undefined;
   }
 
   #settle(how: (waiting: Deferred<void>) => void): void {

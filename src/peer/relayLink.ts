@@ -36,6 +36,8 @@ export interface RelayLinkOptions {
   readonly onControl: (as: string, control: ControlClient) => void;
   readonly onBundle: (bundle: Uint8Array) => void;
   readonly onState: (state: PeerEvents['relay']) => void;
+  /** Keeps the process alive, until the returned function is called. */
+  readonly hold?: (() => () => void) | undefined;
 }
 
 type Registrations = Map<ListenerEntry, Promise<number>>;
@@ -60,7 +62,26 @@ export class RelayLink {
 
   /** The live control channel of that identity, opened now if there is none. Concurrent callers share it. */
   control(as: string, signal: AbortSignal): Promise<ControlClient> {
-    return abortable(this.#control(as), signal);
+    return abortable(this.#linkedControl(as), signal);
+  }
+
+  /** A session that lost its link tries for another at once when somebody wants to use it, and says so when there is none. */
+  async #linkedControl(as: string): Promise<ControlClient> {
+    const opening = this.#control(as);
+    const control = await opening;
+    try {
+      await control.relinked();
+      return control;
+    } catch (error) {
+      const cause = toError(error);
+      if (!control.isOver)
+        throw new PeerError('ERR_PEER_UNREACHABLE', `${this.url} cannot be reached: ${cause.message}`, {
+          cause,
+        });
+      await control.closed;
+      await opening; // by now `#down` has forgotten it
+      return this.#control(as);
+    }
   }
 
   #control(as: string): Promise<ControlClient> {
@@ -125,6 +146,11 @@ export class RelayLink {
       clock: this.#clock,
       random: (length) => parts.provider.random(length),
       logger,
+      resume: {
+        hmac: (key, ...data) => parts.provider.hmac('sha256', key, ...data),
+        connect: (signal) => this.#dialled(connect, signal),
+        hold: this.#options.hold,
+      },
     });
     session.onIncoming((incoming) => incoming.refuse(CLOSE_CODES.protocol)); // a relay opens nothing
     session.onGoaway((_code, reason) => {

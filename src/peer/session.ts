@@ -54,6 +54,8 @@ export interface ResumeOptions {
   readonly hmac: Hmac;
   /** This end made the link, and makes the next one to the same place. */
   readonly connect?: (signal: AbortSignal) => Promise<Link>;
+  /** Keeps the process alive while that is under way, until the returned function is called. */
+  readonly hold?: (() => () => void) | undefined;
   /** Links are made to this end, all of them known to the acceptor's sessions. */
   readonly acceptor?: ResumeAcceptor;
 }
@@ -129,7 +131,7 @@ export class Session implements ChannelHost, Resumable, AsyncDisposable {
       ...(resume && { hmac: resume.hmac }),
     });
     this.#acceptor = resume?.acceptor;
-    this.#reconnector = resume?.connect && this.#makeReconnector(resume.connect, options.random);
+    this.#reconnector = resume?.connect && this.#makeReconnector(resume.connect, resume.hold, options.random);
     const owner = {
       onData: (chunk: Uint8Array) => this.#onData(chunk),
       onDrain: () => this.flushSoon(),
@@ -285,10 +287,11 @@ export class Session implements ChannelHost, Resumable, AsyncDisposable {
 
   #makeReconnector(
     connect: (signal: AbortSignal) => Promise<Link>,
+    hold: ResumeOptions['hold'],
     random: (length: number) => Uint8Array,
   ): Reconnector {
     return new Reconnector({
-      ...{ connect, random, clock: this.#clock },
+      ...{ connect, hold, random, clock: this.#clock },
       attach: (link) => {
         this.#pull();
         this.mux.resumption!.ask(link.info.messages);

@@ -96,6 +96,16 @@ export interface RelayLimits {
   readonly keysWithdrawnByUsers: number;
   /** Withdrawn keys that are remembered after their last certificate has ended: ~150 bytes each. */
   readonly lapsedKeys: number;
+  /**
+   * Milliseconds that a session which lost its link waits for another, if its peer waits as long: a change of networks takes
+   * 2 to 20 s; 0: sessions end with their links. Meanwhile the peer counts as present, and its link against `links` and `linksPerAddress`.
+   */
+  readonly resumeTtl: number;
+  /** Bytes kept for a link until its peer acknowledges them: 160 Mbit/s at 100 ms. They pass through, so few links hold as much. */
+  readonly resumeWindow: number;
+  /** Sessions that wait for a link, and the bytes they hold together; over it the longest lost is given up. */
+  readonly suspendedLinks: number;
+  readonly suspendedBytes: number;
   /** Milliseconds between two records of when a device was seen. */
   readonly seenEvery: number;
 }
@@ -147,6 +157,10 @@ export const RELAY_LIMITS: RelayLimits = Object.freeze({
   userCasPerAccount: 4,
   keysWithdrawnByUsers: 500,
   lapsedKeys: 4_096,
+  resumeTtl: 45_000,
+  resumeWindow: 2_097_152,
+  suspendedLinks: 1_024,
+  suspendedBytes: 268_435_456,
   seenEvery: 3_600_000,
 });
 

@@ -5,16 +5,17 @@
  *                     ├► "enroll"  ─► TLS ─► domain.enrol
  *                     └► "path"    ─► core.path ─► splice (never decrypted)
  */
-import { equalBytes } from '../base/bytes.ts';
+import { EMPTY, equalBytes } from '../base/bytes.ts';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { isQ2qError, toError } from '../base/errors.ts';
 import { type Logger, silent } from '../base/log.ts';
 import type { CryptoProvider } from '../crypto/provider.ts';
 import { VerifiedPeer, verifyPeer } from '../identity/index.ts';
-import type { MuxLimits } from '../mux/index.ts';
+import { type MuxLimits, RESUME_LABEL, RESUME_SECRET_LENGTH } from '../mux/index.ts';
 import { CLOSE_CODES, type CloseCodeName } from '../peer/codes.ts';
 import { ControlStream } from '../peer/controlStream.ts';
 import { CONTROL_CHANNEL, ENROL_CHANNEL, PATH_CHANNEL } from '../peer/names.ts';
+import { ResumeAcceptor } from '../peer/resumeAcceptor.ts';
 import { secure } from '../peer/secure.ts';
 import type { SecureLink } from '../peer/secureLink.ts';
 import { type IncomingChannel, Session } from '../peer/session.ts';
@@ -43,6 +44,8 @@ export interface RelayOptions {
 
 export interface RelayStats extends CoreStats {
   readonly links: number;
+  /** Of these, sessions that wait for another link. */
+  readonly suspended: number;
   readonly splices: number;
   /** Bytes moved between peers. */
   readonly relayed: number;
@@ -65,6 +68,7 @@ export class Relay {
   readonly #core: RelayCore;
   readonly #links = new Map<number, RelayedLink>();
   readonly #linkCounts: LinkCounts;
+  readonly #acceptor: ResumeAcceptor;
   readonly #controls = new Map<number, Control>();
   readonly #paths: Paths;
   #nextLink = 1;
@@ -82,6 +86,8 @@ export class Relay {
     this.#logger = options.logger ?? silent;
     this.#limits = { ...RELAY_LIMITS, ...options.limits };
     this.#linkCounts = new LinkCounts(this.#limits);
+    const { suspendedLinks: sessions, suspendedBytes: bytes } = this.#limits;
+    this.#acceptor = new ResumeAcceptor({ sessions, bytes });
     this.#contexts = new RelayContexts(options.domain, options.provider, this.#clock);
     const { domain } = options.domain;
     const random = (length: number) => options.provider.random(length);
@@ -101,6 +107,7 @@ export class Relay {
     return {
       ...this.#core.stats(),
       links: this.#links.size,
+      suspended: this.#acceptor.waiting,
       splices: this.#paths.splices,
       relayed: this.#paths.relayed,
     };
@@ -119,7 +126,15 @@ export class Relay {
       clock: this.#clock,
       random: (length) => this.#provider.random(length),
       logger: this.#logger,
-      ...(this.#options.muxLimits && { limits: this.#options.muxLimits }),
+      limits: {
+        resumeTtl: this.#limits.resumeTtl,
+        resumeWindow: this.#limits.resumeWindow,
+        ...this.#options.muxLimits,
+      },
+      resume: {
+        hmac: (key, ...parts) => this.#provider.hmac('sha256', key, ...parts),
+        acceptor: this.#acceptor,
+      },
     });
     const relayed = new RelayedLink(id, session, remote, this.#limits, this.#clock);
     this.#links.set(id, relayed);
@@ -215,6 +230,7 @@ export class Relay {
       opened.reset(CLOSE_CODES[client]);
       return;
     }
+    link.session.arm(opened.exportKey(RESUME_LABEL, EMPTY, RESUME_SECRET_LENGTH));
     link.controls++;
     link.hold();
     const cancelHello = this.#clock.after(this.#limits.helloTimeout, () => stream.reset('timeout'));

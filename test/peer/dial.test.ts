@@ -310,9 +310,12 @@ describe('one link', () => {
     for (const channel of channels) expect(await readAll(channel)).toContain('hears alice');
   });
 
-  test('that is lost ends its channels with an error, and a dial meanwhile says so', async () => {
+  test.each([
+    ['ends its channels with an error where sessions do not wait', 0],
+    ['and comes back goes on with its channels', 45_000],
+  ])('that is lost %s, and a dial meanwhile says so', async (_, resumeTtl) => {
     const held: Link[] = [];
-    world = await relayWorld();
+    world = await relayWorld({ limits: { resumeTtl } });
     let down = false;
     const connect: Connect = async (url, options) => {
       if (down) throw new Error('no route');
@@ -325,12 +328,14 @@ describe('one link', () => {
     const channel = await alice.dial('bob@example.org/echo/1');
     down = true;
     held[0]!.reset();
-    await expect(channel.closed).rejects.toBeInstanceOf(Error);
+    if (resumeTtl === 0) await expect(channel.closed).rejects.toBeInstanceOf(Error);
+    else await expect.poll(() => world.relay.stats().suspended).toBe(1);
     await expect(alice.dial('bob@example.org/echo/1')).rejects.toMatchObject({
       code: 'ERR_PEER_UNREACHABLE',
     });
     down = false;
     expect(await ask(await alice.dial('bob@example.org/echo/1'), 'again')).toBe('again');
+    if (resumeTtl > 0) expect(await ask(channel, 'still here')).toBe('still here');
   });
 });
 

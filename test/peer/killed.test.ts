@@ -14,7 +14,7 @@ const RELAY = `
 import { provider } from './crypto/node.node.ts';
 import { startRelay } from './relay/index.node.ts';
 const [dataDir, port] = process.argv.slice(2);
-const relay = await startRelay({ dataDir, port: Number(port), domain: 'example.org', provider });
+const relay = await startRelay({ dataDir, port: Number(port), domain: 'example.org', provider, limits: { resumeTtl: 0 } });
 const invites = await Promise.all(['alice', 'bob'].map((user) => relay.invite(user)));
 console.log(JSON.stringify({ port: relay.port, invites }));
 `;
