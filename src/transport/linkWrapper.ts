@@ -4,16 +4,51 @@
  */
 import type { Q2qError } from '../base/errors.ts';
 import type { LinkError } from './errors.ts';
-import type { LinkHandler } from './link.ts';
+import type { Link, LinkHandler } from './link.ts';
 import { ThroughLink } from './throughLink.ts';
 
 export abstract class LinkWrapper extends ThroughLink implements LinkHandler {
   #above: LinkHandler | undefined;
   #failure: LinkError | undefined;
+  /** Only where the link below can say so to its other end, and its reader can hear of it: as on the link itself. */
+  stop?: (code?: number) => void;
+  resetWrite?: (code?: number) => void;
+  readFailed?: (error: Q2qError) => void;
+  writeFailed?: (error: Q2qError) => void;
+
+  constructor(below: Link) {
+    super(below);
+    if (below.stop !== undefined)
+      this.stop = (code) => {
+        this.readGivenUp();
+        below.stop!(code);
+      };
+    if (below.resetWrite !== undefined)
+      this.resetWrite = (code) => {
+        this.writeGivenUp();
+        below.resetWrite!(code);
+      };
+  }
+
+  /** What waits for the reader is not wanted any more, nor anything that follows. */
+  protected readGivenUp(): void {}
+
+  /** What waits to be sent is not, nor anything that follows. */
+  protected writeGivenUp(): void {}
 
   override start(handler: LinkHandler): void {
     if (this.#above !== undefined) throw new Error('link was started twice');
     this.#above = handler;
+    if (handler.readFailed !== undefined)
+      this.readFailed = (error) => {
+        this.readGivenUp();
+        handler.readFailed!(error);
+      };
+    if (handler.writeFailed !== undefined)
+      this.writeFailed = (error) => {
+        this.writeGivenUp();
+        handler.writeFailed!(error);
+      };
     this.below.start(this);
   }
 

@@ -46,6 +46,10 @@ class Meter extends LinkWrapper implements MeteredLink {
     super.data(chunk);
   }
 
+  protected override writeGivenUp(): void {
+    this.#writeClosed = true;
+  }
+
   override closeWrite(): void {
     this.#writeClosed = true;
     super.closeWrite();

@@ -127,6 +127,17 @@ class ThrottledLink extends LinkWrapper {
     });
   }
 
+  protected override readGivenUp(): void {
+    this.#reading.clear();
+    this.#endTold = true;
+    this.#releaseBelow(); // to hear of the other direction's end
+  }
+
+  protected override writeGivenUp(): void {
+    this.#writeClosed = true;
+    this.#writing.clear();
+  }
+
   override reset(code?: number): void {
     this.#closing = this.#writeClosed = true;
     this.#reading.clear();
