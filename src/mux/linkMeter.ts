@@ -170,11 +170,16 @@ export class LinkMeter {
       return;
     }
     const record: SendRecord = {
-      ...{ start, end: this.#sent, time: now, quiet: this.#quiet, acked: this.#acked },
+      start,
+      end: this.#sent,
+      time: now,
+      quiet: this.#quiet,
+      acked: this.#acked,
       arrivedAt: before <= 0 ? now : this.#arrivedAt,
       leftAt: before <= 0 ? now : this.#leftAt,
       limited: this.#acked < this.#limitedUntil,
-      ...{ before, silent },
+      before,
+      silent,
     };
     this.#records.push(record);
     this.#newest = record;
