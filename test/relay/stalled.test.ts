@@ -21,7 +21,7 @@ function world({ rate, delay }: { rate: number; delay: number }): World {
   const clock = new VirtualClock();
   const random = new SeededRandom(5);
   const options = { random: (n: number) => random.bytes(n), clock };
-  const links = (): ReturnType<typeof simLinks>['links'] => simLinks({ clock, rate, delay }).links;
+  const links = (): ReturnType<typeof simLinks>['links'] => simLinks({ clock, rate, delay, chunk: (n) => Math.min(n, 4_096) }).links;
   const [a, b] = links();
   const [c, d] = links();
   const relay = [new Session(b, options), new Session(c, options)] as const;
@@ -60,7 +60,7 @@ async function carried(live: number, stalled: number, time: number): Promise<num
 test('L5: one stalled channel through a relay leaves 20 live ones more than 90 % of what they have alone', async () => {
   const alone = await carried(20, 0, 10_000);
   const beside = await carried(20, 1, 10_000);
-  expect(alone).toBeGreaterThan(0.6 * 1_250 * 10_000); // both hops are busy
+  expect(alone).toBeGreaterThan(0.9 * 1_250 * 10_000); // the link is the limit
   expect(beside / alone).toBeGreaterThan(0.9);
 });
 
