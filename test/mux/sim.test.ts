@@ -4,6 +4,7 @@ import { EventHeap } from '../support/eventHeap.ts';
 import { MuxSim, type MuxSimOptions } from '../support/muxSim.ts';
 import { SeededRandom } from '../support/random.ts';
 import { Echo, runToEmpty, Traffic, traffic } from '../support/simApps.ts';
+import { simLinks, VirtualClock } from '../support/simLink.ts';
 import { SimWire, type WireOptions } from '../support/simWire.ts';
 
 function wire(options: WireOptions) {
@@ -161,5 +162,39 @@ describe('the event heap', () => {
     expect(heap.size).toBe(wanted.length);
     expect(wanted.every((item) => heap.take() === item)).toBe(true);
     expect(heap.take()).toBeUndefined();
+  });
+});
+
+describe('a simulated link for drivers', () => {
+  it('keeps the order under jitter, and delivers nothing in a stall and all of it afterwards', async () => {
+    const clock = new VirtualClock();
+    const random = new SeededRandom(4);
+    const { links, control } = simLinks({
+      clock,
+      rate: 10,
+      delay: 20,
+      jitter: 50,
+      random: () => random.next(),
+      chunk: () => 7,
+    });
+    const got: Uint8Array[] = [];
+    links[1].start({ data: (bytes) => got.push(bytes), drain() {}, end() {}, closed() {} });
+    links[0].start({ data() {}, drain() {}, end() {}, closed() {} });
+    const sent = random.bytes(1_000);
+    links[0].send(sent);
+    await clock.advance(60);
+    const before = Buffer.concat(got).length;
+    control.stall(500);
+    await clock.advance(499);
+    expect(Buffer.concat(got).length).toBe(before);
+    await clock.advance(200);
+    expect(Buffer.concat(got).equals(sent)).toBe(true);
+  });
+
+  it('has timers that are cheap however many wait', () => {
+    const clock = new VirtualClock();
+    const cancels = Array.from({ length: 100_000 }, (_, i) => clock.after((i * 7_919) % 100_000, () => {}));
+    for (const cancel of cancels) cancel();
+    expect(clock.pending).toBe(0);
   });
 });

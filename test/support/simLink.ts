@@ -3,62 +3,21 @@
  * byte. Together with `VirtualClock` a test of hours runs in milliseconds and replays from its seed.
  */
 import { concat } from '../../src/base/bytes.ts';
-import type { Clock } from '../../src/base/clock.ts';
 import { LinkError } from '../../src/transport/errors.ts';
 import type { Link, LinkHandler, LinkInfo } from '../../src/transport/link.ts';
+import { Timers } from './clock.ts';
 
-interface Timer {
-  readonly at: number;
-  readonly order: number;
-  readonly run: () => void;
-}
-
-export class VirtualClock implements Clock {
-  #now = 0;
-  #order = 0;
-  #timers: Timer[] = [];
-
-  now(): number {
-    return 1_800_000_000_000 + this.#now;
+/** A clock for promises: what a timer sets going is done before the next runs. */
+export class VirtualClock extends Timers {
+  constructor() {
+    super(1_800_000_000_000);
   }
 
-  monotonic(): number {
-    return this.#now;
-  }
-
-  after(delay: number, run: () => void): () => void {
-    const timer = { at: this.#now + Math.max(0, delay), order: this.#order++, run };
-    this.#timers.push(timer);
-    return () => {
-      this.#timers = this.#timers.filter((other) => other !== timer);
-    };
-  }
-
-  get pending(): number {
-    return this.#timers.length;
-  }
-
-  /** Lets `ms` pass: timers run in order, with all microtasks of each done before the next. */
+  /** Lets `ms` pass. */
   async advance(ms: number): Promise<void> {
-    const end = this.#now + ms;
-    await settleMicrotasks();
-    for (;;) {
-      const next = this.#earliest();
-      if (next === undefined || next.at > end) break;
-      this.#now = next.at;
-      this.#timers = this.#timers.filter((timer) => timer !== next);
-      next.run();
-      await settleMicrotasks();
-    }
-    this.#now = end;
-  }
-
-  #earliest(): Timer | undefined {
-    let best: Timer | undefined;
-    for (const timer of this.#timers)
-      if (best === undefined || timer.at < best.at || (timer.at === best.at && timer.order < best.order))
-        best = timer;
-    return best;
+    const end = this.monotonic() + ms;
+    do await settleMicrotasks();
+    while (this.runNext(end));
   }
 }
 
@@ -77,6 +36,10 @@ export interface SimOptions {
   readonly capacity?: number;
   readonly chunk?: (n: number) => number;
   readonly messages?: boolean;
+  /** Up to so many ms more, another for each piece; the order stays. */
+  readonly jitter?: number;
+  /** For `jitter`: 0 ≤ x < 1. */
+  readonly random?: () => number;
 }
 
 export interface SimControl {
@@ -84,11 +47,27 @@ export interface SimControl {
   halfDead: boolean;
   /** Cuts the link after so many more bytes from either side. */
   cutAfter(bytes: number): void;
+  /** Nothing arrives for so many ms, then all of it: loss as TCP shows it. */
+  stall(ms: number): void;
+}
+
+interface Control extends SimControl {
+  left: number;
+  stalledUntil: number;
 }
 
 export function simLinks(options: SimOptions): { links: [Link, Link]; control: SimControl } {
-  const control = {
+  const { clock } = options;
+  const control: Control = {
     halfDead: false,
+    stalledUntil: 0,
+    stall(ms: number): void {
+      this.stalledUntil = clock.monotonic() + ms;
+      clock.after(ms, () => {
+        a.release();
+        b.release();
+      });
+    },
     left: Number.POSITIVE_INFINITY,
     cutAfter(bytes: number): void {
       this.left = bytes;
@@ -105,7 +84,7 @@ class SimLink implements Link {
   readonly info: LinkInfo;
   other!: SimLink;
   readonly #options: SimOptions;
-  readonly #control: SimControl & { left: number };
+  readonly #control: Control;
   readonly #capacity: number;
   #handler: LinkHandler | undefined;
   #held: Uint8Array[] = []; // arrived, reader paused or not there
@@ -113,12 +92,13 @@ class SimLink implements Link {
   #buffered = 0;
   #wantsDrain = false;
   #freeAt = 0; // when the wire has carried what was sent
+  #lastAt = 0; // when the last of it arrives
   #writeClosed = false;
   #finSent = false;
   #ended = false;
   #closed = false;
 
-  constructor(options: SimOptions, control: SimControl & { left: number }) {
+  constructor(options: SimOptions, control: Control) {
     this.#options = options;
     this.#control = control;
     this.#capacity = options.capacity ?? 65_536;
@@ -131,7 +111,7 @@ class SimLink implements Link {
 
   start(handler: LinkHandler): void {
     this.#handler = handler;
-    queueMicrotask(() => this.#release());
+    queueMicrotask(() => this.release());
   }
 
   send(bytes: Uint8Array | readonly Uint8Array[]): boolean {
@@ -151,8 +131,10 @@ class SimLink implements Link {
   }
 
   #carry(piece: Uint8Array): void {
-    const { clock, delay = 0 } = this.#options;
+    const { clock, delay = 0, jitter = 0, random = Math.random } = this.#options;
     this.#buffered += piece.length;
+    const at = this.#freeAt + delay + (jitter === 0 ? 0 : jitter * random());
+    this.#lastAt = Math.max(this.#lastAt, at);
     clock.after(this.#freeAt - clock.monotonic(), () => {
       this.#buffered -= piece.length;
       if (this.#wantsDrain && this.#buffered * 2 <= this.#capacity) {
@@ -160,7 +142,7 @@ class SimLink implements Link {
         this.#handler?.drain();
       }
     });
-    clock.after(this.#freeAt - clock.monotonic() + delay, () => this.other.#arrive(piece));
+    clock.after(this.#lastAt - clock.monotonic(), () => this.other.#arrive(piece));
   }
 
   #arrive(piece: Uint8Array): void {
@@ -169,14 +151,15 @@ class SimLink implements Link {
     const kept = whole ? piece : this.info.messages ? new Uint8Array(0) : piece.slice(0, this.#control.left);
     this.#control.left -= kept.length;
     if (kept.length > 0) this.#held.push(kept);
-    this.#release();
+    this.release();
     if (whole) return;
     const error = new LinkError('ERR_LINK_RESET', 'the simulated link was cut');
     this.#finish(error);
     this.other.#finish(error);
   }
 
-  #release(): void {
+  release(): void {
+    if (this.#options.clock.monotonic() < this.#control.stalledUntil) return;
     while (this.#handler !== undefined && !this.#paused && !this.#closed && this.#held.length > 0)
       this.#handler.data(this.#held.shift()!);
     if (this.#handler === undefined || this.#closed || this.#held.length > 0) return;
@@ -193,18 +176,19 @@ class SimLink implements Link {
 
   resume(): void {
     this.#paused = false;
-    queueMicrotask(() => this.#release());
+    queueMicrotask(() => this.release());
   }
 
   closeWrite(): void {
     if (this.#writeClosed || this.#closed) return;
     this.#writeClosed = true;
     const { clock, delay = 0 } = this.#options;
-    clock.after(Math.max(0, this.#freeAt - clock.monotonic()) + delay, () => {
+    const last = Math.max(this.#lastAt, Math.max(this.#freeAt, clock.monotonic()) + delay);
+    clock.after(last - clock.monotonic(), () => {
       if (this.#control.halfDead) return;
       this.#finSent = true;
-      this.other.#release();
-      this.#release();
+      this.other.release();
+      this.release();
     });
   }
 
