@@ -21,7 +21,8 @@ function world({ rate, delay }: { rate: number; delay: number }): World {
   const clock = new VirtualClock();
   const random = new SeededRandom(5);
   const options = { random: (n: number) => random.bytes(n), clock };
-  const links = (): ReturnType<typeof simLinks>['links'] => simLinks({ clock, rate, delay, chunk: (n) => Math.min(n, 4_096) }).links;
+  const links = (): ReturnType<typeof simLinks>['links'] =>
+    simLinks({ clock, rate, delay, chunk: (n) => Math.min(n, 4_096) }).links;
   const [a, b] = links();
   const [c, d] = links();
   const relay = [new Session(b, options), new Session(c, options)] as const;
