@@ -15,7 +15,7 @@ import type { MessageLengths } from './messageLengths.ts';
 import { Patience } from './patience.ts';
 import { decodeResume } from './resumeProof.ts';
 import type { Counters } from './stats.ts';
-import type { MuxStream } from './stream.ts';
+import { type MuxStream, Owed } from './stream.ts';
 
 /** DATA with at least this much payload earns back one useless frame, and an ACK soon. */
 const USEFUL = 256;
@@ -188,6 +188,7 @@ export class Inbox {
     if (this.#parser.length >= USEFUL) this.#acks.hurry();
     const stream = this.#target;
     this.#target = undefined;
+    if (stream?.receive === 'open' && stream.isStarving) this.#parts.outbox.owe(stream, Owed.credit);
     if (stream?.messages !== undefined && this.#parser.eom && stream.receive === 'open')
       this.#messageDone(stream, stream.messages);
     if (stream === undefined || !this.#parser.fin || !stream.stepReceive('fin')) return;

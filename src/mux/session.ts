@@ -430,15 +430,8 @@ export class MuxSession {
     if (stream === undefined || bytes === undefined) return undefined;
     stream.grant.consume(bytes.length);
     if (stream.receive !== 'open') this.#table.settle(stream);
-    else if (this.#isWorthGranting(stream)) this.#outbox.owe(stream, Owed.credit);
+    else if (stream.grant.worthGranting || stream.isStarving) this.#outbox.owe(stream, Owed.credit);
     return bytes;
-  }
-
-  /** A message must always have the credit for what is missing of it: nothing of it can be read before. */
-  #isWorthGranting({ grant, messages }: MuxStream): boolean {
-    return (
-      grant.worthGranting || (messages !== undefined && grant.limit - grant.consumed < this.limits.maxMessage)
-    );
   }
 
   /** Both directions were finished: nothing is missing but the reading. */

@@ -9,6 +9,7 @@ import {
   type SendState,
   type SendStep,
 } from './halves.ts';
+import { MIN_CREDIT_STEP } from './limits.ts';
 import { MessageLengths } from './messageLengths.ts';
 import { ReceiveQueue } from './receiveQueue.ts';
 import { SendQueue } from './sendQueue.ts';
@@ -131,6 +132,12 @@ export class MuxStream implements ChannelTraffic {
     if (isSendOver(this.send) || this.openBody !== undefined || this.inBacklog) return false;
     if (this.queue.isEmpty) return this.send === 'finishing';
     return this.credit.left > 0 || this.queue.startsEmpty;
+  }
+
+  /** A message is under way that has used up its credit, and there is more to give: nothing of it can be read before. */
+  get isStarving(): boolean {
+    const { limit, consumed, window, left } = this.grant;
+    return this.messages !== undefined && left < MIN_CREDIT_STEP && consumed + window > limit;
   }
 
   /** True when `read` would give something. */

@@ -119,6 +119,20 @@ describe('a channel of messages', () => {
     expect(got).toEqual([700, 5_000, 1, 5_000, 4_999]);
   });
 
+  it('W9: small messages that are read one by one do not cost a CREDIT each', () => {
+    const limits = { initialCredit: 65_536, maxMessage: 65_536 };
+    const pair = new MuxPair({ b: limits });
+    const id = pair.a.mux.open('x', undefined, { mode: 'messages' });
+    for (let i = 0; i < 2_000; i++) {
+      pair.a.mux.write(id, new Uint8Array(20));
+      pair.move(pair.a);
+      pair.move(pair.b);
+      pair.now += 30; // ACKs are due
+    }
+    expect(pair.b.length(mirror(id))).toBe(40_000);
+    expect(pair.b.mux.stats().grants).toBeLessThanOrEqual(4);
+  });
+
   it('a message above what the other end takes is refused at the write', () => {
     const pair = new MuxPair({ b: { maxMessage: 100 } });
     const early = pair.a.mux.open('early', undefined, { mode: 'messages' });
