@@ -39,6 +39,7 @@ interface RelayOptions {
   readonly passphraseFile?: string;
   readonly userLifetime?: string;
   readonly linksPerAddress?: string;
+  readonly outlive?: string;
   readonly record?: string;
   readonly json?: boolean;
 }
@@ -60,6 +61,7 @@ export function addRelay(program: Command, run: Run): void {
     .option('--passphrase-file <file>', 'its first line opens an encrypted root key; default: ask')
     .option('--user-lifetime <time>', 'how long users’ certificates last; at most and by default 7d')
     .option('--links-per-address <count>', 'links from one address; 2048 by default, more behind a proxy')
+    .option('--outlive <time>', 'how long a peer whose link died may take to come back; 45s by default')
     .option('--serve-example', 'serve the browser example under /')
     .option('--record <dir>', 'write every byte that passes between peers, to see what a relay sees')
     .option('--json', 'report as JSON, one object a line, on stdout')
@@ -78,6 +80,7 @@ async function serve(options: RelayOptions, context: Context): Promise<ExitCode>
   const urls = options.url === undefined ? undefined : parseUrls(options.url);
   const userLifetime =
     options.userLifetime === undefined ? undefined : parseDuration(options.userLifetime, '--user-lifetime');
+  const outlive = options.outlive === undefined ? undefined : parseDuration(options.outlive, '--outlive');
   const linksPerAddress =
     options.linksPerAddress === undefined
       ? undefined
@@ -105,6 +108,7 @@ async function serve(options: RelayOptions, context: Context): Promise<ExitCode>
       ...(urls && { urls }),
       ...(userLifetime !== undefined && { userLifetime }),
       ...(linksPerAddress !== undefined && { linksPerAddress }),
+      ...(outlive !== undefined && { limits: { resumeTtl: outlive } }),
       ...(web !== undefined && { web }),
       ...(recorder && { record: recorder.record }),
     });

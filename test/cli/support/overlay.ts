@@ -39,6 +39,8 @@ export class Overlay {
       this.path('relay'),
       '--listen',
       '127.0.0.1:0',
+      '--outlive',
+      '1s', // what is killed is not waited for
       '--json',
     ];
     this.relay = this.workspace.serve([...base, ...args], { timeout: 120_000 });
