@@ -16,10 +16,18 @@ def ready(peer):
     peer.wait(lambda: peer.session.our_channels_allowed > 0, "SETTINGS, and a channel to open")
 
 
+def resumable(peer):
+    """Both ends have both SETTINGS: before that a link's end is the session's."""
+    ready(peer)
+    number = peer.session.ping()
+    peer.wait(lambda: ("pong", number) in peer.session.log, "PONG")
+    expect(peer.session.replay.window > 0, True, "a session that can be resumed")
+
+
 def serve(peer, options):
     """Answers until the other end leaves, through links that die where the session can bear it."""
     if options.secret:
-        ready(peer)
+        resumable(peer)
         peer.cut_often(options.cuts, 1, max(2, 2 * options.bytes // options.cuts))
     responder = Responder(peer.session)
     peer.on_progress = responder.step
@@ -213,7 +221,7 @@ def goaway(peer, options):
 
 def resume(peer, options):
     """An echo through links that die, byte for byte."""
-    ready(peer)
+    resumable(peer)
     peer.cut_often(options.cuts, 1, max(2, 2 * options.bytes * options.channels // options.cuts))
     echo(peer, options)
     expect(peer.cuts > 0, True, "links were cut")
@@ -221,8 +229,7 @@ def resume(peer, options):
 
 def resume_refused(peer, options):
     """Who cannot prove that the session is theirs gets GOAWAY, and the session goes on. Who can, and asks for what never was, ends it."""
-    ready(peer)
-    peer.wait(lambda: peer.session.replay.window > 0, "a session that can be resumed")
+    resumable(peer)
     for name, make in REFUSED_RESUMES.items():
         expect(ask_in_vain(peer.connect, peer.pieces, make, peer.session.replay.secret), [11], name)
     echo(peer, options)
