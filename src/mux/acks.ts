@@ -16,6 +16,9 @@ export const ACK_DELAY = 25;
 /** Milliseconds between ACKs for data that is answered sooner. */
 const ACK_SPACING = 5;
 
+/** From so many bytes on between two ACKs, data comes as well as goes. */
+const CROSSING = 256;
+
 export class Acks {
   /** Position of the peer's stream up to which all has come. */
   received = 0;
@@ -28,6 +31,8 @@ export class Acks {
   readonly #maxFrame: number;
   #owed = 0;
   #owedSince = 0;
+  /** Bytes that came since the last ACK of the peer. */
+  #heard = 0;
   #prompt = false;
   #late = false;
   #cameAt = 0;
@@ -59,6 +64,7 @@ export class Acks {
   owe(bytes: number): void {
     if (this.#owed === 0) this.#owedSince = this.#cameAt;
     this.#owed += bytes;
+    this.#heard += bytes;
   }
 
   /** A frame of data ended that is worth an ACK of its own. */
@@ -106,7 +112,8 @@ export class Acks {
       throw new MuxError('ERR_MUX_PROTOCOL', `ACK of ${position} bytes, ${this.sent} were sent`);
     if (position <= this.acked) return false;
     this.acked = position;
-    this.meter.onAcked(position, delay / 1000, this.#cameAt);
+    this.meter.onAcked(position, delay / 1000, this.#cameAt, this.#heard >= CROSSING);
+    this.#heard = 0;
     return true;
   }
 }

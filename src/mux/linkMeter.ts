@@ -26,6 +26,10 @@ const MAX_SLACK = 524_288;
 /** Every so many rounds it is so much more, because only who asks learns that there is more. */
 const ASK_ROUNDS = 4;
 const ASK_TIME = 3;
+/** Kept in flight while data comes too: its queue delays ACKs, and who measures too long a line must not starve for it. */
+const CROSSED = 12_288;
+/** ACKs for which that lasts. */
+const CROSSED_ACKS = 64;
 /** Milliseconds after which the least round trip must be seen again, and the share of it that is in flight to see it. */
 const MIN_RTT_AGE = 10_000;
 const PROBE = 0.9;
@@ -92,6 +96,7 @@ export class LinkMeter {
   /** The cap is below what it is to be. */
   #rising = false;
   #rounds = 0;
+  #crossed = 0;
   #roundEnd = 0;
   #roundRate = 0;
   #roundFull = false;
@@ -191,19 +196,24 @@ export class LinkMeter {
     return near && (this.#sent - newest.start) * RECORD_SHARE < this.#cap;
   }
 
-  /** The peer has everything up to `position` and waited `delay` before it said so. */
-  onAcked(position: number, delay: number, now: number): void {
+  /** `crossed`: data came too. The peer has everything up to `position` and waited `delay` before it said so. */
+  onAcked(position: number, delay: number, now: number, crossed = false): void {
     const record = this.#settle(position);
     const gained = position - this.#acked;
     this.#acked = position;
-    if (record === undefined || record.silent) return;
+    if (record === undefined) return;
     const arrivedAt = now - Math.min(delay, now - record.time);
-    this.#sampleRtt(record, position, Math.max(arrivedAt - record.time, 1e-3), now);
-    this.#sampleRate(record, position, arrivedAt);
+    if (!record.silent) {
+      this.#sampleRtt(record, position, Math.max(arrivedAt - record.time, 1e-3), now);
+      this.#sampleRate(record, position, arrivedAt);
+    }
     this.#arrivedAt = Math.max(this.#arrivedAt, arrivedAt);
     this.#leftAt = record.time;
+    if (this.#minRtt === undefined) return;
     if (position > this.#roundEnd) this.#endRound();
     this.#decide(gained);
+    this.#crossed = crossed ? CROSSED_ACKS : this.#crossed - 1;
+    if (this.#crossed > 0) this.#cap = Math.max(this.#cap, CROSSED);
   }
 
   /** Forgets what is confirmed; returns the record of the last byte of it. */
