@@ -36,18 +36,14 @@ export { Channel, type ChannelPath } from './peer/channel.ts';
 export { CLOSE_CODES, type CloseCodeName, closeCodeName, resetCodeOf } from './peer/codes.ts';
 export type { Enrolled, EnrolOptions, PasswordLogin } from './peer/enrol.ts';
 export { PeerError, type PeerErrorCode } from './peer/errors.ts';
+export type { IncomingChannel } from './peer/incoming.ts';
 export { type Invite, parseInvite } from './peer/invite.ts';
 export { type SecureOptions, secure } from './peer/secure.ts';
 export { SecureError, type SecureErrorCode } from './peer/secureErrors.ts';
 export type { SecureLink, SecureStats } from './peer/secureLink.ts';
 export type { SecuredLink } from './peer/secureTypes.ts';
-export {
-  type IncomingChannel,
-  type OpenChannelOptions,
-  Session,
-  type SessionOptions,
-  type SessionStats,
-} from './peer/session.ts';
+export { Session } from './peer/session.ts';
+export type { OpenChannelOptions, SessionOptions, SessionStats } from './peer/sessionOptions.ts';
 export { Plaintext, type StartTlsOptions, startTls } from './peer/startTls.ts';
 export {
   type LinkStreams,

@@ -12,12 +12,13 @@ import { accessRequest, mayEnter } from './access.ts';
 import { Channel, type ChannelPath } from './channel.ts';
 import { CLOSE_CODES } from './codes.ts';
 import { type ContextParts, listenerContext } from './contexts.ts';
+import type { IncomingChannel } from './incoming.ts';
 import { CHANNEL_TIMEOUT, HANDSHAKES_AT_ONCE } from './limits.ts';
 import type { ListenerEntry, Listeners } from './listeners.ts';
 import { GREETING, PEER_CHANNEL } from './names.ts';
 import { secure } from './secure.ts';
 import type { SecureLink } from './secureLink.ts';
-import type { IncomingChannel, Session } from './session.ts';
+import type { Session } from './session.ts';
 import { Slots } from './slots.ts';
 
 /** Whom the relay announced, checked by us as far as a chain without proof of possession can be. */

@@ -10,17 +10,11 @@ import { type Deferred, deferred } from '../base/deferred.ts';
 import { type Q2qError, toError } from '../base/errors.ts';
 import { type Logger, silent } from '../base/log.ts';
 import {
-  type ChannelMode,
   type ControlValue,
-  describeCode,
-  type Hmac,
   MuxError,
   type MuxEvent,
-  type MuxLimits,
   MuxSession,
-  type MuxStats,
   NONCE_LENGTH,
-  type OpenOptions,
   type ResumeRequest,
   WireCode,
 } from '../mux/index.ts';
@@ -29,64 +23,13 @@ import { abortable } from './abort.ts';
 import { type SessionBytes, sessionBytes } from './bytes.ts';
 import { Carrier, GOODBYE_TIMEOUT } from './carrier.ts';
 import { type ChannelHost, ChannelLink } from './channelLink.ts';
+import { IncomingChannels, type IncomingHandler } from './incoming.ts';
 import { Reconnector } from './reconnect.ts';
 import type { Resumable, ResumeAcceptor } from './resumeAcceptor.ts';
-
-export interface SessionOptions {
-  readonly random: (length: number) => Uint8Array;
-  readonly clock?: Clock;
-  readonly limits?: Partial<MuxLimits>;
-  readonly logger?: Logger;
-  /** Absent: the session ends with its link. Present: it outlives it as soon as it is armed, if the other end agrees. */
-  readonly resume?: ResumeOptions;
-  /**
-   * The peer may open channels of messages. Without it they are refused: on such a channel the peer says how much may be
-   * sent at once, and whoever expects a stream of bytes does not.
-   */
-  readonly takesMessages?: boolean;
-  /** What the peer may know of this program, at most 64 characters. */
-  readonly software?: string;
-}
-
-/** How a session gets another link; which of the two ends it is, is who made the first. */
-export interface ResumeOptions {
-  /** HMAC-SHA-256 (`CryptoProvider.hmac`). */
-  readonly hmac: Hmac;
-  /** This end made the link, and makes the next one to the same place. */
-  readonly connect?: (signal: AbortSignal) => Promise<Link>;
-  /** Keeps the process alive while that is under way, until the returned function is called. */
-  readonly hold?: (() => () => void) | undefined;
-  /** Links are made to this end, all of them known to the acceptor's sessions. */
-  readonly acceptor?: ResumeAcceptor;
-}
-
-/** A channel that the peer opened. It waits, and what comes in it waits, until one of the two is called. */
-export interface IncomingChannel {
-  readonly id: number;
-  readonly name: string;
-  readonly meta: ControlValue;
-  /** 'messages': what one end sends at once, the other gets at once. */
-  readonly mode: ChannelMode;
-  readonly urgency: number;
-  accept(meta?: ControlValue): ChannelLink;
-  refuse(code?: number): void;
-}
-
-/** The channel counts against the peer's limit until it is closed and what the handler returned has settled. */
-export type IncomingHandler = (incoming: IncomingChannel) => void | Promise<void>;
-
-export interface SessionStats extends MuxStats {
-  /** Bytes handed to the link that have not left it. */
-  readonly linkBuffered: number;
-}
+import type { OpenChannelOptions, ResumeOptions, SessionOptions, SessionStats } from './sessionOptions.ts';
 
 /** Handed to the link at once: small enough to pick the next frames late, large enough for one `writev`. */
 const SLICE = 65_536;
-
-export interface OpenChannelOptions extends OpenOptions {
-  /** Gives the channel up until the other end has accepted it. */
-  readonly signal?: AbortSignal | undefined;
-}
 
 export class Session implements ChannelHost, Resumable, AsyncDisposable {
   readonly mux: MuxSession;
@@ -98,14 +41,10 @@ export class Session implements ChannelHost, Resumable, AsyncDisposable {
   readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #channels = new Map<number, ChannelLink>();
-  /** Incoming channels whose handler has not returned (or its promise not settled). */
-  readonly #handling = new Set<number>();
+  readonly #incoming: IncomingChannels;
   readonly #pings = new Map<number, Deferred<number>>();
-  #onIncoming: IncomingHandler | undefined;
-  #waiting: IncomingChannel[] = [];
   #onGoaway: (code: number, reason: string) => void = () => {};
   #onDatagram: (bytes: Uint8Array) => void = () => {};
-  readonly #takesMessages: boolean;
   #flushScheduled = false;
   #pulling = false;
   readonly #carrier: Carrier;
@@ -116,7 +55,6 @@ export class Session implements ChannelHost, Resumable, AsyncDisposable {
 
   constructor(link: Link, options: SessionOptions) {
     const { limits, resume, software } = options;
-    this.#takesMessages = options.takesMessages ?? false;
     const via = link.info;
     this.channelInfo = Object.freeze({ ...via, kind: 'channel', messages: false, halfClose: true, via });
     this.closed = this.#closed.promise;
@@ -129,6 +67,10 @@ export class Session implements ChannelHost, Resumable, AsyncDisposable {
       ...(limits && { limits }),
       ...(software !== undefined && { software }),
       ...(resume && { hmac: resume.hmac }),
+    });
+    this.#incoming = new IncomingChannels(this, this.#channels, {
+      takesMessages: options.takesMessages ?? false,
+      report: (message, error) => this.#report(message, error),
     });
     this.#acceptor = resume?.acceptor;
     this.#reconnector = resume?.connect && this.#makeReconnector(resume.connect, resume.hold, options.random);
@@ -163,10 +105,7 @@ export class Session implements ChannelHost, Resumable, AsyncDisposable {
 
   /** Sets who takes the peer's channels; those that came before are handed over soon. */
   onIncoming(handler: IncomingHandler): void {
-    this.#onIncoming = handler;
-    queueMicrotask(() => {
-      for (const incoming of this.#waiting.splice(0)) this.#handOver(incoming);
-    });
+    this.#incoming.takenBy(handler);
   }
 
   /** Sends a datagram that belongs to no channel. False when it cannot be sent now; throws MuxError when it is too large. */
@@ -409,7 +348,7 @@ export class Session implements ChannelHost, Resumable, AsyncDisposable {
         this.#channels.get(event.id)?.onWritable();
         break;
       case 'incoming':
-        this.#incoming(event);
+        this.#incoming.came(event);
         break;
       case 'accepted':
         this.#channels.get(event.id)?.onAccepted(event.meta);
@@ -457,71 +396,9 @@ export class Session implements ChannelHost, Resumable, AsyncDisposable {
     else this.#channels.get(id)?.datagram(bytes);
   }
 
-  #incoming({ id, name, meta, mode, urgency }: MuxEvent & { type: 'incoming' }): void {
-    if (mode === 'messages' && !this.#takesMessages) {
-      this.mux.refuse(id, WireCode.unsupported);
-      this.mux.release(id);
-      return;
-    }
-    const channel = new ChannelLink(this, id, name, mode);
-    this.#channels.set(id, channel);
-    this.#handling.add(id);
-    const incoming: IncomingChannel = {
-      id,
-      name,
-      meta,
-      mode,
-      urgency,
-      accept: (answer) => {
-        this.mux.accept(id, answer);
-        this.flushSoon();
-        return channel;
-      },
-      refuse: (code = WireCode.refused) => {
-        const text = `channel was refused here with code ${describeCode(code)}`;
-        if (this.mux.refuse(id, code)) channel.abort(new MuxError('ERR_MUX_ABORTED', text), code);
-        this.flushSoon();
-      },
-    };
-    if (this.#onIncoming === undefined || this.#waiting.length > 0) this.#waiting.push(incoming);
-    else this.#handOver(incoming);
-  }
-
-  /** Runs the application's handler; what it throws costs this channel only. */
-  #handOver(incoming: IncomingChannel): void {
-    const { id } = incoming;
-    const failed = (thrown: unknown): void => {
-      const cause = toError(thrown);
-      this.#report(`handler of channel '${incoming.name}' failed`, cause);
-      this.mux.refuse(id, WireCode.internal);
-      const error = new MuxError('ERR_MUX_HANDLER', 'the handler of the channel threw', { cause });
-      this.#channels.get(id)?.abort(error, WireCode.internal);
-      this.flushSoon();
-    };
-    try {
-      const result = this.#onIncoming!(incoming);
-      if (result instanceof Promise) result.catch(failed).finally(() => this.#handled(id));
-      else this.#handled(id);
-    } catch (thrown) {
-      failed(thrown);
-      this.#handled(id);
-    }
-  }
-
-  #handled(id: number): void {
-    this.#handling.delete(id);
-    this.#releaseIfDone(id);
-  }
-
   channelOver(channel: ChannelLink): void {
     this.#channels.delete(channel.id);
-    this.#releaseIfDone(channel.id);
-  }
-
-  #releaseIfDone(id: number): void {
-    if (this.#channels.has(id) || this.#handling.has(id)) return;
-    this.mux.release(id);
-    this.flushSoon();
+    this.#incoming.channelOver(channel.id);
   }
 
   handlerFailed(channel: ChannelLink, error: Error): void {
@@ -546,7 +423,7 @@ export class Session implements ChannelHost, Resumable, AsyncDisposable {
       answer.reject(reason);
     }
     this.#pings.clear();
-    this.#waiting = [];
+    this.#incoming.clear();
     this.#reconnector?.stop(reason);
     this.#acceptor?.remove(this);
     this.#closed.resolve(error);

@@ -2,7 +2,7 @@
 import type { Logger } from '../base/log.ts';
 import type { VerifiedPeer } from '../identity/index.ts';
 import type { CloseCodeName } from '../peer/codes.ts';
-import type { IncomingChannel } from '../peer/session.ts';
+import type { IncomingChannel } from '../peer/incoming.ts';
 import type { RelayedLink } from './links.ts';
 import { PathEnd, type SpliceObserver, splice } from './splice.ts';
 

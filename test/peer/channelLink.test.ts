@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { ChannelLink } from '../../src/peer/channelLink.ts';
-import type { IncomingChannel } from '../../src/peer/session.ts';
+import type { IncomingChannel } from '../../src/peer/incoming.ts';
 import { channelPair, quiet, until } from '../support/channelPair.ts';
 import { exercise, type LinkLog } from '../support/channels.ts';
 import { pattern } from '../support/random.ts';

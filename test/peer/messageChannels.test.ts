@@ -1,6 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { ChannelLink } from '../../src/peer/channelLink.ts';
-import { type IncomingChannel, Session, type SessionOptions } from '../../src/peer/session.ts';
+import type { IncomingChannel } from '../../src/peer/incoming.ts';
+import { Session } from '../../src/peer/session.ts';
+import type { SessionOptions } from '../../src/peer/sessionOptions.ts';
 import { memoryPair } from '../../src/transport/memory.ts';
 import { quiet } from '../support/channelPair.ts';
 import { SeededRandom } from '../support/random.ts';

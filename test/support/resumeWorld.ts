@@ -2,7 +2,8 @@
 import { provider } from '../../src/crypto/node.node.ts';
 import type { MuxLimits } from '../../src/mux/index.ts';
 import { ResumeAcceptor } from '../../src/peer/resumeAcceptor.ts';
-import { Session, type SessionOptions } from '../../src/peer/session.ts';
+import { Session } from '../../src/peer/session.ts';
+import type { SessionOptions } from '../../src/peer/sessionOptions.ts';
 import { LinkError } from '../../src/transport/errors.ts';
 import type { Link } from '../../src/transport/link.ts';
 import { echo, exercise, type LinkLog } from './channels.ts';
