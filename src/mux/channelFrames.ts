@@ -79,7 +79,6 @@ export class ChannelFrames {
       urgency,
       sharing,
       sendLimit: credit,
-      window: limits.initialCredit,
     });
     this.#events.push({ type: 'incoming', id, name, meta, mode, urgency });
   }

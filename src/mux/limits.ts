@@ -2,15 +2,21 @@
  * Every limit of the multiplexer, with its reason and what a hostile peer can make us hold.
  *
  * Worst case of one session with the defaults, all by a peer that keeps every rule:
- * received and not yet taken by the application: `maxChannels × initialCredit` = 256 MiB (1 MiB with 4 channels);
+ * received and not yet taken by the application: `receiveBudget` = 128 MiB, however many channels the peer opens (only an
+ * application that itself opens more than what is not set aside allows, 1,024 channels, adds `initialCredit` for each);
+ * lengths of messages that wait: at most as much again;
  * meta data of channels waiting for `accept`: `acceptBacklog × 4 KiB` = 4 MiB; answers we owe: bounded by one bit set
  * per live channel, plus `maxOrphanResets × 16` bytes; frame being assembled: 4 KiB. Everything else is constant.
  */
 export interface MuxLimits {
   /** Largest DATA payload we take in one frame. 16,384 = one TLS record's worth; bounds the wait behind a frame. */
   readonly maxFrame: number;
-  /** Credit of a fresh channel, and its window. 256 KiB fills 100 Mbit/s at 20 ms. */
+  /** Credit of a fresh channel, and its first window: TCP's first window times four. It follows what is read from there. */
   readonly initialCredit: number;
+  /** Most that a window grows to: 1 Gbit/s at 500 ms. */
+  readonly maxWindow: number;
+  /** Bytes for what came and was not read; windows grow on loans from what `maxChannels × initialCredit` leave of it. */
+  readonly receiveBudget: number;
   /** Channels that the peer may have open at once; one counts until its handler has ended. */
   readonly maxChannels: number;
   /** Of these, channels that wait for `accept` or `refuse`. */
@@ -48,7 +54,9 @@ export interface MuxLimits {
 
 export const DEFAULT_LIMITS: MuxLimits = Object.freeze({
   maxFrame: 16_384,
-  initialCredit: 262_144,
+  initialCredit: 65_536,
+  maxWindow: 67_108_864,
+  receiveBudget: 134_217_728,
   maxChannels: 1024,
   acceptBacklog: 1024,
   maxPendingOpens: 16_384,
@@ -119,6 +127,12 @@ export function resolveLimits(limits: Partial<MuxLimits> = {}): MuxLimits {
     throw new RangeError(`limit maxFrame is ${merged.maxFrame}, wanted ${MIN_FRAME} to 2^24`);
   if (merged.maxChannelId > MAX_CHANNEL_ID)
     throw new RangeError(`limit maxChannelId is ${merged.maxChannelId}, wanted at most 2^30-1`);
+  const reserved = merged.maxChannels * merged.initialCredit;
+  if (reserved > merged.receiveBudget && limits.receiveBudget !== undefined)
+    throw new RangeError(
+      `limit receiveBudget is ${merged.receiveBudget}, but ${merged.maxChannels} channels of ${merged.initialCredit} bytes need ${reserved}`,
+    );
+  const receiveBudget = Math.max(merged.receiveBudget, 2 * reserved);
   const maxMessage = Math.min(merged.maxMessage, merged.initialCredit);
-  return Object.freeze({ ...merged, maxMessage });
+  return Object.freeze({ ...merged, maxMessage, receiveBudget: limits.receiveBudget ?? receiveBudget });
 }

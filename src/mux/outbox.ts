@@ -341,8 +341,12 @@ export class Outbox {
     if (owed & Owed.priority) this.#onChannel(stream, Kind.priority, stream.priorityBody!);
     stream.acceptBody = stream.priorityBody = undefined; // an idle channel keeps no frames
     if (owed & Owed.credit && stream.receive === 'open') {
-      this.#init.counters.grants++;
-      this.#onChannel(stream, Kind.credit, encodeVarints(stream.grant.grant()));
+      const before = stream.grant.limit;
+      const limit = stream.grant.grant();
+      if (limit > before) {
+        this.#init.counters.grants++;
+        this.#onChannel(stream, Kind.credit, encodeVarints(limit));
+      }
     }
     // A RESET before ACCEPT would refuse the channel. The peer stopped it and reads nothing, so its answer can wait.
     if (owed & Owed.reset && stream.inBacklog) stream.owed = Owed.reset;

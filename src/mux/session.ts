@@ -76,6 +76,8 @@ export interface ChannelAccount {
   readonly received: number;
   readonly granted: number;
   readonly consumed: number;
+  /** How far `granted` is ahead of `consumed` at each grant: it follows what is read in a round trip. */
+  readonly window: number;
 }
 
 /** GOAWAY codes that end the session at once; any other announces an orderly end. */
@@ -120,7 +122,7 @@ export class MuxSession {
     const events = this.#events;
     const counters = this.#counters;
     const acks = (this.#acks = new Acks(limits.maxFrame));
-    const table = (this.#table = new ChannelTable(events, limits.maxChannels, limits.maxChannelId));
+    const table = (this.#table = new ChannelTable(events, limits));
     const resumes = init.hmac !== undefined && limits.resumeWindow > 0 && limits.resumeTtl > 0;
     const replay = resumes ? new Replay() : undefined;
     const resume = resumes ? { window: limits.resumeWindow, ttl: limits.resumeTtl } : undefined;
@@ -265,18 +267,17 @@ export class MuxSession {
   open(name: string, meta?: ControlValue, options: OpenOptions = {}): number {
     this.#checkOpenable();
     const { urgency = DEFAULT_URGENCY, sharing = true, mode = 'bytes' } = options;
-    const window = this.limits.initialCredit;
     const body = this.#encodeOpen({
       mode: MODES.indexOf(mode),
       urgency,
       sharing,
-      credit: window,
+      credit: this.limits.initialCredit,
       name,
       meta,
     });
     const sendLimit = this.#settings?.initialCredit ?? 0;
     const messages = mode === 'messages';
-    const stream = this.#table.openHere({ messages, urgency, sharing, sendLimit, window });
+    const stream = this.#table.openHere({ messages, urgency, sharing, sendLimit });
     stream.openBody = body;
     this.#counters.opened++;
     this.#outbox.addOpen(stream);
@@ -429,8 +430,13 @@ export class MuxSession {
     const bytes = stream?.take();
     if (stream === undefined || bytes === undefined) return undefined;
     stream.grant.consume(bytes.length);
-    if (stream.receive !== 'open') this.#table.settle(stream);
-    else if (stream.grant.worthGranting || stream.isStarving) this.#outbox.owe(stream, Owed.credit);
+    if (stream.receive !== 'open') {
+      stream.grant.end(stream.unread.length);
+      this.#table.settle(stream);
+      return bytes;
+    }
+    stream.grant.tune(this.#now, this.#acks.meter.minRtt);
+    if (stream.grant.worthGranting || stream.isStarving) this.#outbox.owe(stream, Owed.credit);
     return bytes;
   }
 
@@ -530,6 +536,7 @@ export class MuxSession {
       received: grant.received,
       granted: grant.limit,
       consumed: grant.consumed,
+      window: grant.window,
     };
   }
 

@@ -1,4 +1,5 @@
 /** One channel as the session keeps it: two halves, two credits, what waits to be sent. */
+import type { ReceiveBudget } from './budget.ts';
 import {
   isReceiveOver,
   isSendOver,
@@ -36,6 +37,9 @@ export interface StreamInit {
   readonly sharing: boolean;
   readonly sendLimit: number;
   readonly window: number;
+  /** The window's bound. */
+  readonly maxWindow: number;
+  readonly budget: ReceiveBudget;
 }
 
 export class MuxStream implements ChannelTraffic {
@@ -86,7 +90,7 @@ export class MuxStream implements ChannelTraffic {
     this.sharing = init.sharing;
     this.messages = init.messages ? new MessageLengths() : undefined;
     this.credit = new SendCredit(init.sendLimit);
-    this.grant = new ReceiveCredit(init.window);
+    this.grant = new ReceiveCredit(init.window, init.maxWindow, init.budget, (init.id & 1) === 1);
   }
 
   get payloadSent(): number {
@@ -110,6 +114,7 @@ export class MuxStream implements ChannelTraffic {
   discard(): void {
     this.messages?.clear();
     this.grant.consume(this.unread.clear());
+    if (this.receive !== 'open') this.grant.end(0);
   }
 
   /** Takes the step if the table has it. */
@@ -124,6 +129,7 @@ export class MuxStream implements ChannelTraffic {
     const next = RECEIVE_STEPS[this.receive][step];
     if (next === undefined) return false;
     this.receive = next;
+    this.grant.end(this.unread.length);
     return true;
   }
 

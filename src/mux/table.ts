@@ -8,9 +8,14 @@
  *
  * Ids ascend without gaps and are never used twice: a high-water mark tells a closed channel from one never opened.
  */
+import { ReceiveBudget } from './budget.ts';
 import { MuxError } from './errors.ts';
 import type { EventQueue } from './events.ts';
+import type { MuxLimits } from './limits.ts';
 import { MuxStream, type StreamInit } from './stream.ts';
+
+/** What every channel is granted. */
+type Credit = Pick<StreamInit, 'window' | 'maxWindow' | 'budget'>;
 
 export class ChannelTable {
   readonly #streams = new Map<number, MuxStream>();
@@ -28,9 +33,13 @@ export class ChannelTable {
   /** How many channels the peer may ever open, as announced. */
   allowed: number;
   #freed = 0;
+  readonly #credit: Credit;
   #live = 0;
 
-  constructor(events: EventQueue, maxChannels: number, maxChannelId: number) {
+  constructor(events: EventQueue, limits: MuxLimits) {
+    const { initialCredit, maxChannels, maxChannelId, maxWindow, receiveBudget } = limits;
+    const budget = new ReceiveBudget(receiveBudget, maxChannels * initialCredit);
+    this.#credit = { window: initialCredit, maxWindow, budget };
     this.#maxChannelId = maxChannelId;
     this.#events = events;
     this.#maxChannels = this.allowed = maxChannels;
@@ -80,8 +89,8 @@ export class ChannelTable {
     return this.#nextHere <= this.#maxChannelId;
   }
 
-  openHere(init: Omit<StreamInit, 'id'>): MuxStream {
-    const stream = new MuxStream({ ...init, id: this.#nextHere });
+  openHere(init: Omit<StreamInit, 'id' | keyof Credit>): MuxStream {
+    const stream = new MuxStream({ ...init, ...this.#credit, id: this.#nextHere });
     this.#nextHere += 2;
     this.#streams.set(stream.id, stream);
     this.#live++;
@@ -103,8 +112,8 @@ export class ChannelTable {
     this.#highestThere = id;
   }
 
-  openThere(init: StreamInit): MuxStream {
-    const stream = new MuxStream(init);
+  openThere(init: Omit<StreamInit, keyof Credit>): MuxStream {
+    const stream = new MuxStream({ ...init, ...this.#credit });
     const { id } = init;
     stream.inBacklog = true;
     this.backlog++;

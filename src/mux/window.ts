@@ -3,6 +3,7 @@
  * relative windows. Both ends count bytes from the channel's start.
  */
 import { MAX_VARINT } from '../base/varint.ts';
+import type { ReceiveBudget } from './budget.ts';
 
 /** What we may send. */
 export class SendCredit {
@@ -26,17 +27,37 @@ export class SendCredit {
   }
 }
 
+/** Windows are measured over a round trip, but not over less than this many milliseconds. */
+const MIN_EPOCH = 1;
+/** Window per byte read in a round trip: a sender that fills the window can triple it every round trip. */
+const HEADROOM = 3;
+/** A window halves for each such time (ms) between two reads. */
+const IDLE = 1_000;
+
 /** What we granted. Σ granted = delivered + discarded + queued for the application + outstanding. */
 export class ReceiveCredit {
-  readonly window: number;
+  /** How far the limit is ahead of what was taken, when it is raised. */
+  window: number;
   limit: number;
   received = 0;
   /** Bytes that the application took, or that nobody will take any more. */
   consumed = 0;
+  readonly #first: number;
+  readonly #most: number;
+  readonly #budget: ReceiveBudget;
+  #loan = 0;
+  /** The first credit of a channel that we opened: nothing was set aside for it. */
+  #borrowed: number;
+  #since: number | undefined;
+  #mark = 0;
 
-  constructor(window: number) {
-    this.window = window;
-    this.limit = window;
+  /** The window starts at `first` and grows to `most` at best. `setAside`: the budget has kept the first credit for it. */
+  constructor(first: number, most: number, budget: ReceiveBudget, setAside: boolean) {
+    this.window = this.limit = this.#first = first;
+    this.#most = Math.max(first, most);
+    this.#budget = budget;
+    this.#borrowed = setAside ? 0 : first;
+    budget.free -= this.#borrowed;
   }
 
   get left(): number {
@@ -49,14 +70,51 @@ export class ReceiveCredit {
     this.consumed += bytes;
   }
 
+  /** Fits the window to what was read in the last round trip. After `consume`. */
+  tune(now: number, rtt: number | undefined): void {
+    if (rtt === undefined || this.#first === 0) return;
+    if (this.#since === undefined) {
+      this.#mark = this.consumed;
+      this.#since = now;
+      return;
+    }
+    const span = Math.max(rtt, MIN_EPOCH);
+    const passed = now - this.#since;
+    if (passed < span) return;
+    const read = this.consumed - this.#mark;
+    // Reads come in lumps: a little more than a round trip holds a little more. Much more is a reader with pauses.
+    const wanted = HEADROOM * (passed < 2 * span ? (read * span) / passed : read);
+    if (wanted > this.window) this.#resize(Math.min(wanted, this.#most));
+    else if (passed > IDLE) this.#resize(Math.max(wanted, this.window / 2 ** Math.floor(passed / IDLE)));
+    this.#mark = this.consumed;
+    this.#since = now;
+  }
+
+  #resize(window: number): void {
+    const first = this.#first;
+    const owed = Math.max(0, this.limit - this.consumed - first);
+    this.#loan = this.#budget.lend(this.#loan, owed, Math.max(0, Math.round(window) - first));
+    this.window = first + this.#loan;
+  }
+
   /** True when a quarter of the window has been taken since the last grant: at most four CREDIT per window (W9). */
   get worthGranting(): boolean {
     return (this.consumed + this.window - this.limit) * 4 >= this.window && this.window > 0;
   }
 
-  /** Moves the limit up to the full window and returns it. */
+  /** Moves the limit up to the full window and returns it. It never falls. */
   grant(): number {
-    this.limit = Math.min(this.consumed + this.window, MAX_VARINT);
+    if (this.#loan > 0) this.#resize(this.window); // others may have come
+    this.limit = Math.max(this.limit, Math.min(this.consumed + this.window, MAX_VARINT));
     return this.limit;
+  }
+
+  /** Nothing comes any more, `unread` bytes are held: the rest of the loan goes back. */
+  end(unread: number): void {
+    const loan = Math.min(this.#loan, Math.max(0, unread - this.#first));
+    const borrowed = Math.min(this.#borrowed, unread);
+    this.#budget.free += this.#loan - loan + this.#borrowed - borrowed;
+    this.#loan = loan;
+    this.#borrowed = borrowed;
   }
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { TokenBucket } from '../../src/mux/bucket.ts';
+import { ReceiveBudget } from '../../src/mux/budget.ts';
 import { RECEIVE_STEPS, type ReceiveState, SEND_STEPS, type SendState } from '../../src/mux/halves.ts';
 import { Keepalive } from '../../src/mux/keepalive.ts';
 import { resolveLimits } from '../../src/mux/limits.ts';
@@ -43,7 +44,7 @@ describe('credit', () => {
   it('W9: is worth a grant at most four times per window', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 5_000 }), (step) => {
-        const grant = new ReceiveCredit(16_384);
+        const grant = new ReceiveCredit(16_384, 16_384, new ReceiveBudget(0, 0));
         let grants = 0;
         for (let moved = 0; moved < 16_384 * 10; ) {
           const size = Math.min(step, grant.left);
@@ -60,7 +61,7 @@ describe('credit', () => {
   });
 
   it('refuses an account of more bytes than came', () => {
-    const grant = new ReceiveCredit(10);
+    const grant = new ReceiveCredit(10, 10, new ReceiveBudget(0, 0));
     grant.received = 5;
     expect(() => grant.consume(6)).toThrow(RangeError);
   });

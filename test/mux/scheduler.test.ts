@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { ReceiveBudget } from '../../src/mux/budget.ts';
 import { Kind } from '../../src/mux/frame.ts';
 import { Scheduler } from '../../src/mux/scheduler.ts';
 import { MuxStream } from '../../src/mux/stream.ts';
@@ -11,7 +12,16 @@ import { SeededRandom } from '../support/random.ts';
 const QUANTUM = 16_384;
 
 const stream = (id: number, urgency = 3, sharing = true): MuxStream =>
-  new MuxStream({ id, messages: false, urgency, sharing, sendLimit: 0, window: 0 });
+  new MuxStream({
+    id,
+    messages: false,
+    urgency,
+    sharing,
+    sendLimit: 0,
+    window: 0,
+    maxWindow: 0,
+    budget: new ReceiveBudget(0, 0),
+  });
 
 /** Lets the scheduler hand out frames of the sizes that `sizeOf` says; returns the bytes of each channel. */
 function serve(
