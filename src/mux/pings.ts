@@ -5,7 +5,6 @@ const MAX_PINGS = 64;
 
 export class Pings {
   #newest = 0;
-  #lostAt = 0;
   readonly #askedAt = new Map<number, number>();
 
   get newest(): number {
@@ -16,16 +15,6 @@ export class Pings {
     this.#askedAt.set(++this.#newest, now);
     if (this.#askedAt.size > MAX_PINGS) this.#askedAt.delete(this.#askedAt.keys().next().value!);
     return this.#newest;
-  }
-
-  /** The link was lost: what was asked before says nothing of the next one. */
-  linkLost(): void {
-    this.#lostAt = this.#newest;
-  }
-
-  /** Whether the answer came over the link that it was asked on. */
-  isOfThisLink(seq: number): boolean {
-    return seq > this.#lostAt;
   }
 
   /** Milliseconds since the question, or undefined when no such question stands. */

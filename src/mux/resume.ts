@@ -21,7 +21,6 @@ import type { Inbox } from './inbox.ts';
 import type { Keepalive } from './keepalive.ts';
 import { MAX_ARMED, MAX_HEAD_FRAMES, type MuxLimits } from './limits.ts';
 import type { Outbox } from './outbox.ts';
-import type { Pings } from './pings.ts';
 import type { Replay } from './replay.ts';
 import { decodeResumed, type Hmac, type ResumeAnswer, ResumeKey, type ResumeRequest } from './resumeProof.ts';
 import type { ResumeTerms } from './settings.ts';
@@ -36,7 +35,6 @@ export interface ResumptionInit {
   readonly inbox: Inbox;
   readonly outbox: Outbox;
   readonly keepalive: Keepalive;
-  readonly pings: Pings;
   readonly events: EventQueue;
   readonly counters: Counters;
 }
@@ -108,7 +106,6 @@ export class Resumption {
     this.#state = 'suspended';
     this.#head = undefined;
     this.#init.outbox.unlink();
-    this.#init.pings.linkLost();
     this.#init.events.push({ type: 'suspended', error });
     return true;
   }
@@ -141,10 +138,9 @@ export class Resumption {
    * ERR_MUX_LOST when the proof is right and the session cannot go on.
    */
   accept(request: ResumeRequest, now: number): boolean {
-    const { inbox, pings } = this.#init;
+    const { inbox } = this.#init;
     const key = this.#terms && this.#keys.find((one) => one.accepts(request));
     if (key === undefined) return false;
-    if (this.isLinked) pings.linkLost();
     this.#goOn(request.received, alone(Kind.resumed, key.answer(inbox.end)), now);
     return true;
   }

@@ -142,7 +142,6 @@ export class MuxSession {
         ? undefined
         : new Resumption({
             ...{ hmac: init.hmac!, nonce, limits, replay, acks, inbox, outbox, keepalive, events, counters },
-            pings: this.#pings,
           });
   }
 

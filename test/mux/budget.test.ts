@@ -20,7 +20,7 @@ describe('the receive budget', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (script) => {
         const budget = new ReceiveBudget(TOTAL, CHANNELS * FIRST);
-        const fresh = (): ReceiveCredit => new ReceiveCredit(FIRST, TOTAL, budget);
+        const fresh = (): ReceiveCredit => new ReceiveCredit(FIRST, TOTAL, budget, true);
         const channels = Array.from({ length: CHANNELS }, fresh);
         const closed = new Set<ReceiveCredit>();
         let now = 0;

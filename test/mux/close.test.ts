@@ -334,7 +334,7 @@ describe('golden bytes', () => {
     const id = victim.mux.open('echo', { a: 1 }, { urgency: 2 });
     victim.mux.write(id, Uint8Array.of(1, 2, 3));
     victim.mux.finish(id);
-    const openBody = '950002' + 'ce00040000' + 'a46563686f' + '81a16101';
+    const openBody = '950002' + 'ce00010000' + 'a46563686f' + '81a16101';
     expect(hex(victim.output())).toBe(`010211${openBody}200203010203`);
   });
 
@@ -348,7 +348,7 @@ describe('golden bytes', () => {
       '0c000b93ce3fffffff00a3627965' +
         '090002412c' +
         '08000101' +
-        '02010691ce00040000' +
+        '02010691ce00010000' +
         '030103410000' +
         '04010109' +
         hex(frame(Kind.ack, 0, concat([varint(victim.mux.received), varint(0)]))),

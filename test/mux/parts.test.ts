@@ -44,7 +44,7 @@ describe('credit', () => {
   it('W9: is worth a grant at most four times per window', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 5_000 }), (step) => {
-        const grant = new ReceiveCredit(16_384, 16_384, new ReceiveBudget(0, 0));
+        const grant = new ReceiveCredit(16_384, 16_384, new ReceiveBudget(0, 0), true);
         let grants = 0;
         for (let moved = 0; moved < 16_384 * 10; ) {
           const size = Math.min(step, grant.left);
@@ -61,7 +61,7 @@ describe('credit', () => {
   });
 
   it('refuses an account of more bytes than came', () => {
-    const grant = new ReceiveCredit(10, 10, new ReceiveBudget(0, 0));
+    const grant = new ReceiveCredit(10, 10, new ReceiveBudget(0, 0), true);
     grant.received = 5;
     expect(() => grant.consume(6)).toThrow(RangeError);
   });

@@ -75,7 +75,7 @@ describe('receive windows', () => {
   });
 
   it('follows what is read in a round trip, and halves for each second that nothing is', () => {
-    const credit = new ReceiveCredit(1_000, 1_000_000, new ReceiveBudget(2_000_000, 0));
+    const credit = new ReceiveCredit(1_000, 1_000_000, new ReceiveBudget(2_000_000, 0), true);
     const read = (bytes: number, now: number): number => {
       credit.received += bytes;
       credit.consume(bytes);

@@ -284,14 +284,14 @@ describe('closing', () => {
       late = channel;
       channel.closeWrite();
     });
-    const log = exercise(a.open('x'), { writes: { seed: 4, length: 100_000 } });
+    const log = exercise(a.open('x'), { writes: { seed: 4, length: 60_000 } });
     await log.done;
     await settleMicrotasks();
     a.destroy();
     expect((await b.closed)?.code).toBe('ERR_MUX_REMOTE');
     const read = exercise(late!, { reads: 4 });
     await read.done;
-    expect(read).toMatchObject({ received: 100_000, wrongAt: -1, ends: 1, closes: 1, error: undefined });
+    expect(read).toMatchObject({ received: 60_000, wrongAt: -1, ends: 1, closes: 1, error: undefined });
   });
 
   it('C8: sends after the end do nothing and say false, in every state', async () => {

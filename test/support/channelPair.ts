@@ -22,7 +22,9 @@ export interface ChannelPair {
 }
 
 export async function channelPair(options: ChannelPairOptions = {}): Promise<ChannelPair> {
-  const { limits = {}, sessionClock, ...memory } = options;
+  const { limits: asked = {}, sessionClock, ...memory } = options;
+  const { initialCredit = 262_144 } = asked;
+  const limits = { initialCredit, maxWindow: initialCredit, ...asked }; // a window that stays, unless a test is about its growth
   const links = memoryPair(memory);
   const random = new SeededRandom(5);
   const session = (link: Link): Session =>
