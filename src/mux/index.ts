@@ -14,6 +14,7 @@
  * `MuxSession` has no IO; `Session` (package entry) drives it over a `Link`.
  */
 export { type ChannelMode, DEFAULT_URGENCY, LOWEST_URGENCY, type Priority } from './bodies.ts';
+export type { ChannelAccount, OpenOptions } from './channels.ts';
 export type { ControlValue } from './control.ts';
 export { MUX_ERRORS } from './errorMeanings.ts';
 export {
@@ -27,7 +28,7 @@ export type { MuxEvent } from './events.ts';
 export { NONCE_LENGTH } from './frame.ts';
 export { DEFAULT_LIMITS, type MuxLimits } from './limits.ts';
 export { type Hmac, RESUME_LABEL, RESUME_SECRET_LENGTH, type ResumeRequest } from './resumeProof.ts';
-export { type ChannelAccount, MuxSession, type MuxSessionInit, type OpenOptions } from './session.ts';
+export { MuxSession, type MuxSessionInit } from './session.ts';
 export type { PeerSettings } from './settings.ts';
 export type { MuxStats } from './stats.ts';
 export type { ChannelTraffic } from './stream.ts';

@@ -29,6 +29,6 @@ it('every row has a test that carries its number', () => {
         if (files !== undefined && !files.includes(name)) files.push(name);
       }
   console.log([...where].map(([id, files]) => `${id.padEnd(4)}${files.join(' ')}`).join('\n'));
-  const missing = [...where].filter(([id, files]) => files.length === 0);
+  const missing = [...where].filter(([, files]) => files.length === 0);
   expect(missing.map(([id]) => id)).toEqual([]);
 });
