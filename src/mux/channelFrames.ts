@@ -61,7 +61,9 @@ export class ChannelFrames {
     const id = this.#table.fromWire(channel);
     const open = this.#decodeOpen(body);
     this.#table.claimThere(id);
-    const full = this.#table.backlog >= limits.acceptBacklog;
+    const full =
+      this.#table.backlog >= limits.acceptBacklog ||
+      this.#table.backlogBytes + body.length > limits.backlogBytes;
     const { draining } = this.#parts.owner;
     if (draining || full || open.mode >= MODES.length) {
       const why = full ? WireCode.busy : WireCode.unsupported;
@@ -79,6 +81,7 @@ export class ChannelFrames {
       urgency,
       sharing,
       sendLimit: credit,
+      openSize: body.length,
     });
     this.#events.push({ type: 'incoming', id, name, meta, mode, urgency });
   }

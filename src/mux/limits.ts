@@ -5,7 +5,7 @@
  * received and not yet taken by the application: `receiveBudget` = 128 MiB, however many channels the peer opens (only an
  * application that itself opens more than what is not set aside allows, 1,024 channels, adds `initialCredit` for each);
  * lengths of messages that wait: at most as much again;
- * meta data of channels waiting for `accept`: `acceptBacklog × 4 KiB` = 4 MiB; answers we owe: bounded by one bit set
+ * names and meta data of channels waiting for `accept`: `backlogBytes` as they came; answers we owe: bounded by one bit set
  * per live channel, plus `maxOrphanResets × 16` bytes; frame being assembled: 4 KiB. Everything else is constant.
  */
 export interface MuxLimits {
@@ -21,6 +21,8 @@ export interface MuxLimits {
   readonly maxChannels: number;
   /** Of these, channels that wait for `accept` or `refuse`. */
   readonly acceptBacklog: number;
+  /** Bytes of OPEN frames of those that wait: 1,024 of a usual 30 to 128 bytes. Decoded they are a few times as much. */
+  readonly backlogBytes: number;
   /** Channels that we opened and that wait for the peer's SETTINGS or channel credit. */
   readonly maxPendingOpens: number;
   /** Bytes queued in one channel before `write` says stop: enough to refill the link once per turn. */
@@ -59,6 +61,7 @@ export const DEFAULT_LIMITS: MuxLimits = Object.freeze({
   receiveBudget: 134_217_728,
   maxChannels: 1024,
   acceptBacklog: 1024,
+  backlogBytes: 131_072,
   maxPendingOpens: 16_384,
   sendHighWater: 131_072,
   idleTimeout: 60_000,

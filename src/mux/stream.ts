@@ -36,6 +36,8 @@ export interface StreamInit {
   readonly urgency: number;
   readonly sharing: boolean;
   readonly sendLimit: number;
+  /** Bytes of the peer's OPEN. */
+  readonly openSize?: number;
   readonly window: number;
   /** The window's bound. */
   readonly maxWindow: number;
@@ -67,6 +69,7 @@ export class MuxStream implements ChannelTraffic {
   accepted = false;
   /** True while `accept` or `refuse` is awaited from our application. */
   inBacklog = false;
+  readonly openSize: number;
   /** `write` said stop: an event is due when there is room. */
   wantsWritable = false;
   overheadSent = 0;
@@ -89,6 +92,7 @@ export class MuxStream implements ChannelTraffic {
     this.urgency = init.urgency;
     this.sharing = init.sharing;
     this.messages = init.messages ? new MessageLengths() : undefined;
+    this.openSize = init.openSize ?? 0;
     this.credit = new SendCredit(init.sendLimit);
     this.grant = new ReceiveCredit(init.window, init.maxWindow, init.budget, (init.id & 1) === 1);
   }

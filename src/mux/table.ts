@@ -30,6 +30,8 @@ export class ChannelTable {
   /** Highest of our ids whose OPEN has left. */
   highestSent = 0;
   backlog = 0;
+  /** Bytes of their OPEN frames: names and meta data that the application holds until it answers. */
+  backlogBytes = 0;
   /** How many channels the peer may ever open, as announced. */
   allowed: number;
   #freed = 0;
@@ -117,6 +119,7 @@ export class ChannelTable {
     const { id } = init;
     stream.inBacklog = true;
     this.backlog++;
+    this.backlogBytes += stream.openSize;
     this.#streams.set(id, stream);
     this.#live++;
     this.#held.add(id);
@@ -132,6 +135,7 @@ export class ChannelTable {
     if (!stream.inBacklog) return;
     stream.inBacklog = false;
     this.backlog--;
+    this.backlogBytes -= stream.openSize;
   }
 
   /** Removes the channel once both its halves are over and what came is read. */
@@ -177,7 +181,7 @@ export class ChannelTable {
       if (!stream.isReadable) this.#streams.delete(stream.id);
     }
     this.#held.clear();
-    this.backlog = this.#live = 0;
+    this.backlog = this.backlogBytes = this.#live = 0;
   }
 }
 

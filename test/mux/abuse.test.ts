@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { concat } from '../../src/base/bytes.ts';
 import { isQ2qError } from '../../src/base/errors.ts';
+import { encodeOpen } from '../../src/mux/bodies.ts';
 import { FIN, Kind } from '../../src/mux/frame.ts';
 import { growth, LINEAR } from '../support/growth.ts';
 import { MuxPair, mirror } from '../support/muxPair.ts';
@@ -67,6 +68,27 @@ describe('a hostile peer', () => {
       i % 2 === 0 ? frame(Kind.data, 1, new Uint8Array(300)) : frame(Kind.ping, 0, varint(i)),
     );
     expect(victim.error).toBeUndefined();
+  });
+
+  it('D2: channels that wait for an answer hold a bounded amount of names and meta data', () => {
+    const victim = Victim.greeted({ resetRate: 1e9 });
+    victim.accepts = false;
+    const body = encodeOpen({
+      mode: 0,
+      urgency: 3,
+      sharing: true,
+      credit: 0,
+      name: 'x',
+      meta: 'm'.repeat(4_000),
+    });
+    for (let i = 0; i < 200; i++) victim.feed(frame(Kind.open, 2 * i + 1, body));
+    const held = victim.of('incoming').length * body.length;
+    expect(held).toBeGreaterThan(100_000);
+    expect(held).toBeLessThanOrEqual(victim.mux.limits.backlogBytes);
+    expect(victim.error).toBeUndefined();
+    for (const { id } of victim.of('incoming')) victim.mux.accept(id);
+    victim.feed(frame(Kind.open, 401, body));
+    expect(victim.of('incoming').at(-1)!.id).toBe(401); // answered ones make room
   });
 
   it('D2: a channel counts until its handler has ended, whatever the peer resets', () => {

@@ -27,6 +27,7 @@ const LIMITS: readonly Partial<MuxLimits>[] = [
     maxChannels: 6,
     maxMessage: MAX_MESSAGE,
     sendHighWater: 4_000,
+    receiveBudget: 70_000,
     resetRate: 1e9,
   },
   {
@@ -35,6 +36,7 @@ const LIMITS: readonly Partial<MuxLimits>[] = [
     maxChannels: 6,
     maxMessage: MAX_MESSAGE,
     sendHighWater: 8_000,
+    receiveBudget: 50_000,
     resetRate: 1e9,
   },
 ];
@@ -379,8 +381,24 @@ export class Model {
     }
   }
 
+  /** All that may come and wait, over all channels; what the application itself opens beyond the budget is its own. */
+  #checkBudget(end: EndIndex): void {
+    const mux = this.#ends[end];
+    const { receiveBudget, initialCredit } = mux.limits;
+    let granted = 0;
+    let most = receiveBudget;
+    for (const channel of this.#channels) {
+      const account = mux.account(channel.ids[end]);
+      if (account === undefined) continue;
+      granted += account.granted - account.consumed;
+      if (channel.opener === end) most += initialCredit;
+    }
+    ensure(granted <= most, 'more is granted than the budget holds', granted, most);
+  }
+
   /** Nothing moves: then every byte that waits does so for want of credit, and its reader is the one who does not read. */
   #checkSilence(): void {
+    for (const end of [0, 1] as const) this.#checkBudget(end);
     for (const channel of this.#channels)
       for (const end of [0, 1] as const) {
         const account = this.#ends[end].account(channel.ids[end]);
