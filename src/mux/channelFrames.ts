@@ -75,14 +75,8 @@ export class ChannelFrames {
     const { name, meta, urgency, sharing, credit } = open;
     const mode = MODES[open.mode]!;
     const messages = mode === 'messages';
-    this.#table.openThere({
-      id,
-      messages,
-      urgency,
-      sharing,
-      sendLimit: credit,
-      openSize: body.length,
-    });
+    const openSize = body.length;
+    this.#table.openThere(id, { messages, urgency, sharing, sendLimit: credit, openSize });
     this.#events.push({ type: 'incoming', id, name, meta, mode, urgency });
   }
 

@@ -30,14 +30,16 @@ export interface ChannelTraffic {
 }
 
 export interface StreamInit {
-  /** Our number for it: even = opened here, odd = opened by the peer. */
-  readonly id: number;
   readonly messages: boolean;
   readonly urgency: number;
   readonly sharing: boolean;
   readonly sendLimit: number;
   /** Bytes of the peer's OPEN. */
   readonly openSize?: number;
+}
+
+/** What every channel of a session is granted. */
+export interface StreamCredit {
   readonly window: number;
   /** The window's bound. */
   readonly maxWindow: number;
@@ -45,6 +47,7 @@ export interface StreamInit {
 }
 
 export class MuxStream implements ChannelTraffic {
+  /** Our number for it: even = opened here, odd = opened by the peer. */
   readonly id: number;
   /** 0 (first) to 7 (last). */
   urgency: number;
@@ -87,14 +90,14 @@ export class MuxStream implements ChannelTraffic {
   /** Body of the PRIORITY that the peer shall get. */
   priorityBody: Uint8Array | undefined;
 
-  constructor(init: StreamInit) {
-    this.id = init.id;
+  constructor(id: number, init: StreamInit, { window, maxWindow, budget }: StreamCredit) {
+    this.id = id;
     this.urgency = init.urgency;
     this.sharing = init.sharing;
     this.messages = init.messages ? new MessageLengths() : undefined;
     this.openSize = init.openSize ?? 0;
     this.credit = new SendCredit(init.sendLimit);
-    this.grant = new ReceiveCredit(init.window, init.maxWindow, init.budget, (init.id & 1) === 1);
+    this.grant = new ReceiveCredit(window, maxWindow, budget, (id & 1) === 1);
   }
 
   get payloadSent(): number {

@@ -12,10 +12,7 @@ import { ReceiveBudget } from './budget.ts';
 import { MuxError } from './errors.ts';
 import type { EventQueue } from './events.ts';
 import type { MuxLimits } from './limits.ts';
-import { MuxStream, type StreamInit } from './stream.ts';
-
-/** What every channel is granted. */
-type Credit = Pick<StreamInit, 'window' | 'maxWindow' | 'budget'>;
+import { MuxStream, type StreamCredit, type StreamInit } from './stream.ts';
 
 export class ChannelTable {
   readonly #streams = new Map<number, MuxStream>();
@@ -35,7 +32,7 @@ export class ChannelTable {
   /** How many channels the peer may ever open, as announced. */
   allowed: number;
   #freed = 0;
-  readonly #credit: Credit;
+  readonly #credit: StreamCredit;
   #live = 0;
 
   constructor(events: EventQueue, limits: MuxLimits) {
@@ -91,10 +88,15 @@ export class ChannelTable {
     return this.#nextHere <= this.#maxChannelId;
   }
 
-  openHere(init: Omit<StreamInit, 'id' | keyof Credit>): MuxStream {
-    const stream = new MuxStream({ ...init, ...this.#credit, id: this.#nextHere });
+  openHere(init: StreamInit): MuxStream {
+    const id = this.#nextHere;
     this.#nextHere += 2;
-    this.#streams.set(stream.id, stream);
+    return this.#add(id, init);
+  }
+
+  #add(id: number, init: StreamInit): MuxStream {
+    const stream = new MuxStream(id, init, this.#credit);
+    this.#streams.set(id, stream);
     this.#live++;
     return stream;
   }
@@ -114,14 +116,11 @@ export class ChannelTable {
     this.#highestThere = id;
   }
 
-  openThere(init: Omit<StreamInit, keyof Credit>): MuxStream {
-    const stream = new MuxStream({ ...init, ...this.#credit });
-    const { id } = init;
+  openThere(id: number, init: StreamInit): MuxStream {
+    const stream = this.#add(id, init);
     stream.inBacklog = true;
     this.backlog++;
     this.backlogBytes += stream.openSize;
-    this.#streams.set(id, stream);
-    this.#live++;
     this.#held.add(id);
     return stream;
   }

@@ -12,16 +12,11 @@ import { SeededRandom } from '../support/random.ts';
 const QUANTUM = 16_384;
 
 const stream = (id: number, urgency = 3, sharing = true): MuxStream =>
-  new MuxStream({
+  new MuxStream(
     id,
-    messages: false,
-    urgency,
-    sharing,
-    sendLimit: 0,
-    window: 0,
-    maxWindow: 0,
-    budget: new ReceiveBudget(0, 0),
-  });
+    { messages: false, urgency, sharing, sendLimit: 0 },
+    { window: 0, maxWindow: 0, budget: new ReceiveBudget(0, 0) },
+  );
 
 /** Lets the scheduler hand out frames of the sizes that `sizeOf` says; returns the bytes of each channel. */
 function serve(
