@@ -8,6 +8,7 @@ import { EOM, FIN, Kind, NOLEN } from '../../src/mux/frame.ts';
 import { MuxError, type MuxLimits, MuxSession } from '../../src/mux/index.ts';
 import { control, frame, open, preface, settings, varint } from '../support/muxPeer.ts';
 import { SeededRandom } from '../support/random.ts';
+import { sized } from '../support/sized.ts';
 
 const LIMITS: Partial<MuxLimits> = {
   initialCredit: 4_096,
@@ -180,7 +181,7 @@ function ordeal(seed: number): void {
 }
 
 const SEED = Number(process.env['Q2Q_SEED'] ?? 1);
-const RUNS = Number(process.env['Q2Q_FUZZ_RUNS'] ?? 800);
+const RUNS = Number(process.env['Q2Q_FUZZ_RUNS'] ?? sized(300, 5_000));
 
 describe('a peer that sends anything', () => {
   it(`W6, D1, D3, D6: ${RUNS} peers from seed ${SEED} end in a code or none, and stay within the budgets`, () => {

@@ -110,9 +110,9 @@ describe.each(Object.entries(readers))('%s', (_, open) => {
 
 describe('batches', () => {
   test('bring everything that waits in one turn, up to the cap', async () => {
-    const { a, b } = await channelPair();
+    const { a, b, far } = await channelPair();
     exercise(a, { writes: { seed: 2, length: 200_000, step: 5_000 } });
-    await quiet();
+    await until(() => far.mux.unread(b.id) === 200_000);
     const sizes: number[] = [];
     let at = 0;
     for await (const chunks of linkBatches(b)) {

@@ -41,10 +41,11 @@ const ending = (channel: Channel): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-/** Of a machine that may be busy with other things: one of three. */
-const TIMED = { timeout: 30_000, retry: 2 };
+/** About half a second of work, with both peers and the relay in this process; a busy machine makes seconds of it. */
+const SOON = 5_000;
+const TIMED = { timeout: 30_000 };
 
-test('a transfer is cut within a second of the phone saying so, and the relay remembers', TIMED, async () => {
+test('a transfer is cut soon after the phone says so, and the relay remembers', TIMED, async () => {
   const [ws, tcp] = relay.urls as [string, string];
   const [bob, laptop] = [await enrolled('bob', 'desk', ws), await enrolled('alice', 'laptop', tcp)];
   const phone = await enrolled('alice', 'phone', ws);
@@ -61,13 +62,15 @@ test('a transfer is cut within a second of the phone saying so, and the relay re
   };
   channel.start({ data: () => {}, drain: pour, end: () => {}, closed: () => {} });
   pour();
-  await expect.poll(() => accepted[0]?.stats.plaintextIn ?? 0).toBeGreaterThan(4_000_000);
+  await expect
+    .poll(() => accepted[0]?.stats.plaintextIn ?? 0, { timeout: 10_000 })
+    .toBeGreaterThan(4_000_000);
 
   const [lost] = laptop.identities;
   const begun = performance.now();
   await phone.revokeDevice(lost!.keyId);
   expect(await Promise.all([ending(channel), ending(accepted[0]!)])).toEqual([revoked, revoked]);
-  expect(performance.now() - begun).toBeLessThan(1_000);
+  expect(performance.now() - begun).toBeLessThan(SOON);
   await expect(laptop.dial('bob@example.org/sink/1')).rejects.toThrow(revoked);
 
   // What it publishes says so, to whoever holds its root; and a restart forgets neither the list nor the number.
