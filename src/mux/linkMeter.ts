@@ -8,7 +8,7 @@
  * is added to the product is some milliseconds of the line, enough to stay busy until the next ACK.
  *
  *     startup    four times what was delivered in the last round, until the rate stops growing or a queue stands
- *     steady     rate × (least round trip + what others add to it) + a frame and 5 ms; a quarter more when no queue shows
+ *     steady     rate × (least round trip + what others add to it) + a frame and 5 ms; more and more when no queue shows
  *                for some rounds
  *     probing    nine tenths of it, when the least round trip is 10 s old and all since stood in our own queue
  *
@@ -236,7 +236,8 @@ export class LinkMeter {
     this.#rtt = this.#rtt === undefined ? rtt : this.#rtt + (rtt - this.#rtt) / 8;
     const least = this.#minRtt;
     if (least === undefined || rtt <= least) this.#setMinRtt(rtt, now);
-    const bare = this.#bare(record, position, rtt);
+    // What left into an empty line waited for nothing but itself.
+    const bare = record.before <= 0 ? this.#minRtt! : this.#bare(record, position, rtt);
     this.#roundRtt = Math.min(this.#roundRtt, bare);
     if (this.#startup) {
       if (rtt > 2 * this.#minRtt! + LONG_QUEUE) this.#startup = false;
@@ -301,15 +302,23 @@ export class LinkMeter {
   }
 
   #leaveStartup(queue: number): void {
-    if (!this.#roundFull) return;
+    const stands = queue > Math.max(this.#minRtt! / 4, 4); // then the line is full, though the peer's credit may end first
+    if (!stands && !this.#roundFull) return;
     if (this.#rate >= this.#fullRate * 1.25) {
       this.#fullRate = this.#rate;
       this.#flat = 0;
     } else this.#flat++;
-    const stands = queue > Math.max(this.#minRtt! / 4, 4);
     if (!stands && this.#flat < FLAT_ROUNDS) return;
     this.#startup = false;
     this.#flat = 0;
+  }
+
+  /** Milliseconds of the line that are asked for beyond what we know of it: more, the longer no queue comes of it. */
+  get #asks(): number {
+    const steps = this.#flat - FLAT_ROUNDS;
+    if (steps < 0) return this.#rounds % ASK_ROUNDS === 0 ? ASK_TIME : 0;
+    // What is asked in one round shows in the next.
+    return Math.max(ASK_TIME, Math.min(ASK_TIME * 2 ** (steps >> 1), this.#minRtt! / 4));
   }
 
   get #probeCap(): number {
@@ -323,9 +332,8 @@ export class LinkMeter {
     let cap = Math.max(FIRST_IN_FLIGHT, 4 * line);
     if (!this.#startup) {
       this.#frame = Math.round(Math.max(MIN_FRAME, Math.min(rate * FRAME_TIME, this.#maxFrame)));
-      const asks = this.#rounds % ASK_ROUNDS === 0 ? ASK_TIME : 0;
-      const slack = this.#frame + Math.min(rate * (SLACK_TIME + asks), MAX_SLACK);
-      cap = (this.#flat < FLAT_ROUNDS ? 1 : 1.25) * line + slack;
+      const slack = this.#frame + Math.min(rate * (SLACK_TIME + this.#asks), MAX_SLACK);
+      cap = line + slack;
       this.#rising = this.#probing || cap > this.#cap + gained / 8;
       if (this.#rising) cap = this.#probing ? Math.max(1, this.#probeCap) : this.#cap + gained / 8;
     }

@@ -31,6 +31,8 @@ export class SendCredit {
 const MIN_EPOCH = 1;
 /** Window per byte read in a round trip: a sender that fills the window can triple it every round trip. */
 const HEADROOM = 3;
+/** The window grows before the round trip is over when it is to be so many times what it is. */
+const EARLY = 2;
 /** A window halves for each such time (ms) between two reads. */
 const IDLE = 1_000;
 
@@ -80,8 +82,12 @@ export class ReceiveCredit {
     }
     const span = Math.max(rtt, MIN_EPOCH);
     const passed = now - this.#since;
-    if (passed < span) return;
     const read = this.consumed - this.#mark;
+    if (passed < span) {
+      // What was read already tells that much more is wanted: half a round trip sooner, at every step of the growth.
+      if (HEADROOM * read >= EARLY * this.window) this.#resize(Math.min(HEADROOM * read, this.#most));
+      return;
+    }
     // Reads come in lumps: a little more than a round trip holds a little more. Much more is a reader with pauses.
     const wanted = HEADROOM * (passed < 2 * span ? (read * span) / passed : read);
     if (wanted > this.window) this.#resize(Math.min(wanted, this.#most));

@@ -63,6 +63,54 @@ describe('the link meter', () => {
     }
   });
 
+  it('K1: a queue ends the startup though it is credit that holds the channel back, and is drained at once', () => {
+    const [rtt, rate] = [100, 1_250];
+    const apps = traffic();
+    const sim = new MuxSim({ rate, delay: rtt / 2, apps });
+    apps.a.send(sim.a.mux.open('bulk'), Number.POSITIVE_INFINITY, sim.a);
+    sim.flush();
+    sim.run(12 * rtt);
+    const before = apps.b.total;
+    sim.run(sim.now + 10 * rtt);
+    expect((apps.b.total - before) / (10 * rtt * rate)).toBeGreaterThan(0.98);
+    const { inFlight, frameSize } = sim.a.mux.stats();
+    expect(inFlight).toBeLessThan(rate * (rtt + 10) + 2 * frameSize);
+  });
+
+  it('K1: a long line that is full is not asked for a quarter more', () => {
+    const { use, pings } = saturate(300, 12_500, 6_000);
+    expect(use).toBeGreaterThan(0.98);
+    expect(Math.max(...pings)).toBeLessThanOrEqual(300 + (2 * 16_384) / 12_500 + 10);
+  });
+
+  it('a line that got four times wider is found out, the faster the longer nothing waits', () => {
+    const rtt = 100;
+    const meter = new LinkMeter(16_384);
+    const acks: { at: number; position: number }[] = [];
+    let [sent, arrived, queue] = [0, 0, 0];
+    const run = (from: number, to: number, rate: number): void => {
+      for (let now = from; now < to; now++) {
+        while (acks[0] !== undefined && acks[0].at <= now) meter.onAcked(acks.shift()!.position, 0, now);
+        const before = sent;
+        while (meter.hasRoom(sent - before)) sent += meter.frameSize;
+        meter.onSent(sent - before, 0, false, now);
+        queue += sent - before;
+        const served = Math.min(queue, rate);
+        queue -= served;
+        arrived += served;
+        if (served > 0 && now % 5 === 0) acks.push({ at: now + rtt, position: arrived });
+      }
+    };
+    run(0, 3_000, 1_000);
+    expect(meter.rate).toBeLessThan(1_050);
+    run(3_000, 8_000, 4_000);
+    expect(meter.rate).toBeGreaterThan(3_600);
+    const before = arrived;
+    run(8_000, 10_000, 4_000);
+    expect(arrived - before).toBeGreaterThan(0.95 * 2_000 * 4_000);
+    expect(queue).toBeLessThan(2 * 16_384 + 10 * 4_000);
+  });
+
   it('a jittery line is still used, whatever its least round trip says', () => {
     const random = new SeededRandom(7);
     const { use } = saturate(20, 1_250, 8_000, { jitter: 60, random: () => random.next() });

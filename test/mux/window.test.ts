@@ -89,4 +89,19 @@ describe('receive windows', () => {
     expect(read(100, 4_020)).toBe(1_000);
     expect(read(1e6, 4_030)).toBe(1_000_000); // the bound
   });
+
+  it('grows before the round trip is over, when enough was read for twice the window', () => {
+    const credit = new ReceiveCredit(1_000, 1_000_000, new ReceiveBudget(2_000_000, 0), true);
+    const read = (bytes: number, now: number): number => {
+      credit.received += bytes;
+      credit.consume(bytes);
+      credit.tune(now, 10);
+      return credit.window;
+    };
+    read(1, 0);
+    expect(read(600, 3)).toBe(1_000);
+    expect(read(100, 4)).toBe(2_100); // three times 700
+    expect(read(300, 9)).toBe(2_100);
+    expect(read(0, 10)).toBe(3_000); // all of the round trip
+  });
 });
