@@ -38,6 +38,8 @@ const PROBE = 0.9;
  * cap of a jittery line would shrink for ever.
  */
 const DETOUR = 4;
+/** The cap rises, and falls to probe, by this share of what is confirmed. */
+const STEP = 1 / 8;
 /** A queue of more than this, and of a whole round trip, ends the startup at once. */
 const LONG_QUEUE = 100;
 /** Rounds that the highest rate counts; rounds without growth that end the startup, or without a queue that ask for more. */
@@ -62,6 +64,10 @@ interface SendRecord {
   readonly limited: boolean;
   /** What was in flight before them. */
   readonly before: number;
+  /** Bytes of ACK frames, not counted in `before`, that may have been under way too. */
+  readonly quietBefore: number;
+  /** The cap was not on its way: what waits then is our own doing. */
+  readonly steady: boolean;
   /** Nothing but ACK frames: what confirms them was sent for another reason and tells no time. */
   readonly silent: boolean;
 }
@@ -97,6 +103,10 @@ export class LinkMeter {
   #rising = false;
   #rounds = 0;
   #crossed = 0;
+  /** Share of the last round that was ACK frames: it fills the line and does not count as in flight. */
+  #quietShare = 0;
+  #roundStart = 0;
+  #roundQuiet = 0;
   #roundEnd = 0;
   #roundRate = 0;
   #roundFull = false;
@@ -107,7 +117,7 @@ export class LinkMeter {
   /** For a link that carries our stream from `position` on. */
   constructor(maxFrame: number, position = 0) {
     this.#frame = this.#maxFrame = maxFrame;
-    this.#sent = this.#acked = this.#roundEnd = position;
+    this.#sent = this.#acked = this.#roundStart = this.#roundEnd = position;
   }
 
   /** Smoothed round trip; undefined before the first ACK. */
@@ -184,6 +194,8 @@ export class LinkMeter {
       leftAt: before <= 0 ? now : this.#leftAt,
       limited: this.#acked < this.#limitedUntil,
       before,
+      quietBefore: this.#quiet - quiet - this.#quietAcked,
+      steady: !this.#rising,
       silent,
     };
     this.#records.push(record);
@@ -240,10 +252,10 @@ export class LinkMeter {
     const bare = record.before <= 0 ? this.#minRtt! : this.#bare(record, position, rtt);
     this.#roundRtt = Math.min(this.#roundRtt, bare);
     if (this.#startup) {
-      if (rtt > 2 * this.#minRtt! + LONG_QUEUE) this.#startup = false;
+      if (this.#rate > 0 && rtt > 2 * this.#minRtt! + LONG_QUEUE) this.#startup = false;
       return;
     }
-    this.#sampleDetour(record.before, bare);
+    if (record.steady) this.#sampleDetour(record.before + record.quietBefore, bare);
     if (record.before <= this.#probeCap) this.#nextMin = Math.min(this.#nextMin, bare);
     if (now - this.#minAt < MIN_RTT_AGE) return;
     this.#probing = this.#nextMin === Number.POSITIVE_INFINITY;
@@ -294,7 +306,11 @@ export class LinkMeter {
       const tells = !this.#rising || this.#flat >= FLAT_ROUNDS;
       this.#flat = empty && tells && this.#roundFull ? this.#flat + 1 : 0;
     }
+    if (this.#roundFull)
+      this.#quietShare = (this.#quietAcked - this.#roundQuiet) / (this.#acked - this.#roundStart);
     this.#rounds++;
+    this.#roundStart = this.#acked;
+    this.#roundQuiet = this.#quietAcked;
     this.#roundEnd = this.#sent;
     this.#roundRate = 0;
     this.#roundFull = false;
@@ -303,7 +319,7 @@ export class LinkMeter {
 
   #leaveStartup(queue: number): void {
     const stands = queue > Math.max(this.#minRtt! / 4, 4); // then the line is full, though the peer's credit may end first
-    if (!stands && !this.#roundFull) return;
+    if (this.#rate === 0 || !(stands || this.#roundFull)) return;
     if (this.#rate >= this.#fullRate * 1.25) {
       this.#fullRate = this.#rate;
       this.#flat = 0;
@@ -325,17 +341,21 @@ export class LinkMeter {
     return this.#rate * (this.#minRtt ?? 0) * PROBE;
   }
 
-  /** Sets frame size and cap. Once measured the cap rises slowly: what fills a gap at once is a burst, and that a queue. */
+  /** Sets frame size and cap. Once measured the cap moves slowly: what fills a gap at once is a burst, and that a queue. */
   #decide(gained: number): void {
     const rate = this.#rate;
-    const line = rate * (this.#minRtt! + DETOUR * this.#detour);
+    const line = rate * (this.#minRtt! + DETOUR * this.#detour) * (1 - this.#quietShare);
     let cap = Math.max(FIRST_IN_FLIGHT, 4 * line);
     if (!this.#startup) {
       this.#frame = Math.round(Math.max(MIN_FRAME, Math.min(rate * FRAME_TIME, this.#maxFrame)));
-      const slack = this.#frame + Math.min(rate * (SLACK_TIME + this.#asks), MAX_SLACK);
+      // A frame that takes longer than it should is slack itself.
+      const time = (SLACK_TIME + this.#asks) * Math.min(1, (rate * FRAME_TIME) / this.#frame);
+      const slack = this.#frame + Math.min(rate * time, MAX_SLACK);
       cap = line + slack;
-      this.#rising = this.#probing || cap > this.#cap + gained / 8;
-      if (this.#rising) cap = this.#probing ? Math.max(1, this.#probeCap) : this.#cap + gained / 8;
+      const step = gained * STEP;
+      this.#rising = this.#probing || cap > this.#cap + step;
+      if (this.#probing) cap = Math.max(1, this.#probeCap, Math.min(cap, this.#cap) - step);
+      else if (this.#rising) cap = this.#cap + step;
     }
     this.#cap = Math.min(cap, MAX_IN_FLIGHT);
   }

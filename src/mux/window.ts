@@ -32,7 +32,7 @@ const MIN_EPOCH = 1;
 /** Window per byte read in a round trip: a sender that fills the window can triple it every round trip. */
 const HEADROOM = 3;
 /** The window grows before the round trip is over when it is to be so many times what it is. */
-const EARLY = 2;
+const EARLY = 1.25;
 /** A window halves for each such time (ms) between two reads. */
 const IDLE = 1_000;
 
@@ -52,6 +52,9 @@ export class ReceiveCredit {
   #borrowed: number;
   #since: number | undefined;
   #mark = 0;
+  /** Where the next epoch begins: half of this one is in it too, so that a burst of a round trip is whole in one of them. */
+  #nextSince = Number.NEGATIVE_INFINITY;
+  #nextMark = 0;
 
   /** The window starts at `first` and grows to `most` at best. `setAside`: the budget has kept the first credit for it. */
   constructor(first: number, most: number, budget: ReceiveBudget, setAside: boolean) {
@@ -84,16 +87,23 @@ export class ReceiveCredit {
     const passed = now - this.#since;
     const read = this.consumed - this.#mark;
     if (passed < span) {
-      // What was read already tells that much more is wanted: half a round trip sooner, at every step of the growth.
+      // What was read already tells that more is wanted: up to a round trip sooner, at every step of the growth.
       if (HEADROOM * read >= EARLY * this.window) this.#resize(Math.min(HEADROOM * read, this.#most));
+      if (passed >= span / 2 && this.#nextSince <= this.#since) this.#halve(now);
       return;
     }
     // Reads come in lumps: a little more than a round trip holds a little more. Much more is a reader with pauses.
     const wanted = HEADROOM * (passed < 2 * span ? (read * span) / passed : read);
     if (wanted > this.window) this.#resize(Math.min(wanted, this.#most));
     else if (passed > IDLE) this.#resize(Math.max(wanted, this.window / 2 ** Math.floor(passed / IDLE)));
-    this.#mark = this.consumed;
-    this.#since = now;
+    if (now - this.#nextSince >= span) this.#halve(now);
+    this.#mark = this.#nextMark;
+    this.#since = this.#nextSince;
+  }
+
+  #halve(now: number): void {
+    this.#nextMark = this.consumed;
+    this.#nextSince = now;
   }
 
   #resize(window: number): void {

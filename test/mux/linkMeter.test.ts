@@ -153,6 +153,51 @@ describe('the link meter', () => {
     expect([meter.inFlight, meter.rtt]).toEqual([0, 50]);
   });
 
+  it('a queue ends no startup before there is a rate', () => {
+    const meter = new LinkMeter(16_384);
+    for (const [bytes, quiet, acked] of [
+      [2, 0, 1],
+      [2, 2, 3],
+      [2, 0, 5],
+    ] as const) {
+      meter.onSent(bytes, quiet, false, 0);
+      meter.onAcked(acked, 0, 0);
+    }
+    expect(meter).toMatchObject({ rate: 0, cap: FIRST_IN_FLIGHT, frameSize: 16_384 });
+  });
+
+  it('K1: what a PING and its ACK add is not taken for a jittery line', () => {
+    const [rtt, rate] = [100, SERIAL];
+    const apps = traffic();
+    const sim = new MuxSim({ rate, delay: rtt / 2, a: WIDE, b: WIDE, apps });
+    apps.a.send(sim.a.mux.open('bulk'), Number.POSITIVE_INFINITY, sim.a);
+    sim.flush();
+    sim.run(8_000);
+    for (let i = 0; i < 300; i++) {
+      sim.a.mux.ping(sim.now);
+      sim.flush();
+      sim.run(sim.now + 22);
+    }
+    expect(apps.a.pongs.length).toBeGreaterThan(250);
+    const { minRtt } = sim.a.mux.stats();
+    for (const pong of apps.a.pongs.slice(10))
+      expect(pong.rtt).toBeLessThanOrEqual(minRtt! + (2 * MIN_FRAME) / rate + 10);
+  });
+
+  it('the probe for the least round trip and the way back leave no queue and no gap', () => {
+    const [rtt, rate] = [300, 1_250];
+    const apps = traffic();
+    const sim = new MuxSim({ rate, delay: rtt / 2, a: WIDE, b: WIDE, apps });
+    apps.a.send(sim.a.mux.open('bulk'), Number.POSITIVE_INFINITY, sim.a);
+    sim.flush();
+    sim.run(9_000);
+    const before = apps.b.total;
+    sim.wires[0].maxBuffered = 0;
+    sim.run(15_000);
+    expect(sim.wires[0].maxBuffered).toBeLessThan(2 * 12_500 + 10 * rate);
+    expect((apps.b.total - before) / (6_000 * rate)).toBeGreaterThan(0.95);
+  });
+
   it('gives sane numbers for any ACKs, at any time, with any delay', () => {
     const step = fc.record({
       bytes: fc.nat(70_000),

@@ -83,14 +83,14 @@ describe('receive windows', () => {
       return credit.window;
     };
     read(500, 0);
-    expect(read(500, 9)).toBe(1_000); // not a round trip yet
-    expect(read(500, 10)).toBe(3_000); // 1,000 in one
+    expect(read(400, 9)).toBe(1_000); // not a round trip yet
+    expect(read(600, 10)).toBe(3_000); // 1,000 in one
     expect(read(100, 20)).toBe(3_000); // less: no reason to fall
     expect(read(100, 4_020)).toBe(1_000);
     expect(read(1e6, 4_030)).toBe(1_000_000); // the bound
   });
 
-  it('grows before the round trip is over, when enough was read for twice the window', () => {
+  it('grows before the round trip is over, when enough was read for a quarter more', () => {
     const credit = new ReceiveCredit(1_000, 1_000_000, new ReceiveBudget(2_000_000, 0), true);
     const read = (bytes: number, now: number): number => {
       credit.received += bytes;
@@ -99,9 +99,12 @@ describe('receive windows', () => {
       return credit.window;
     };
     read(1, 0);
-    expect(read(600, 3)).toBe(1_000);
-    expect(read(100, 4)).toBe(2_100); // three times 700
-    expect(read(300, 9)).toBe(2_100);
-    expect(read(0, 10)).toBe(3_000); // all of the round trip
+    expect(read(400, 3)).toBe(1_000);
+    expect(read(100, 4)).toBe(1_500); // three times 500
+    expect(read(100, 8)).toBe(1_500);
+    expect(read(100, 10)).toBe(2_100); // all of the round trip
+    // A burst of a round trip is whole in one epoch, wherever in it the epochs begin.
+    expect(read(1_000, 14)).toBe(3_300);
+    expect(read(1_000, 15)).toBe(6_300);
   });
 });
