@@ -7,6 +7,9 @@
  * lengths of messages that wait: at most as much again;
  * names and meta data of channels waiting for `accept`: `backlogBytes` as they came; answers we owe: bounded by one bit set
  * per live channel, plus `maxOrphanResets × 16` bytes; frame being assembled: 4 KiB. Everything else is constant.
+ *
+ * Worst case in time: a byte from the peer makes us take at most 3 steps, and a session 200 besides, whatever the bytes are
+ * and however they are cut. A step is a frame taken in, a frame sent or an event.
  */
 export interface MuxLimits {
   /** Largest DATA payload we take in one frame. 16,384 = one TLS record's worth; bounds the wait behind a frame. */

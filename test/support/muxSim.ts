@@ -2,7 +2,7 @@
  * Two engines joined by simulated wires: virtual time, no promises and no timers of the host, so that hours of a slow link
  * take milliseconds and every run is the same. What the ends do with their channels is said by a `SimApp` each.
  */
-import { type MuxEvent, type MuxLimits, MuxSession } from '../../src/mux/index.ts';
+import { type MuxEvent, type MuxLimits, MuxSession, type MuxSessionInit } from '../../src/mux/index.ts';
 import { type Event, EventHeap } from './eventHeap.ts';
 import { SimWire, type WireOptions } from './simWire.ts';
 
@@ -66,6 +66,8 @@ export interface MuxSimOptions extends WireOptions {
   readonly apps: { readonly a: SimApp; readonly b: SimApp };
   /** Which end draws the larger nonce, and so opens odd ids. */
   readonly odd?: 'a' | 'b';
+  /** Sessions that may outlive their link have one. */
+  readonly hmac?: MuxSessionInit['hmac'];
 }
 
 interface Appointment extends Event {
@@ -90,9 +92,10 @@ export class MuxSim {
 
   constructor(options: MuxSimOptions) {
     const messages = (this.#messages = options.messages ?? false);
+    const resume = options.hmac && { hmac: options.hmac };
     const nonce = (high: boolean): Uint8Array => new Uint8Array(8).fill(high ? 2 : 1);
     const mux = (high: boolean, limits: Partial<MuxLimits> = {}): MuxSession =>
-      new MuxSession({ messages, nonce: nonce(high), limits, now: 0 });
+      new MuxSession({ messages, nonce: nonce(high), limits, now: 0, ...resume });
     this.a = new SimEnd(mux(options.odd !== 'b', options.a), options.apps.a);
     this.b = new SimEnd(mux(options.odd === 'b', options.b), options.apps.b);
     this.connect(options, options.back);
