@@ -140,6 +140,8 @@ class Channel:
             self._take(len(payload))
         elif self.mode == 0:
             self.inbox += payload
+        elif self.unfinished:
+            self._take(0)
         if fin:
             self.read_end = "fin"
             self.session.note("end", self.number)
@@ -197,7 +199,7 @@ class Channel:
         """Gives credit by the half window, but what is missing of a message must always have some: none of it can be taken."""
         self.taken += count
         wanted = self.taken + self.window
-        needed = self.taken + (self.session.own.max_message if self.mode == 1 else 0)
+        needed = self.taken + (self.session.own.max_message if self.unfinished else 0)
         is_worth_it = wanted - self.receive_limit >= max(256, self.window // 2)
         if self.read_end is None and (is_worth_it or self.receive_limit < needed):
             self.receive_limit = wanted

@@ -9,7 +9,7 @@ from .wire import (EOM, FIN, NOLEN, NUMBERS, PREFACE, Code, Fault, FrameReader, 
                    read_varint, read_varints, varint)
 
 CHOSEN = {Kind.ACK, Kind.SETTINGS, Kind.EXT, Kind.MAXCH, Kind.CREDIT}  # when they are sent is each end's own choice
-LIMITS = {"max_frame": 16_384, "initial_credit": 262_144, "max_channels": 1024, "idle_timeout": 60_000,
+LIMITS = {"max_frame": 16_384, "initial_credit": 65_536, "max_channels": 1024, "idle_timeout": 60_000,
           "max_datagram": 4_096, "max_message": 65_536}
 NAMES = {"maxFrame": "max_frame", "initialCredit": "initial_credit", "maxChannels": "max_channels",
          "idleTimeout": "idle_timeout", "maxDatagram": "max_datagram", "maxMessage": "max_message",

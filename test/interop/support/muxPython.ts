@@ -36,7 +36,12 @@ const random = (length: number): Uint8Array => new Uint8Array(randomBytes(length
 
 export function sessionOn(link: Link, resume?: Omit<ResumeOptions, 'hmac'>): Session {
   const hmac: ResumeOptions['hmac'] = (key, ...parts) => provider.hmac('sha256', key, ...parts);
-  return new Session(link, { random, takesMessages: true, ...(resume && { resume: { ...resume, hmac } }) });
+  // More than a message may have: who sends a larger one has the credit to.
+  const limits = { initialCredit: 131_072 };
+  return new Session(link, {
+    ...{ random, limits, takesMessages: true },
+    ...(resume && { resume: { ...resume, hmac } }),
+  });
 }
 
 /** 48 bytes that both ends would have of a TLS connection: the session can be resumed. */
