@@ -237,7 +237,7 @@ describe('a hostile peer', () => {
         expect(victim.mux.stats().channels).toBe(0);
         expect(victim.output().length).toBe(0);
       }),
-      { numRuns: sized(1_000, 20_000) },
+      { numRuns: sized(1_000, 10_000) },
     );
   });
 

@@ -96,7 +96,7 @@ describe('progress', () => {
     expect(sim.b.mux.stats().bytesReceived).toBe(sim.a.mux.stats().bytesSent);
   });
 
-  const seeds = sized(6, 40);
+  const seeds = sized(6, 20);
   it.each([false, true])(
     `L1, L6, C10: every transfer ends in bounded time, seeds 1 to ${seeds} (messages: %s)`,
     (messages) => {
