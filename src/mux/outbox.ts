@@ -11,7 +11,6 @@ import type { EventQueue } from './events.ts';
 import { greaseExtension } from './extensions.ts';
 import { EOM, encodePreface, FIN, Kind } from './frame.ts';
 import { FrameWriter } from './frameWriter.ts';
-
 import { MAX_CHANNEL_ID, MAX_UNANSWERED, MESSAGE_TARGET, type MuxLimits, RESUME_SLACK } from './limits.ts';
 import type { Replay } from './replay.ts';
 import { Scheduler } from './scheduler.ts';

@@ -27,6 +27,17 @@ function bulk(rtt: number, rate: number) {
   return { tenth, after: (apps.b.total - then) / (10 * rate * rtt), window, sim, apps };
 }
 
+/** Reads so many bytes at a time, over a round trip of 10 ms from a window of 1,000; returns the window then. */
+function reader(): (bytes: number, now: number) => number {
+  const credit = new ReceiveCredit(1_000, 1_000_000, new ReceiveBudget(2_000_000, 0), true);
+  return (bytes, now) => {
+    credit.received += bytes;
+    credit.consume(bytes);
+    credit.tune(now, 10);
+    return credit.window;
+  };
+}
+
 describe('receive windows', () => {
   it.each([
     [1, 125],
@@ -75,13 +86,7 @@ describe('receive windows', () => {
   });
 
   it('follows what is read in a round trip, and halves for each second that nothing is', () => {
-    const credit = new ReceiveCredit(1_000, 1_000_000, new ReceiveBudget(2_000_000, 0), true);
-    const read = (bytes: number, now: number): number => {
-      credit.received += bytes;
-      credit.consume(bytes);
-      credit.tune(now, 10);
-      return credit.window;
-    };
+    const read = reader();
     read(500, 0);
     expect(read(400, 9)).toBe(1_000); // not a round trip yet
     expect(read(600, 10)).toBe(3_000); // 1,000 in one
@@ -91,13 +96,7 @@ describe('receive windows', () => {
   });
 
   it('grows before the round trip is over, when enough was read for a quarter more', () => {
-    const credit = new ReceiveCredit(1_000, 1_000_000, new ReceiveBudget(2_000_000, 0), true);
-    const read = (bytes: number, now: number): number => {
-      credit.received += bytes;
-      credit.consume(bytes);
-      credit.tune(now, 10);
-      return credit.window;
-    };
+    const read = reader();
     read(1, 0);
     expect(read(400, 3)).toBe(1_000);
     expect(read(100, 4)).toBe(1_500); // three times 500

@@ -41,11 +41,10 @@ const ending = (channel: Channel): Promise<unknown> =>
     (error: unknown) => error,
   );
 
-/** About half a second of work, with both peers and the relay in this process; a busy machine makes seconds of it. */
-const SOON = 5_000;
-const TIMED = { timeout: 30_000 };
+/** Of a machine that may be busy with other things: one of three. */
+const TIMED = { timeout: 30_000, retry: 2 };
 
-test('a transfer is cut soon after the phone says so, and the relay remembers', TIMED, async () => {
+test('a transfer is cut within a second of the phone saying so, and the relay remembers', TIMED, async () => {
   const [ws, tcp] = relay.urls as [string, string];
   const [bob, laptop] = [await enrolled('bob', 'desk', ws), await enrolled('alice', 'laptop', tcp)];
   const phone = await enrolled('alice', 'phone', ws);
@@ -70,7 +69,7 @@ test('a transfer is cut soon after the phone says so, and the relay remembers', 
   const begun = performance.now();
   await phone.revokeDevice(lost!.keyId);
   expect(await Promise.all([ending(channel), ending(accepted[0]!)])).toEqual([revoked, revoked]);
-  expect(performance.now() - begun).toBeLessThan(SOON);
+  expect(performance.now() - begun).toBeLessThan(1_000);
   await expect(laptop.dial('bob@example.org/sink/1')).rejects.toThrow(revoked);
 
   // What it publishes says so, to whoever holds its root; and a restart forgets neither the list nor the number.
