@@ -1,12 +1,14 @@
 /**
  * Positions in the two streams of frames, and when the peer is told how far its own has come (ACK).
  *
- * Its frames owe it an ACK, ACK frames alone never do. It rides on output that leaves anyway; alone it goes after 64 KiB or
- * 25 ms. A frame of data that is worth one is answered sooner, so that a sender on a slow line, where a frame takes long,
- * can keep its queue short; but not oftener than every 5 ms.
+ * Its frames owe it an ACK; it rides on output that leaves anyway, and alone it goes after 64 KiB or 25 ms. Quiet frames
+ * (ACK, and PING and PONG, which answer each other) owe one only when 4 KiB of them have come, so that an idle link costs two
+ * frames a ping and the peer need not keep them for ever. A frame of data that is worth an ACK is answered sooner, so that a
+ * sender on a slow line, where a frame takes long, can keep its queue short; but not oftener than every 5 ms.
  */
 import { decodeVarints, encodeVarints } from './bodies.ts';
 import { MuxError } from './errors.ts';
+import { MAX_QUIET } from './limits.ts';
 import { LinkMeter } from './linkMeter.ts';
 
 /** An ACK is due after this many bytes that owe one: at 1 GB/s still only one per 64 µs. */
@@ -31,6 +33,8 @@ export class Acks {
   readonly #maxFrame: number;
   #owed = 0;
   #owedSince = 0;
+  /** Bytes of quiet frames that came since our last ACK. */
+  #quiet = 0;
   /** Bytes that came since the last ACK of the peer. */
   #heard = 0;
   #prompt = false;
@@ -46,10 +50,11 @@ export class Acks {
   /** Our stream goes on over another link, where the peer has it up to `position`; nothing is known of that link. */
   newLink(position: number): void {
     this.acked = Math.max(this.acked, position);
+    this.#quiet = MAX_QUIET; // what comes again counts as in flight over there, quiet or not
     this.meter = new LinkMeter(this.#maxFrame, this.acked);
   }
 
-  /** `bytes` of frames leave, `quiet` of them ACKs. `idle`: there was room for more and nothing to send. */
+  /** `bytes` of frames leave, `quiet` of them owe no ACK. `idle`: there was room for more and nothing to send. */
   left(bytes: number, quiet: number, idle: boolean, now: number): void {
     this.sent += bytes;
     this.meter.onSent(bytes, quiet, idle, now);
@@ -62,9 +67,19 @@ export class Acks {
 
   /** Of these, a part that owes an ACK was parsed. */
   owe(bytes: number): void {
+    this.#owe(bytes);
+    this.#heard += bytes;
+  }
+
+  /** Of these, a part of quiet frames was parsed. */
+  oweLater(bytes: number): void {
+    this.#quiet += bytes;
+    if (this.#quiet >= MAX_QUIET) this.#owe(bytes);
+  }
+
+  #owe(bytes: number): void {
     if (this.#owed === 0) this.#owedSince = this.#cameAt;
     this.#owed += bytes;
-    this.#heard += bytes;
   }
 
   /** A frame of data ended that is worth an ACK of its own. */
@@ -99,7 +114,7 @@ export class Acks {
 
   /** Body of the ACK that leaves now: position, microseconds since its last byte came. */
   take(now: number): Uint8Array {
-    this.#owed = 0;
+    this.#owed = this.#quiet = 0;
     this.#prompt = this.#late = false;
     this.#toldAt = now;
     return encodeVarints(this.received, Math.max(0, Math.round((now - this.#cameAt) * 1000)));

@@ -41,6 +41,11 @@ export const Kind = {
 
 export type KindName = keyof typeof Kind;
 
+/** Frames that owe no ACK of their own: PING and PONG answer each other, and ACKs for ACKs would never end. */
+export function isQuiet(kind: number): boolean {
+  return kind === Kind.ack || kind === Kind.ping || kind === Kind.pong;
+}
+
 export const KIND_MASK = 0x1f;
 export const FIN = 0x20;
 export const EOM = 0x40;

@@ -8,7 +8,7 @@ import { ChannelFrames } from './channelFrames.ts';
 import { FrameParser, type Step } from './codec.ts';
 import { MuxError, WireCode } from './errors.ts';
 import type { EventQueue } from './events.ts';
-import { Kind } from './frame.ts';
+import { isQuiet, Kind } from './frame.ts';
 import { acceptedBy, findOrLate, type InboxInit, type InboxParts, protocol } from './inboxParts.ts';
 import { LinkFrames } from './linkFrames.ts';
 import type { MessageLengths } from './messageLengths.ts';
@@ -109,7 +109,10 @@ export class Inbox {
     acks.received = position;
     if (step === 'more') return 0;
     const size = position - this.#counted;
-    if (step !== 'preface' && kind !== Kind.ack) acks.owe(size);
+    if (step !== 'preface') {
+      if (isQuiet(kind)) acks.oweLater(size);
+      else acks.owe(size);
+    }
     this.#counted = position;
     return size;
   }

@@ -116,8 +116,8 @@ export const FLOOR_SHARE = 16;
 
 /** Bytes of control frames that may wait for their acknowledgement beside a full resume window. */
 export const RESUME_SLACK = 262_144;
-/** Bytes of ACK frames, which nobody acknowledges, after which a PING makes the peer do it. */
-export const MAX_UNANSWERED = 4_096;
+/** Bytes of ACK, PING and PONG frames, which owe no ACK, after which one is owed all the same: a peer that can resume keeps them until then. */
+export const MAX_QUIET = 4_096;
 /** Attempts to resume that may be lost on the way before the other end hears of one; each costs it one HMAC more. */
 export const MAX_EPOCH_SKIP = 64;
 /** Secrets that may name one session: as many as a relay admits identities on a link. ~200 bytes each. */

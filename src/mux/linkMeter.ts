@@ -54,7 +54,7 @@ interface SendRecord {
   readonly start: number;
   end: number;
   readonly time: number;
-  /** Bytes of ACK frames up to `end`: nobody acknowledges those alone. */
+  /** Bytes of quiet frames (ACK, PING, PONG) up to `end`: nobody acknowledges those alone. */
   quiet: number;
   /** What was confirmed when these left: position, when it had arrived, when it had left. */
   readonly acked: number;
@@ -64,11 +64,11 @@ interface SendRecord {
   readonly limited: boolean;
   /** What was in flight before them. */
   readonly before: number;
-  /** Bytes of ACK frames, not counted in `before`, that may have been under way too. */
+  /** Bytes of quiet frames, not counted in `before`, that may have been under way too. */
   readonly quietBefore: number;
   /** The cap was not on its way: what waits then is our own doing. */
   readonly steady: boolean;
-  /** Nothing but ACK frames: what confirms them was sent for another reason and tells no time. */
+  /** Nothing but quiet frames: what confirms them was sent for another reason and tells no time. */
   readonly silent: boolean;
 }
 
@@ -103,7 +103,7 @@ export class LinkMeter {
   #rising = false;
   #rounds = 0;
   #crossed = 0;
-  /** Share of the last round that was ACK frames: it fills the line and does not count as in flight. */
+  /** Share of the last round that was quiet frames: it fills the line and does not count as in flight. */
   #quietShare = 0;
   #roundStart = 0;
   #roundQuiet = 0;
@@ -135,7 +135,7 @@ export class LinkMeter {
     return this.#rate;
   }
 
-  /** Bytes that left and were not acknowledged, ACK frames apart. */
+  /** Bytes that left and were not acknowledged, quiet frames apart. */
   get inFlight(): number {
     return Math.max(0, this.#sent - this.#acked - (this.#quiet - this.#quietAcked));
   }
@@ -161,7 +161,7 @@ export class LinkMeter {
     return this.inFlight + pending < this.#cap;
   }
 
-  /** `bytes` leave, `quiet` of them ACK frames. `idle`: there was room for more, and nothing to send. */
+  /** `bytes` leave, `quiet` of them in frames that owe no ACK. `idle`: there was room for more, and nothing to send. */
   onSent(bytes: number, quiet: number, idle: boolean, now: number): void {
     if (bytes > 0) this.#record(bytes, quiet, now);
     if (!idle) this.#idleSince = undefined;

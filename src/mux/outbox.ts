@@ -11,7 +11,7 @@ import type { EventQueue } from './events.ts';
 import { greaseExtension } from './extensions.ts';
 import { EOM, encodePreface, FIN, Kind } from './frame.ts';
 import { FrameWriter } from './frameWriter.ts';
-import { MAX_CHANNEL_ID, MAX_UNANSWERED, MESSAGE_TARGET, type MuxLimits, RESUME_SLACK } from './limits.ts';
+import { MAX_CHANNEL_ID, MESSAGE_TARGET, type MuxLimits, RESUME_SLACK } from './limits.ts';
 import type { Replay } from './replay.ts';
 import { Scheduler } from './scheduler.ts';
 import type { Counters } from './stats.ts';
@@ -50,9 +50,7 @@ export class Outbox {
   /** What opens the link and has no place in the stream: the preface, RESUME, RESUMED. */
   #prelude: Uint8Array[];
   #linked = true;
-  /** Bytes of ACK frames behind our last frame that owes us one. */
-  #unanswered = 0;
-  /** Bytes of ACK frames in this output. */
+  /** Bytes of frames in this output that owe no ACK. */
   #quiet = 0;
   #greeted = false;
   #ready = false;
@@ -105,11 +103,6 @@ export class Outbox {
   /** More waits for its acknowledgement than any peer makes us wait for that reads and answers. */
   get isOverfull(): boolean {
     return this.#replay !== undefined && this.#replay.length > this.#window + RESUME_SLACK;
-  }
-
-  /** ACKs alone are never acknowledged: once in a while something must leave that is. */
-  get wantsAnswer(): boolean {
-    return this.#replay !== undefined && this.#unanswered > MAX_UNANSWERED;
   }
 
   /** There is no link: nothing leaves. */
@@ -267,12 +260,14 @@ export class Outbox {
   }
 
   #ack(now: number): void {
+    this.#quietly(Kind.ack, this.#acks.take(now));
+  }
+
+  /** A frame that owes no ACK. */
+  #quietly(kind: number, body: Uint8Array): void {
     const before = this.#writer.size;
-    const unanswered = this.#unanswered;
-    this.#control(Kind.ack, 0, this.#acks.take(now));
-    const quiet = this.#writer.size - before;
-    this.#unanswered = unanswered + quiet;
-    this.#quiet += quiet;
+    this.#control(kind, 0, body);
+    this.#quiet += this.#writer.size - before;
   }
 
   /** Frames on channel 0. */
@@ -288,8 +283,8 @@ export class Outbox {
       this.#control(Kind.goaway, 0, encodeGoaway({ lastAccepted: wire, code, reason }));
       this.#goaway = undefined;
     }
-    if (this.#pong !== undefined) this.#control(Kind.pong, 0, encodeVarints(this.#pong));
-    if (this.#ping !== undefined) this.#control(Kind.ping, 0, encodeVarints(this.#ping));
+    if (this.#pong !== undefined) this.#quietly(Kind.pong, encodeVarints(this.#pong));
+    if (this.#ping !== undefined) this.#quietly(Kind.ping, encodeVarints(this.#ping));
     this.#pong = this.#ping = undefined;
     const refill = this.#over ? undefined : this.#table.refill();
     if (refill !== undefined) this.#control(Kind.maxChannels, 0, encodeVarints(refill));
@@ -367,7 +362,6 @@ export class Outbox {
 
   #control(kind: number, channel: number, body: Uint8Array): void {
     this.#init.counters.framesSent++;
-    this.#unanswered = 0;
     this.#writer.control(kind, channel, body);
   }
 
@@ -403,17 +397,17 @@ export class Outbox {
     return Math.min(this.#maxFrame, this.#acks.meter.frameSize);
   }
 
-  /** The line holds no more, or a frame more would not fit the window. One always may be under way. */
+  /** The line holds no more, or a frame more would not fit the window. One always may be under way: who keeps quiet frames only gets no ACK. */
   get #isFull(): boolean {
-    if (!this.#acks.meter.hasRoom(this.#writer.size)) return true;
-    const waiting = this.#writer.size + (this.#replay?.length ?? 0);
-    return waiting > 0 && waiting + this.#maxFrame > this.#window;
+    const { meter } = this.#acks;
+    const size = this.#writer.size;
+    if (!meter.hasRoom(size)) return true;
+    return size + (this.#replay?.length ?? 0) + this.#maxFrame > this.#window && size + meter.inFlight > 0;
   }
 
   #frame(stream: MuxStream, limit: number): void {
     const { counters } = this.#init;
     const messages = this.#messages;
-    this.#unanswered = 0;
     const writer = this.#writer;
     const size = stream.queue.nextSize(Math.min(stream.credit.left, this.#frameSize));
     const fin = stream.send === 'finishing' && stream.queue.isLast(size);

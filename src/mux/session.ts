@@ -181,7 +181,6 @@ export class MuxSession extends MuxChannels {
   takeOutput(max: number, now: number): Uint8Array[] {
     this.now = Math.max(this.now, now);
     const parts = this.outbox.take(max, this.now);
-    if (this.outbox.wantsAnswer) this.ping(now);
     if (this.outbox.isOverfull)
       this.#fail(new MuxError('ERR_MUX_LIMIT', 'peer acknowledges nothing of what it is sent'));
     return parts;

@@ -31,11 +31,7 @@ describe('a hostile peer', () => {
   it('D1: a flood of PINGs gets one answer, then the link ends', () => {
     const victim = Victim.greeted();
     for (let seq = 1; seq <= 100; seq++) victim.feed(frame(Kind.ping, 0, varint(seq)));
-    const output = victim.output();
-    const pong = frame(Kind.pong, 0, varint(100));
-    expect(output.slice(0, pong.length)).toEqual(pong);
-    expect(output[pong.length]).toBe(Kind.ack);
-    expect(output.length).toBeLessThan(15);
+    expect(victim.output()).toEqual(frame(Kind.pong, 0, varint(100)));
     const { frames } = flood(victim, 100_000, (i) => frame(Kind.ping, 0, varint(200 + i)));
     expect(victim.error?.code).toBe('ERR_MUX_LIMIT');
     expect(frames).toBeLessThan(11_000);

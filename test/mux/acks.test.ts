@@ -79,6 +79,29 @@ describe('ACK', () => {
     expect(Math.max(...gaps)).toBeLessThanOrEqual(11);
   });
 
+  it('is owed for PING and PONG when 4 KiB of them have come, and waits for company then', () => {
+    const { victim, told } = quiet();
+    const ping = frame(Kind.ping, 0, varint(1));
+    const before = Math.ceil(4_096 / ping.length) - 1;
+    for (let i = 0; i < before; i++) {
+      victim.feed(ping);
+      expect(victim.output()).toEqual(frame(Kind.pong, 0, varint(1)));
+    }
+    victim.now += 1_000;
+    expect(victim.output().length).toBe(0);
+    victim.feed(ping, ping);
+    const position = told + (before + 2) * ping.length;
+    expect(victim.output()).toEqual(concat([frame(Kind.pong, 0, varint(1)), ack(position)]));
+    victim.feed(ping);
+    expect(victim.output()).toEqual(frame(Kind.pong, 0, varint(1)));
+  });
+
+  it('rides on a PONG for what came before, which covers the PING too', () => {
+    const { victim, told } = quiet();
+    victim.feed(frame(Kind.ping, 0, varint(1)), data(1));
+    expect(victim.output()).toEqual(concat([frame(Kind.pong, 0, varint(1)), ack(told + 8)]));
+  });
+
   it('is never sent for ACKs alone', () => {
     const pair = new MuxPair();
     pair.settle();

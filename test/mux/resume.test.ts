@@ -213,16 +213,44 @@ describe('K6: a full window', () => {
     expect(most).toBeLessThan(window + RESUME_SLACK + 100);
   });
 
-  it('is not filled by ACKs, which nobody acknowledges: something is asked now and then', () => {
+  it('is not filled by ACKs and PONGs, which owe no ACK: 4 KiB of them do', () => {
     const pair = new ResumePair({ limits: { resumeWindow: window, idleTimeout: 0 } });
     pair.settle();
+    let most = 0;
     for (let i = 0; i < 5_000; i++) {
-      pair.b.mux.ping(pair.now); // a pong, and an ACK
+      pair.b.mux.ping(pair.now);
+      pair.now += 30;
+      pair.settle();
+      most = Math.max(most, pair.a.mux.resumption!.held, pair.b.mux.resumption!.held);
+    }
+    expect([pair.a.mux.isOver, pair.b.mux.isOver]).toEqual([false, false]);
+    expect(most).toBeGreaterThan(4_000);
+    expect(most).toBeLessThan(4_200);
+  });
+
+  it.each([false, true])('lets DATA pass though it is full of PINGs (on a second link: %s)', (again) => {
+    const pair = new ResumePair({ limits: { resumeWindow: 2_048, maxFrame: 1_024, idleTimeout: 0 } });
+    const id = pair.a.mux.open('x');
+    pair.settle();
+    pair.now += 30;
+    pair.settle();
+    for (let i = 0; i < 300; i++) {
+      pair.a.mux.ping(pair.now);
+      if (again)
+        pair.a.mux.takeOutput(1_000, pair.now); // lost on the way
+      else pair.settle();
+    }
+    expect(pair.a.mux.resumption!.held).toBeGreaterThan(1_024);
+    if (again) {
+      pair.cut();
+      pair.reconnect();
+    }
+    pair.a.mux.write(id, pattern(7, 20_000));
+    for (let i = 0; i < 100; i++) {
       pair.now += 30;
       pair.settle();
     }
-    expect([pair.a.mux.isOver, pair.b.mux.isOver]).toEqual([false, false]);
-    expect(pair.a.mux.resumption!.held).toBeLessThan(10_000);
+    expect(equalBytes(pair.b.received(mirror(id)), pattern(7, 20_000))).toBe(true);
   });
 });
 

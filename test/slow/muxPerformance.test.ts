@@ -9,15 +9,6 @@ front of the link; a channel's largest window in bytes and in products of rate a
    rtt  rate          chan.  payload  ping (p99)     queue    window   of product  equal
 `;
 
-const SHARED =
-  '45 pings a second with their answers and ACKs are 4 % of so slow a line, learned a round late';
-
-/** What is not kept, and why. A line too many here is as wrong as one too few. */
-const EXCUSED: Readonly<Record<string, string>> = {
-  '300 ms  115,200 baud     10: ping 355.9 ms, wanted 354.4 ms': SHARED,
-  '300 ms  115,200 baud   1000: ping 356.5 ms, wanted 354.4 ms': SHARED,
-};
-
 it('W10, K1: the table of round trips, rates and channels is as it was, and keeps its promises', async () => {
   const lines: string[] = [];
   const misses: string[] = [];
@@ -26,8 +17,6 @@ it('W10, K1: the table of round trips, rates and channels is as it was, and keep
     lines.push(lineOf(cell, figures));
     misses.push(...missed(cell, figures));
   }
-  const excuses = misses.map((miss) => `${miss} (${EXCUSED[miss] ?? 'no reason is known'})`);
-  const kept = misses.length === 0 ? 'Every promise is kept.' : `Not kept:\n${excuses.join('\n')}`;
-  await expect(`${HEAD}${lines.join('\n')}\n\n${kept}\n`).toMatchFileSnapshot('../mux/performance.txt');
-  expect(misses).toEqual(Object.keys(EXCUSED));
+  await expect(`${HEAD}${lines.join('\n')}\n`).toMatchFileSnapshot('../mux/performance.txt');
+  expect(misses).toEqual([]);
 }, 600_000);

@@ -5,12 +5,12 @@ from .channel import Channel
 from .frames import Frames
 from .pack import pack
 from .replay import Replay
-from .wire import (MAX_NUMBER, NONCE_LENGTH, PREFACE, Code, Fault, FrameReader, Kind, Settings, broken, frame, settings_frame,
-                   varint)
+from .wire import (MAX_NUMBER, NONCE_LENGTH, PREFACE, QUIET_KINDS, Code, Fault, FrameReader, Kind, Settings, broken, frame,
+                   settings_frame, varint)
 
 ACK_BYTES = 65_536
 ACK_DELAY = 0.025
-MAX_ACKS_ALONE = 256
+MAX_QUIET = 4_096
 DEFAULTS = {"initial_credit": 65_536, "max_channels": 100, "software": "muxPeer.py"}
 
 
@@ -45,7 +45,7 @@ class Session(Frames):
         self.leaving_ping = None
         self.last_arrival = 0.0
         self.ack_due = None
-        self.unacknowledged_input = self.acks_alone = 0
+        self.unacknowledged_input = self.quiet_input = 0
         self.send(settings_frame(announced, 64 + nonce[0], nonce[2]))
         if is_greasy:
             self.send_ext(0, 26 + 32 * nonce[1], nonce[: nonce[3] % 9])
@@ -166,12 +166,19 @@ class Session(Frames):
         if len(chunk) > 0:
             self.last_arrival = now
         while (came := self.reader.next()) is not None and self.over is None:
-            if came.kind != Kind.ACK:
-                self._owe_ack(len(came.payload), now)
+            self._count_input(came, now)
             self._handle(came, now)
             if self.resume_asked is not None:
                 return
-        if self.reader.buffer and not self.reader.is_inside_ack:
+        if self.reader.buffer and not self.reader.is_inside_quiet:
+            self._owe_ack(0, now)
+
+    def _count_input(self, came, now):
+        if came.kind not in QUIET_KINDS:
+            self._owe_ack(len(came.payload), now)
+            return
+        self.quiet_input += 3 + len(came.payload)
+        if self.quiet_input >= MAX_QUIET:
             self._owe_ack(0, now)
 
     def _owe_ack(self, size, now):
@@ -226,7 +233,6 @@ class Session(Frames):
             size += len(data)
         if self._is_ack_due(now, bool(taken)):
             taken.append(self.replay.count_output(self._ack(now)))
-            self._have_acks_acknowledged(len(taken) == 1)
         return taken
 
     def _next_data(self):
@@ -247,13 +253,7 @@ class Session(Frames):
             return False
         return rides_along or now >= self.ack_due or self.unacknowledged_input >= ACK_BYTES
 
-    def _have_acks_acknowledged(self, is_alone):
-        """ACK frames ask for nothing; an end that says nothing else would have to keep them for ever."""
-        self.acks_alone = self.acks_alone + 1 if is_alone else 0
-        if self.acks_alone == MAX_ACKS_ALONE:
-            self.ping()
-
     def _ack(self, now):
-        self.ack_due, self.unacknowledged_input = None, 0
+        self.ack_due, self.unacknowledged_input, self.quiet_input = None, 0, 0
         delay = max(0, int((now - self.last_arrival) * 1e6))
         return frame(Kind.ACK, 0, varint(self.replay.received) + varint(delay))

@@ -64,6 +64,8 @@ def broken(text):
     return Fault(Code.protocol, text)
 
 
+#: They owe no ACK of their own.
+QUIET_KINDS = {Kind.ACK, Kind.PING, Kind.PONG}
 LINK_KINDS = {Kind.MAXCH, Kind.PING, Kind.PONG, Kind.ACK, Kind.SETTINGS, Kind.GOAWAY, Kind.RESUME, Kind.RESUMED}
 EITHER_KINDS = {Kind.DATAGRAM, Kind.EXT}
 
@@ -165,8 +167,8 @@ class FrameReader:
         self.buffer += chunk
 
     @property
-    def is_inside_ack(self):
-        return bool(self.buffer) and self.buffer[0] == Kind.ACK
+    def is_inside_quiet(self):
+        return bool(self.buffer) and self.buffer[0] & 0x1F in QUIET_KINDS
 
     def next(self):
         """The next Frame, or None until more bytes come. Raises Fault."""
