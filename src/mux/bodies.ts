@@ -41,6 +41,17 @@ export function encodeOpen(open: OpenBody): Uint8Array {
   return encodeBody(body);
 }
 
+export function equalOpens(a: OpenBody, b: OpenBody): boolean {
+  return (
+    a.name === b.name &&
+    a.meta === b.meta &&
+    a.mode === b.mode &&
+    a.urgency === b.urgency &&
+    a.sharing === b.sharing &&
+    a.credit === b.credit
+  );
+}
+
 export function decodeOpen(bytes: Uint8Array): OpenBody {
   const body = decodeBody(bytes);
   if (!Array.isArray(body) || body.length < 4) throw shape('OPEN');
@@ -80,6 +91,10 @@ export interface AcceptBody {
 
 export function encodeAccept(accept: AcceptBody): Uint8Array {
   return encodeBody(accept.meta === undefined ? [accept.credit] : [accept.credit, accept.meta]);
+}
+
+export function equalAccepts(a: AcceptBody, b: AcceptBody): boolean {
+  return a.credit === b.credit && a.meta === b.meta;
 }
 
 export function decodeAccept(bytes: Uint8Array): AcceptBody {

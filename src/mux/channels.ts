@@ -9,6 +9,8 @@ import {
   encodeAccept,
   encodeOpen,
   encodePriority,
+  equalAccepts,
+  equalOpens,
   isCount,
   MODES,
   type Priority,
@@ -67,8 +69,8 @@ export abstract class MuxChannels {
   protected isEnded = false;
   /** The latest time that was told. */
   protected now: number;
-  readonly #encodeOpen = rememberEncoded(encodeOpen);
-  readonly #encodeAccept = rememberEncoded(encodeAccept);
+  readonly #encodeOpen = rememberEncoded(encodeOpen, equalOpens);
+  readonly #encodeAccept = rememberEncoded(encodeAccept, equalAccepts);
 
   constructor({ limits, events, counters, acks, table, outbox, now }: SessionParts) {
     this.limits = limits;

@@ -1,7 +1,8 @@
 /**
  * The parser: bytes in any portions, frames out, one at a time as they are asked for.
  *
- * The header is read by a machine that takes one byte per step, so there is no second path for headers that span chunks.
+ * The header is read by a machine that can stop behind any byte and goes straight on while bytes are there, so there is no
+ * second path for headers that span chunks.
  * DATA payloads are handed on piece by piece as views of the chunks they came in, never joined; control bodies are
  * collected (at most 4 KiB, datagrams at most what was announced; the length field is checked before anything is kept).
  *
@@ -115,7 +116,7 @@ export class FrameParser {
     this.#at = 0;
   }
 
-  /** Consumes at least one byte of the current chunk. */
+  /** Consumes at least one byte of the current chunk; undefined when it needs more. */
   #step(): Step | undefined {
     switch (this.#state) {
       case 'magic':
@@ -127,9 +128,9 @@ export class FrameParser {
       case 'type':
         return this.#type();
       case 'channel':
-        return this.#channelByte();
+        return this.#channel();
       case 'length':
-        return this.#lengthByte();
+        return this.#lengthField();
       case 'payload':
         return this.#payload();
       case 'body':
@@ -160,7 +161,7 @@ export class FrameParser {
     return 'preface';
   }
 
-  #type(): undefined {
+  #type(): Step | undefined {
     const type = this.#chunk[this.#at++]!;
     this.kind = type & KIND_MASK;
     this.fin = (type & FIN) !== 0;
@@ -171,22 +172,21 @@ export class FrameParser {
       throw protocol('FIN or EOM on a frame that is not DATA');
     if (this.#noLength && !this.#messages) throw protocol('frame without length on a byte link');
     this.#state = 'channel';
+    return this.#channel();
   }
 
-  #channelByte(): Step | undefined {
+  #channel(): Step | undefined {
     if (!this.#readVarint()) return undefined;
     this.channel = this.#value;
     const rule = KINDS[this.kind]!;
     if (rule.on !== 'either' && (this.channel === 0) !== (rule.on === 'link'))
       throw protocol(`${rule.name} frame on channel ${this.channel}`);
-    if (!this.#noLength) {
-      this.#state = 'length';
-      return undefined;
-    }
-    return this.#begin(this.#chunk.length - this.#at);
+    if (this.#noLength) return this.#begin(this.#chunk.length - this.#at);
+    this.#state = 'length';
+    return this.#lengthField();
   }
 
-  #lengthByte(): Step | undefined {
+  #lengthField(): Step | undefined {
     return this.#readVarint() ? this.#begin(this.#value) : undefined;
   }
 
@@ -202,9 +202,8 @@ export class FrameParser {
     const most = this.kind === Kind.datagram ? this.#maxDatagram : MAX_CONTROL_BODY;
     if (length > most)
       throw protocol(`${KINDS[this.kind]!.name} frame of ${length} bytes, at most ${most} are allowed`);
-    this.#state = length === 0 ? 'type' : 'body';
-    this.bytes = EMPTY;
-    return length === 0 ? 'frame' : undefined;
+    this.#state = 'body';
+    return this.#body();
   }
 
   #payload(): Step {
@@ -216,7 +215,8 @@ export class FrameParser {
   }
 
   #body(): Step | undefined {
-    if (!this.#collect(this.length)) return undefined;
+    if (this.length === 0) this.bytes = EMPTY;
+    else if (this.#at === this.#chunk.length || !this.#collect(this.length)) return undefined;
     this.#state = 'type';
     return 'frame';
   }
@@ -243,19 +243,23 @@ export class FrameParser {
     return true;
   }
 
-  /** Takes one byte of a varint; true when `#value` is complete. */
+  /** Takes what is there of a varint; true when `#value` is complete. */
   #readVarint(): boolean {
-    const byte = this.#chunk[this.#at++]!;
-    if (this.#varint === 0) {
-      const size = varintSize(byte);
-      if (size === 8) throw protocol('channel or length in the 8-byte form');
-      this.#value = byte & 0x3f;
-      this.#varint = size - 1;
-    } else {
-      this.#value = this.#value * 256 + byte;
-      this.#varint--;
+    const chunk = this.#chunk;
+    while (this.#at < chunk.length) {
+      const byte = chunk[this.#at++]!;
+      if (this.#varint === 0) {
+        const size = varintSize(byte);
+        if (size === 8) throw protocol('channel or length in the 8-byte form');
+        this.#value = byte & 0x3f;
+        this.#varint = size - 1;
+      } else {
+        this.#value = this.#value * 256 + byte;
+        this.#varint--;
+      }
+      if (this.#varint === 0) return true;
     }
-    return this.#varint === 0;
+    return false;
   }
 }
 

@@ -3,6 +3,7 @@
  * stays is settled: memory is then near the bytes held whatever the peer sends, because small pieces are gathered, and a
  * small view does not pin the large chunk it was cut from.
  */
+import { EMPTY } from '../base/bytes.ts';
 import { ChunkQueue } from '../base/chunks.ts';
 import { Gatherer } from './gatherer.ts';
 
@@ -10,7 +11,7 @@ import { Gatherer } from './gatherer.ts';
 const SMALL = 2_048;
 
 export class ReceiveQueue {
-  readonly #chunks = new ChunkQueue();
+  #chunks: ChunkQueue | undefined; // most channels are read at once and never have any
   #tail: Gatherer | undefined; // behind the chunks
   #fresh: Uint8Array | undefined; // came into an empty queue, not settled
   length = 0;
@@ -38,7 +39,7 @@ export class ReceiveQueue {
       return;
     }
     this.#flushTail();
-    this.#chunks.push(bytes.length * 2 < bytes.buffer.byteLength ? bytes.slice() : bytes);
+    this.#append(bytes.length * 2 < bytes.buffer.byteLength ? bytes.slice() : bytes);
   }
 
   shift(): Uint8Array | undefined {
@@ -48,9 +49,9 @@ export class ReceiveQueue {
       this.length = 0;
       return fresh;
     }
-    if (this.#chunks.length === 0) this.#flushTail();
-    if (this.#chunks.length === 0) return undefined;
-    const chunk = this.#chunks.shift();
+    if (this.length === 0) return undefined;
+    if (!this.#chunks?.length) this.#flushTail();
+    const chunk = this.#chunks!.shift();
     this.length -= chunk.length;
     return chunk;
   }
@@ -59,15 +60,16 @@ export class ReceiveQueue {
   take(count: number): Uint8Array {
     if (this.#fresh?.length === count) return this.shift()!;
     this.settle();
-    if (this.#chunks.length < count) this.#flushTail();
+    if (count === 0) return EMPTY;
+    if (this.#chunks === undefined || this.#chunks.length < count) this.#flushTail();
     this.length -= count;
-    return this.#chunks.take(count);
+    return this.#chunks!.take(count);
   }
 
   /** Drops everything; returns how many bytes that were. */
   clear(): number {
     const dropped = this.length;
-    this.#chunks.clear();
+    this.#chunks = undefined;
     this.#fresh = undefined;
     this.#tail = undefined;
     this.length = 0;
@@ -84,7 +86,12 @@ export class ReceiveQueue {
 
   #flushTail(): void {
     if (this.#tail === undefined) return;
-    this.#chunks.push(this.#tail.take());
+    this.#append(this.#tail.take());
     this.#tail = undefined;
+  }
+
+  #append(chunk: Uint8Array): void {
+    this.#chunks ??= new ChunkQueue();
+    this.#chunks.push(chunk);
   }
 }

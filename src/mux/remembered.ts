@@ -14,11 +14,14 @@ interface Body {
 const LARGEST = 288;
 
 /** The bytes may be given out again: nobody writes to them. */
-export function rememberEncoded<T extends Body>(encode: (body: T) => Uint8Array): (body: T) => Uint8Array {
+export function rememberEncoded<T extends Body>(
+  encode: (body: T) => Uint8Array,
+  equal: (a: T, b: T) => boolean,
+): (body: T) => Uint8Array {
   let last: T | undefined;
   let bytes: Uint8Array;
   return (body) => {
-    if (last !== undefined && equalFields(body, last)) return bytes;
+    if (last !== undefined && equal(body, last)) return bytes;
     const encoded = encode(body);
     if (body.meta === undefined) {
       last = body;
@@ -40,9 +43,4 @@ export function rememberDecoded<T extends Body>(decode: (bytes: Uint8Array) => T
     }
     return body;
   };
-}
-
-function equalFields<T extends object>(a: T, b: T): boolean {
-  for (const key in a) if (a[key] !== b[key]) return false;
-  return true;
 }

@@ -44,6 +44,7 @@ export class Waiters<T> {
   }
 
   resolve(value: T): void {
+    if (this.#waiting === undefined) return;
     for (const waiter of this.#take()) waiter.resolve(value);
   }
 
@@ -55,7 +56,7 @@ export class Waiters<T> {
   }
 
   #take(): Iterable<Waiter<T>> {
-    const all = this.#waiting ?? [];
+    const all = this.#waiting!;
     this.#waiting = undefined;
     for (const { off } of all) off();
     return all;

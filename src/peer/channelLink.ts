@@ -31,6 +31,8 @@ export interface ChannelHost {
   readonly channelInfo: LinkInfo;
   /** Sends what the engine owes, and hands its events on, soon. */
   flushSoon(): void;
+  /** Calls the channel's `pump` from a fresh stack: all that ask in one turn share it. */
+  pumpSoon(channel: ChannelLink): void;
   /** The channel is over: nothing comes for it any more. Called once. */
   channelOver(channel: ChannelLink): void;
   /** A handler threw. */
@@ -62,7 +64,7 @@ export class ChannelLink implements Link, AsyncDisposable {
   #error: MuxError | undefined;
   #over = false;
   #told = false;
-  #onDatagram: (bytes: Uint8Array) => void = () => {};
+  #onDatagram: (bytes: Uint8Array) => void = ignore;
   readonly #accepted = new Waiters<ControlValue>();
   #acceptedWith: { readonly meta: ControlValue } | undefined;
   readonly #closed = new Waiters<void>();
@@ -97,7 +99,7 @@ export class ChannelLink implements Link, AsyncDisposable {
 
   /** For the session. */
   datagram(bytes: Uint8Array): void {
-    if (!this.#over) this.#guard(() => this.#onDatagram(bytes));
+    if (!this.#over) this.#call(this.#onDatagram, bytes);
   }
 
   /** The channel's number on the wire, the same at both ends; known once the session is ready. */
@@ -248,8 +250,9 @@ export class ChannelLink implements Link, AsyncDisposable {
   #tellFailed(): void {
     if (this.#failed === undefined || this.#endTold || this.#over) return;
     this.#endTold = true;
-    if (this.#handler!.readFailed === undefined) this.abort(this.#failed, WireCode.cancelled);
-    else this.#guard(() => this.#handler!.readFailed!(this.#failed!));
+    const { readFailed } = this.#handler!;
+    if (readFailed === undefined) this.abort(this.#failed, WireCode.cancelled);
+    else this.#call(readFailed, this.#failed);
   }
 
   /** Code 0 says that the peer closed in good order: only if bytes were or will be lost it is a failure. */
@@ -270,14 +273,15 @@ export class ChannelLink implements Link, AsyncDisposable {
     const loss = this.#loss;
     if (loss === undefined || this.#lossTold || this.#over) return;
     this.#lossTold = true;
-    if (this.#handler!.writeFailed !== undefined) this.#guard(() => this.#handler!.writeFailed!(loss));
+    const { writeFailed } = this.#handler!;
+    if (writeFailed !== undefined) this.#call(writeFailed, loss);
     else if (loss.resetCode !== WireCode.none) this.abort(loss, WireCode.cancelled);
   }
 
   onWritable(): void {
     if (this.#writeClosed || this.#over) return;
     this.#room.open();
-    if (this.#handler !== undefined) this.#guard(() => this.#handler!.drain());
+    if (this.#handler !== undefined) this.#call(this.#handler.drain, undefined);
   }
 
   onGone(): void {
@@ -307,10 +311,13 @@ export class ChannelLink implements Link, AsyncDisposable {
   #pumpSoon(): void {
     if (this.#pumpScheduled) return;
     this.#pumpScheduled = true;
-    queueMicrotask(() => {
-      this.#pumpScheduled = false;
-      this.#pump();
-    });
+    this.#host.pumpSoon(this);
+  }
+
+  /** For the session, after `pumpSoon`. */
+  pump(): void {
+    this.#pumpScheduled = false;
+    this.#pump();
   }
 
   /** Delivers what waits, in order: bytes, the end, the close. */
@@ -333,20 +340,20 @@ export class ChannelLink implements Link, AsyncDisposable {
   #pumpEnd(): void {
     if (this.#ended && !this.#endTold) {
       this.#endTold = true;
-      this.#guard(() => this.#handler!.end());
+      this.#call(this.#handler!.end, undefined);
     }
     if (this.#gone) this.#finish();
   }
 
   #deliver(bytes: Uint8Array): void {
-    this.#guard(() => this.#handler!.data(bytes));
+    this.#call(this.#handler!.data, bytes);
     this.#host.flushSoon();
   }
 
-  /** Runs a call into the application; what it throws costs its channel. */
-  #guard(call: () => void): void {
+  /** Calls a method of the handler; what it throws costs its channel. */
+  #call<A>(method: (argument: A) => void, argument: A): void {
     try {
-      call();
+      method.call(this.#handler, argument);
     } catch (thrown) {
       const cause = toError(thrown);
       this.#host.handlerFailed(this, cause);
@@ -371,9 +378,11 @@ export class ChannelLink implements Link, AsyncDisposable {
   #tell(): void {
     if (this.#told || this.#handler === undefined) return;
     this.#told = true;
-    this.#guard(() => this.#handler!.closed(this.#error));
+    this.#call(this.#handler.closed, this.#error);
   }
 }
+
+const ignore = (): void => {};
 
 function neverAccepted(): MuxError {
   return new MuxError('ERR_MUX_CLOSED', 'channel closed before it was accepted');

@@ -88,22 +88,23 @@ export class IncomingChannels {
   /** Runs the application's handler; what it throws costs this channel only. */
   #handOver(incoming: IncomingChannel): void {
     const { id } = incoming;
-    const failed = (thrown: unknown): void => {
-      const cause = toError(thrown);
-      this.#options.report(`handler of channel '${incoming.name}' failed`, cause);
-      this.#host.mux.refuse(id, WireCode.internal);
-      const error = new MuxError('ERR_MUX_HANDLER', 'the handler of the channel threw', { cause });
-      this.#channels.get(id)?.abort(error, WireCode.internal);
-      this.#host.flushSoon();
-    };
     try {
       const result = this.#handler!(incoming);
-      if (result instanceof Promise) result.catch(failed).finally(() => this.#handled(id));
-      else this.#handled(id);
+      if (!(result instanceof Promise)) this.#handled(id);
+      else result.catch((thrown) => this.#failed(incoming, thrown)).finally(() => this.#handled(id));
     } catch (thrown) {
-      failed(thrown);
+      this.#failed(incoming, thrown);
       this.#handled(id);
     }
+  }
+
+  #failed({ id, name }: IncomingChannel, thrown: unknown): void {
+    const cause = toError(thrown);
+    this.#options.report(`handler of channel '${name}' failed`, cause);
+    this.#host.mux.refuse(id, WireCode.internal);
+    const error = new MuxError('ERR_MUX_HANDLER', 'the handler of the channel threw', { cause });
+    this.#channels.get(id)?.abort(error, WireCode.internal);
+    this.#host.flushSoon();
   }
 
   #handled(id: number): void {

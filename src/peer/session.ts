@@ -45,7 +45,8 @@ export class Session implements ChannelHost, Resumable, AsyncDisposable {
   readonly #pings = new Map<number, Deferred<number>>();
   #onGoaway: (code: number, reason: string) => void = () => {};
   #onDatagram: (bytes: Uint8Array) => void = () => {};
-  #flushScheduled = false;
+  #turnScheduled = false;
+  #pumps: ChannelLink[] = [];
   #pulling = false;
   readonly #carrier: Carrier;
   readonly #reconnector: Reconnector | undefined;
@@ -294,13 +295,28 @@ export class Session implements ChannelHost, Resumable, AsyncDisposable {
   // What is owed.
 
   flushSoon(): void {
-    if (this.#flushScheduled) return;
-    this.#flushScheduled = true;
-    queueMicrotask(this.#flush);
+    if (this.#turnScheduled) return;
+    this.#turnScheduled = true;
+    queueMicrotask(this.#turn);
   }
 
-  readonly #flush = (): void => {
-    this.#flushScheduled = false;
+  pumpSoon(channel: ChannelLink): void {
+    this.#pumps.push(channel);
+    this.flushSoon();
+  }
+
+  /** One microtask for all channels: each costs more than what a short channel does in it. */
+  readonly #turn = (): void => {
+    this.#turnScheduled = false;
+    if (this.#pumps.length > 0) {
+      const pumps = this.#pumps;
+      this.#pumps = [];
+      for (const channel of pumps) channel.pump();
+    }
+    this.#flush();
+  };
+
+  #flush(): void {
     while (this.#carrier.hasRoom) {
       const parts = this.mux.takeOutput(SLICE, this.#clock.monotonic());
       if (parts.length === 0) break;
@@ -309,7 +325,7 @@ export class Session implements ChannelHost, Resumable, AsyncDisposable {
     this.#pull();
     this.#arm();
     if (this.mux.isDrained) this.#carrier.sayGoodbye(this.mux.isOver);
-  };
+  }
 
   /** One timer, set again when it fires or when the deadline came nearer: most chunks move it away. */
   #arm(): void {
