@@ -208,11 +208,11 @@ export class Inbox {
   /** Whose frame it is: OPEN makes its channel, RESET and others may end theirs. Datagrams are the link's, at both ends. */
   #frame(kind: number, channel: number, body: Uint8Array, size: number): void {
     const { table } = this.#parts;
+    const made = kind === Kind.open;
+    if (made) this.#control(kind, channel, body);
     const stream = channel === 0 || kind === Kind.datagram ? undefined : table.get(table.fromWire(channel));
     if (stream !== undefined) this.#charge(stream, size);
-    this.#control(kind, channel, body);
-    const opened = kind === Kind.open ? table.get(table.fromWire(channel)) : undefined;
-    if (opened !== undefined) this.#charge(opened, size);
+    if (!made) this.#control(kind, channel, body);
   }
 
   #control(kind: number, channel: number, body: Uint8Array): void {

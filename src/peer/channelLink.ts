@@ -155,7 +155,7 @@ export class ChannelLink implements Link, AsyncDisposable {
 
   #endWriting(): void {
     this.#writeClosed = true;
-    this.#room.close(() => new MuxError('ERR_MUX_CLOSED', 'our direction of the channel has ended'));
+    this.#room.close(ownEnd);
   }
 
   resetWrite(code: number = WireCode.cancelled): void {
@@ -368,8 +368,9 @@ export class ChannelLink implements Link, AsyncDisposable {
     if (this.#over) return;
     this.#over = true;
     this.#mux.stop(this.id, WireCode.none); // nobody will read what waits
-    this.#room.close(() => this.#error ?? new MuxError('ERR_MUX_CLOSED', 'channel is closed'));
-    this.#accepted.reject(() => this.#error ?? neverAccepted());
+    const error = this.#error;
+    this.#room.close(error === undefined ? channelClosed : () => error);
+    this.#accepted.reject(error === undefined ? neverAccepted : () => error);
     this.#closed.resolve();
     this.#host.channelOver(this);
     this.#pumpSoon();
@@ -383,6 +384,14 @@ export class ChannelLink implements Link, AsyncDisposable {
 }
 
 const ignore = (): void => {};
+
+function ownEnd(): MuxError {
+  return new MuxError('ERR_MUX_CLOSED', 'our direction of the channel has ended');
+}
+
+function channelClosed(): MuxError {
+  return new MuxError('ERR_MUX_CLOSED', 'channel is closed');
+}
 
 function neverAccepted(): MuxError {
   return new MuxError('ERR_MUX_CLOSED', 'channel closed before it was accepted');

@@ -92,9 +92,9 @@ export class Session implements ChannelHost, Resumable, AsyncDisposable {
    * more (ERR_MUX_CLOSED, ERR_MUX_GOAWAY, or what ended it).
    */
   open(name: string, meta?: ControlValue, options: OpenChannelOptions = {}): ChannelLink {
-    const { signal, ...rest } = options;
+    const { signal, mode } = options;
     signal?.throwIfAborted();
-    const channel = new ChannelLink(this, this.mux.open(name, meta, rest), name, rest.mode);
+    const channel = new ChannelLink(this, this.mux.open(name, meta, options), name, mode);
     this.#channels.set(channel.id, channel);
     this.flushSoon();
     if (signal !== undefined)
