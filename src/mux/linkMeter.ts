@@ -20,9 +20,12 @@ import type { LinkStats } from './stats.ts';
 
 /** Milliseconds of the link that a frame may take. */
 const FRAME_TIME = 10;
-/** Milliseconds and bytes of the link that are kept in flight beyond the round trip. */
+/**
+ * Milliseconds and bytes of the link that are kept in flight beyond the round trip. Between processes of one machine a
+ * millisecond is a megabyte, and what waits longer there waits for a processor: more in flight would be queue.
+ */
 const SLACK_TIME = 5;
-const MAX_SLACK = 524_288;
+const MAX_SLACK = 131_072;
 /** Every so many rounds it is so much more, because only who asks learns that there is more. */
 const ASK_ROUNDS = 4;
 const ASK_TIME = 3;
@@ -344,7 +347,9 @@ export class LinkMeter {
   /** Sets frame size and cap. Once measured the cap moves slowly: what fills a gap at once is a burst, and that a queue. */
   #decide(gained: number): void {
     const rate = this.#rate;
-    const line = rate * (this.#minRtt! + DETOUR * this.#detour) * (1 - this.#quietShare);
+    const minRtt = this.#minRtt!;
+    const detour = Math.min(DETOUR * this.#detour, Math.max(minRtt, MAX_SLACK / rate));
+    const line = rate * (minRtt + detour) * (1 - this.#quietShare);
     let cap = Math.max(FIRST_IN_FLIGHT, 4 * line);
     if (!this.#startup) {
       this.#frame = Math.round(Math.max(MIN_FRAME, Math.min(rate * FRAME_TIME, this.#maxFrame)));

@@ -117,6 +117,12 @@ describe('the link meter', () => {
     expect(use).toBeGreaterThan(0.8);
   });
 
+  it('K1: where a round trip is a fraction of a millisecond, waiting for a processor is not taken for a longer line', () => {
+    const random = new SeededRandom(7);
+    const { stats } = saturate(0.2, 125_000, 300, { jitter: 8, random: () => random.next() });
+    expect(stats.sendCap).toBeLessThan(524_288);
+  });
+
   it('holds back nothing before it has measured but what a first flight is', () => {
     const apps = traffic();
     const sim = new MuxSim({ rate: 1e5, delay: 100, a: WIDE, b: WIDE, apps });
