@@ -177,10 +177,18 @@ export class ChannelFrames {
     this.#outbox.prioritize(stream, priority);
   }
 
-  /** Advice that this version does not take. */
+  /** The peer waits for credit: what is held back for a larger grant leaves now, when it is worth a frame. */
   #blocked(channel: number, body: Uint8Array): void {
-    decodeVarints(body, 1, 'BLOCKED');
-    findOrLate(this.#parts, channel);
-    this.#patience.glitch('BLOCKED');
+    const [limit] = decodeVarints(body, 1, 'BLOCKED') as [number];
+    const stream = findOrLate(this.#parts, channel);
+    if (stream === undefined) return;
+    if (!stream.grant.blocked(limit, this.#patience.now)) {
+      this.#patience.glitch('BLOCKED that says nothing');
+      return;
+    }
+    this.#parts.counters.blockedReceived++;
+    const { grant } = stream;
+    if (grant.worthGranting || grant.withheld >= this.#parts.limits.maxFrame)
+      this.#outbox.owe(stream, Owed.credit);
   }
 }

@@ -39,6 +39,8 @@ export interface OpenOptions {
 export interface ChannelAccount {
   readonly sent: number;
   readonly sendLimit: number;
+  /** The limit at which the peer last heard that we wait for credit; -1: none. */
+  readonly blockedAt: number;
   readonly queued: number;
   readonly received: number;
   readonly granted: number;
@@ -285,6 +287,7 @@ export abstract class MuxChannels {
     return {
       sent: credit.sent,
       sendLimit: credit.limit,
+      blockedAt: credit.blockedAt,
       queued: queue.length,
       received: grant.received,
       granted: grant.limit,

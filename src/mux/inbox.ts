@@ -135,6 +135,8 @@ export class Inbox {
           'ERR_MUX_FLOW_CONTROL',
           `peer sent ${length} bytes on channel ${channel}, it had credit for ${stream.grant.left}`,
         );
+      if (stream.grant.stoodSince !== undefined)
+        stream.grant.goOn(this.#patience.now, this.#acks.meter.minRtt);
       if (stream.openedHere && !stream.accepted) acceptedBy(this.#parts, stream, undefined);
       this.#messageHead(stream, channel, length);
     }

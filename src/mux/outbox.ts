@@ -168,6 +168,7 @@ export class Outbox {
   /** The channel has data or a FIN to send, or credit to send it with. */
   wake(stream: MuxStream): void {
     if (stream.sendable) this.#scheduler.add(stream);
+    else if (stream.isBlocked) this.owe(stream, Owed.blocked);
   }
 
   refuse(id: number, code: number): void {
@@ -342,11 +343,19 @@ export class Outbox {
         this.#onChannel(stream, Kind.credit, encodeVarints(limit));
       }
     }
+    if (owed & Owed.blocked && stream.isBlocked) this.#blocked(stream);
     // A RESET before ACCEPT would refuse the channel. The peer stopped it and reads nothing, so its answer can wait.
     if (owed & Owed.reset && stream.inBacklog) stream.owed = Owed.reset;
     else if (owed & Owed.reset)
       this.#onChannel(stream, Kind.reset, encodeVarints(stream.resetCode, stream.credit.sent));
     if (owed & Owed.stop) this.#onChannel(stream, Kind.stop, encodeVarints(stream.stopCode));
+  }
+
+  #blocked(stream: MuxStream): void {
+    const { credit } = stream;
+    credit.blockedAt = credit.limit;
+    this.#init.counters.blockedSent++;
+    this.#onChannel(stream, Kind.blocked, encodeVarints(credit.limit));
   }
 
   #onChannel(stream: MuxStream, kind: number, body: Uint8Array): void {
@@ -423,6 +432,7 @@ export class Outbox {
     counters.payloadSent += size;
     this.#scheduler.charge(size);
     if (fin || !stream.sendable) this.#scheduler.remove(stream);
+    if (stream.isBlocked) this.owe(stream, Owed.blocked);
     if (stream.wantsWritable && stream.queue.length * 2 <= this.#init.limits.sendHighWater)
       this.#tellWritable(stream);
     if (fin) {

@@ -23,6 +23,9 @@ export interface MuxStats {
   readonly resetsReceived: number;
   /** CREDIT frames sent. */
   readonly grants: number;
+  /** How often a channel here had bytes and no credit, and how often the peer said so of one of its own. */
+  readonly blockedSent: number;
+  readonly blockedReceived: number;
   readonly datagramsReceived: number;
   readonly datagramsSent: number;
   /** Datagrams that waited too long for the link: the oldest go first. */
@@ -69,6 +72,8 @@ export function newCounters(): Counters {
     glitches: 0,
     resetsReceived: 0,
     grants: 0,
+    blockedSent: 0,
+    blockedReceived: 0,
     datagramsReceived: 0,
     datagramsSent: 0,
     datagramsDropped: 0,

@@ -18,7 +18,7 @@ import { Turn } from './turns.ts';
 import { ReceiveCredit, SendCredit } from './window.ts';
 
 /** Frames that wait for a place in the output, as bits: however often one is asked for, it is owed once. */
-export const Owed = { accept: 1, credit: 2, stop: 4, reset: 8, priority: 16 } as const;
+export const Owed = { accept: 1, credit: 2, stop: 4, reset: 8, priority: 16, blocked: 32 } as const;
 
 /** Bytes of one channel's frames as they left and came. */
 export interface ChannelTraffic {
@@ -145,6 +145,13 @@ export class MuxStream implements ChannelTraffic {
     if (isSendOver(this.send) || this.openBody !== undefined || this.inBacklog) return false;
     if (this.queue.isEmpty) return this.send === 'finishing';
     return this.credit.left > 0 || this.queue.startsEmpty;
+  }
+
+  /** Bytes wait for credit and for nothing else, and the peer has not heard of it. */
+  get isBlocked(): boolean {
+    const { left, limit, blockedAt } = this.credit;
+    if (left > 0 || limit === blockedAt || this.queue.isEmpty || this.queue.startsEmpty) return false;
+    return !isSendOver(this.send) && this.openBody === undefined && !this.inBacklog;
   }
 
   /** A message is under way that has used up its credit, and there is more to give: nothing of it can be read before. */

@@ -9,6 +9,8 @@ import type { ReceiveBudget } from './budget.ts';
 export class SendCredit {
   limit: number;
   sent = 0;
+  /** The limit that the last BLOCKED named: each is named once. */
+  blockedAt = -1;
 
   constructor(limit: number) {
     this.limit = limit;
@@ -55,6 +57,12 @@ export class ReceiveCredit {
   /** Where the next epoch begins: half of this one is in it too, so that a burst of a round trip is whole in one of them. */
   #nextSince = Number.NEGATIVE_INFINITY;
   #nextMark = 0;
+  /** The limit that the sender last said it has used up. */
+  #blockedAt = -1;
+  /** Since when the sender stands still for want of credit that is under way to it. */
+  stoodSince: number | undefined;
+  /** The limit when the window last grew: credit up to there was given by a smaller one. */
+  #grownAt = -1;
 
   /** The window starts at `first` and grows to `most` at best. `setAside`: the budget has kept the first credit for it. */
   constructor(first: number, most: number, budget: ReceiveBudget, setAside: boolean) {
@@ -109,13 +117,40 @@ export class ReceiveCredit {
   #resize(window: number): void {
     const first = this.#first;
     const owed = Math.max(0, this.limit - this.consumed - first);
-    this.#loan = this.#budget.lend(this.#loan, owed, Math.max(0, Math.round(window) - first));
+    const before = this.#loan;
+    this.#loan = this.#budget.lend(before, owed, Math.max(0, Math.round(window) - first));
     this.window = first + this.#loan;
+    if (this.#loan > before) this.#grownAt = this.limit;
+  }
+
+  /** The sender has used up `limit` and has more. False when that cannot be or was said before. */
+  blocked(limit: number, now: number): boolean {
+    if (limit !== this.received || limit <= this.#blockedAt) return false;
+    this.#blockedAt = limit;
+    const isUnderWay = (this.received - this.consumed) * 4 < this.window; // what was taken was granted, or is just now
+    if (isUnderWay && limit > this.#grownAt) this.stoodSince = now;
+    return true;
+  }
+
+  /**
+   * Bytes come again from a sender that stood still for want of credit which was under way. When that took longer than the
+   * least round trip, round trips are longer now, and `tune` measures over too short a time to see what is wanted.
+   */
+  goOn(now: number, rtt: number | undefined): void {
+    const stood = now - this.stoodSince!;
+    this.stoodSince = undefined;
+    if (rtt !== undefined && stood > Math.max(rtt, MIN_EPOCH))
+      this.#resize(Math.min(2 * this.window, this.#most));
   }
 
   /** True when a quarter of the window has been taken since the last grant: at most four CREDIT per window (W9). */
   get worthGranting(): boolean {
-    return (this.consumed + this.window - this.limit) * 4 >= this.window && this.window > 0;
+    return this.withheld * 4 >= this.window && this.window > 0;
+  }
+
+  /** What could be granted now and is not: less than a quarter of the window, but for what is just leaving. */
+  get withheld(): number {
+    return this.consumed + this.window - this.limit;
   }
 
   /** Moves the limit up to the full window and returns it. It never falls. */

@@ -44,6 +44,7 @@ const ASKED: [does: string, ...args: string[]][] = [
   ['a channel of an unknown mode is refused as unsupported', 'unknown-mode'],
   ['what a later version may add is passed over', 'grease'],
   ['a channel goes on after GOAWAY', 'goaway'],
+  ['BLOCKED tells who reads nothing else that more is wanted', 'blocked', '--bytes', '1000000'],
 ];
 
 /** A hand port's mistakes: each must be noticed. */
@@ -180,6 +181,16 @@ for (const side of ['odd', 'even'] as Side[]) {
       await log.done;
       expect(came.map((message) => message.length)).toEqual(sizes);
       expect(came.map((message) => mismatch(message.length, 0, message))).toEqual(sizes.map(() => -1));
+      await session.close();
+      expect(await verdict(far)).toBe('');
+    });
+
+    it('Python answers: hears BLOCKED once for each limit, and reads only then', async () => {
+      const { session, far } = await meet(side, ['serve']);
+      const log = exercise(session.open('blocked'), { writes: { seed: 5, length: 1_000_000 } });
+      await log.done;
+      expect([log.received, log.error]).toEqual([64, undefined]);
+      expect(session.mux.stats().blockedSent).toBeGreaterThanOrEqual(Math.floor(1_000_000 / 65_536));
       await session.close();
       expect(await verdict(far)).toBe('');
     });

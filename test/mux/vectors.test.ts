@@ -277,7 +277,9 @@ describe('the vectors', () => {
     const messages = vector.link === 'messages';
     const ends: Record<string, Speaker> = {};
     for (const name of ['A', 'B'])
-      ends[name] = new Speaker(new MuxSession({ messages, nonce: bytes(vector[name].nonce), now: 0 }));
+      ends[name] = new Speaker(
+        new MuxSession({ messages, nonce: bytes(vector[name].nonce), limits: vector[name].limits, now: 0 }),
+      );
     const begun = new Set<string>();
     for (const { from, events = [], app = [], hex: said } of vector.steps) {
       const [speaker, listener] = from === 'A' ? [ends['A']!, ends['B']!] : [ends['B']!, ends['A']!];

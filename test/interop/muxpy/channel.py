@@ -23,6 +23,7 @@ class Channel:
         self.unfinished = bytearray()  # the message whose EOM has not come
         self.is_inside_message = False
         self.stopped = False  # by us
+        self.other_blocked_at = None  # the limit that the other end said it has used up
         self.read_end = self.read_code = None
         # Sending.
         self.send_limit = send_limit
@@ -192,6 +193,13 @@ class Channel:
 
     def on_credit(self, limit):
         self.send_limit = max(self.send_limit, limit)
+
+    def on_blocked(self, limit):
+        if limit == self.received and limit != self.other_blocked_at:
+            self.other_blocked_at = limit
+            self.session.note("blocked", self.number, limit)
+        else:
+            self.session.note("idle BLOCKED", self.number, limit)
 
     # Accounts.
 

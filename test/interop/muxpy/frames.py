@@ -151,7 +151,7 @@ class Frames:
             elif kind == Kind.CREDIT:
                 channel.on_credit(number)
             elif kind == Kind.BLOCKED:
-                self.note("blocked", channel.number, number)
+                channel.on_blocked(number)
             elif kind == Kind.PRIORITY:
                 self._on_priority(channel, number)
 

@@ -93,5 +93,15 @@ def hold(channel):
         yield
 
 
+def when_blocked(channel):
+    """Reads only what the other end has said it can go no further than."""
+    seen = hashlib.sha256()
+    while channel.read_end is None or channel.inbox:
+        if channel.read_end is not None or channel.other_blocked_at == channel.received:
+            seen.update(channel.read())
+        yield
+    channel.write(seen.hexdigest().encode(), fin=True)
+
+
 WORKS = {"echo": echo, "messages": echo_messages, "digest": digest, "late": digest, "stop": stop, "reset": reset,
-         "hold": hold, "refuse": None}
+         "hold": hold, "blocked": when_blocked, "refuse": None}

@@ -219,6 +219,16 @@ def goaway(peer, options):
     expect(channel.read(), b"beforeafter", "bytes around GOAWAY")
 
 
+def blocked(peer, options):
+    """The other end gives no credit until it is told that it is wanted, and gets all."""
+    ready(peer)
+    data = random.Random(options.seed).randbytes(options.bytes)
+    channel = peer.session.open("blocked", {"n": len(data)})
+    channel.write(data, fin=True)
+    peer.wait(lambda: channel.is_over, "the answer's end")
+    expect(channel.read(), hashlib.sha256(data).hexdigest().encode(), "hash of what came")
+
+
 def resume(peer, options):
     """An echo through links that die, byte for byte."""
     resumable(peer)
@@ -251,4 +261,4 @@ def violation(peer, rule):
 
 SCENARIOS = {scenario.__name__.replace("_", "-"): scenario for scenario in (
     serve, echo, half_close, reset, refuse, stop, early_stop, ping, messages, too_large, unknown_mode, datagrams, grease,
-    goaway, resume, resume_refused)}
+    goaway, blocked, resume, resume_refused)}

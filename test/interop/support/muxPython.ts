@@ -3,6 +3,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
 import { deferred } from '../../../src/base/deferred.ts';
 import { provider } from '../../../src/crypto/node.node.ts';
+import type { MuxSession } from '../../../src/mux/index.ts';
+import type { ChannelLink } from '../../../src/peer/channelLink.ts';
 import { ResumeAcceptor } from '../../../src/peer/resumeAcceptor.ts';
 import { Session } from '../../../src/peer/session.ts';
 import type { ResumeOptions } from '../../../src/peer/sessionOptions.ts';
@@ -109,6 +111,7 @@ export function answer(session: Session): void {
     if (incoming.name === 'refuse') return incoming.refuse(REFUSED);
     if (incoming.name === 'late') return void setTimeout(() => digest(incoming.accept()), LATE);
     const channel = incoming.accept(incoming.meta);
+    if (incoming.name === 'blocked') return whenBlocked(session.mux, channel, incoming.meta);
     const work = { echo, messages: echo, digest, stop, reset, hold }[incoming.name];
     if (work === undefined) incoming.refuse();
     else work(channel);
@@ -151,6 +154,23 @@ function stop(channel: Link): void {
 
 /** Reads nothing: no credit beyond the first. */
 function hold(): void {}
+
+/** Reads only when the far end says that it can go no further, or when all of it has come. */
+function whenBlocked(mux: MuxSession, channel: ChannelLink, meta: unknown): void {
+  const { n } = meta as { readonly n: number };
+  const { id } = channel;
+  digest(channel);
+  channel.pause();
+  let heard = 0;
+  const timer = setInterval(() => {
+    const { blockedReceived } = mux.stats();
+    const isAll = (mux.account(id)?.received ?? n) === n;
+    if (!isAll && blockedReceived === heard) return channel.pause();
+    heard = blockedReceived;
+    channel.resume();
+    if (isAll) clearInterval(timer);
+  }, 1);
+}
 
 function reset(channel: Link): void {
   channel.start({ data() {}, drain() {}, end() {}, closed() {} });

@@ -58,7 +58,8 @@ export class Direction {
     this.#granted = granted;
   }
 
-  checkWriter({ sent, sendLimit, queued }: ChannelAccount): void {
+  checkWriter({ sent, sendLimit, blockedAt, queued }: ChannelAccount): void {
+    ensure(blockedAt <= sent, 'said to be blocked with credit left', blockedAt, sent);
     ensure(sent <= sendLimit, 'sent beyond the credit', sent, sendLimit);
     ensure(sendLimit >= this.#limit, 'the limit fell', sendLimit, this.#limit);
     ensure(

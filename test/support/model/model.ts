@@ -413,6 +413,12 @@ export class Model {
           account.sent,
           account.sendLimit,
         );
+        ensure(
+          account.blockedAt === account.sent,
+          'silence, and no BLOCKED',
+          account.blockedAt,
+          account.sent,
+        );
         ensure(unread > 0, 'silence, and the reader has read all', account.sent, account.queued);
       }
   }
@@ -426,9 +432,13 @@ export class Model {
       this.#check();
       if (this.#ends.every((mux) => mux.stats().channels === 0)) break;
     }
-    for (const mux of this.#ends) {
-      const { channels, incoming } = mux.stats();
+    for (const end of [0, 1] as const) {
+      const { channels, incoming, blockedSent } = this.#ends[end].stats();
       ensure(channels === 0 && incoming === 0, 'tables are not empty', channels, incoming);
+      const { grants, blockedReceived } = this.#ends[1 - end]!.stats();
+      const limits = grants + 2 * this.#channels.length; // the first, ACCEPT's, and those of CREDIT
+      ensure(blockedSent <= limits, 'more BLOCKED than limits', blockedSent, limits);
+      ensure(blockedReceived <= blockedSent, 'a BLOCKED nobody sent', blockedReceived, blockedSent);
     }
     for (const channel of this.#channels) {
       // Who sent all and reads nothing is done before it can hear that the other end was leaving.
