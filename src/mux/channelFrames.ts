@@ -107,12 +107,14 @@ export class ChannelFrames {
     if (stream === undefined) return;
     this.#parts.counters.resetsReceived++;
     this.#countReset(stream);
+    const { receive, grant } = stream;
+    const crossed = receive === 'ended' || receive === 'reset'; // behind its end it says nothing
+    if (!crossed && finalSize !== grant.received)
+      throw protocol(`RESET on channel ${channel} at ${finalSize} bytes, ${grant.received} came`);
     if (stream.openedHere && !stream.accepted) {
       this.#refused(stream, code);
       return;
     }
-    if (stream.receive === 'open' && finalSize !== stream.grant.received)
-      throw protocol(`RESET on channel ${channel} at ${finalSize} bytes, ${stream.grant.received} came`);
     if (!stream.stepReceive('reset')) return;
     stream.discard();
     const text = `channel was reset by the other end with code ${describeCode(code)}`;

@@ -108,6 +108,28 @@ describe('credit', () => {
     expect(honest.of('reset')[0]!.error).toMatchObject({ code: 'ERR_MUX_RESET', resetCode: 7 });
   });
 
+  it('W8: so does one of a refusal, or of the answer to STOP', () => {
+    const reset = (channel: number, size: number): Uint8Array =>
+      frame(Kind.reset, channel, new Uint8Array([7, size]));
+    for (const size of [0, 1]) {
+      const refused = Victim.greeted();
+      refused.mux.open('x');
+      refused.output();
+      refused.feed(reset(2, size));
+      expect(refused.error?.message).toEqual(
+        size === 0 ? undefined : expect.stringContaining('1 bytes, 0 came'),
+      );
+      expect(refused.of('refused')).toHaveLength(1 - size);
+      const stopped = Victim.greeted();
+      stopped.feed(open(1), frame(Kind.data, 1, new Uint8Array(5)));
+      stopped.mux.stop(1);
+      stopped.feed(frame(Kind.data, 1, new Uint8Array(3)), reset(1, 8 + size));
+      expect(stopped.error?.message).toEqual(
+        size === 0 ? undefined : expect.stringContaining('9 bytes, 8 came'),
+      );
+    }
+  });
+
   it('W9: at most four CREDIT frames move a window', () => {
     const pair = new MuxPair({ b: { initialCredit: WINDOW } });
     const id = pair.a.mux.open('bulk');
