@@ -15,23 +15,22 @@ export interface PackLimits {
   readonly depth: number;
   /** Values in all, keys of maps included. */
   readonly values: number;
-  /** Maps become objects; without this they are refused. */
-  readonly maps: boolean;
+  /** Maps become objects; without this they are refused. `typed`: they become `Map`s, in which 1 and '1' are two keys. */
+  readonly maps: boolean | 'typed';
   /** Integers of 64 bits become numbers, rounded above 2^53; without this they are refused. */
   readonly wideIntegers: boolean;
 }
 
-const unpackr = new Unpackr({
-  useRecords: false,
-  mapsAsObjects: true,
-  int64AsType: 'number',
-  copyBuffers: true,
-});
+const reader = (mapsAsObjects: boolean): Unpackr =>
+  new Unpackr({ useRecords: false, mapsAsObjects, int64AsType: 'number', copyBuffers: true });
+const withObjects = reader(true);
+const withMaps = reader(false);
 
 /** Throws RangeError unless `bytes` are exactly one value within `limits`. Binary values are copies. */
 export function unpack(bytes: Uint8Array, limits: PackLimits): unknown {
   const end = measure(bytes, limits);
   if (end !== bytes.length) throw new RangeError(`${bytes.length - end} bytes left over behind the value`);
+  const unpackr = limits.maps === 'typed' ? withMaps : withObjects;
   return unpackr.unpack(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)); // plain array in, plain out
 }
 
@@ -69,7 +68,7 @@ function measure(bytes: Uint8Array, limits: PackLimits): number {
     if (head <= 0x7f || head >= 0xe0 || head === 0xc0 || head === 0xc2 || head === 0xc3) {
       // one byte says it all
     } else if (head <= 0x8f || head === 0xde || head === 0xdf) {
-      allowed(limits.maps, head);
+      allowed(limits.maps !== false, head);
       nest(2 * (head <= 0x8f ? head & 15 : length(head === 0xde ? 2 : 4)));
     } else if (head <= 0x9f) nest(head & 15);
     else if (head <= 0xbf) skip(head & 31);

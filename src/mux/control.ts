@@ -33,6 +33,12 @@ export function decodeBody(body: Uint8Array): unknown {
   return coded('ERR_MUX_PROTOCOL', () => unpack(body, LIMITS));
 }
 
+/** The same where keys are ours: in an object the text '1' would be the integer 1. Undefined: it is no map. */
+export function decodeMap(body: Uint8Array): ReadonlyMap<unknown, unknown> | undefined {
+  const value = coded('ERR_MUX_PROTOCOL', () => unpack(body, { ...LIMITS, maps: 'typed' }));
+  return value instanceof Map ? value : undefined;
+}
+
 function coded<T>(code: 'ERR_MUX_ARGUMENT' | 'ERR_MUX_PROTOCOL', run: () => T): T {
   try {
     return run();

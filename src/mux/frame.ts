@@ -85,11 +85,10 @@ function table(rules: readonly KindRule[]): readonly (KindRule | undefined)[] {
   return Object.freeze(byNumber);
 }
 
-/** Integer keys of the SETTINGS map. Unknown keys are ignored (RFC 9000 §7.4.2). */
+/** Integer keys of the SETTINGS map; 3 has no meaning. Unknown keys are ignored (RFC 9000 §7.4.2). */
 export const Setting = {
   maxFrame: 1,
   initialCredit: 2,
-  receiveBudget: 3,
   maxChannels: 4,
   idleTimeout: 5,
   maxDatagram: 6,

@@ -1,6 +1,6 @@
 /** SETTINGS: the first frame each way, once, a declaration that needs no answer (as QUIC's transport parameters). */
 import { isCount, printable } from './bodies.ts';
-import { decodeBody, encodeBody } from './control.ts';
+import { decodeMap, encodeBody } from './control.ts';
 import { MuxError } from './errors.ts';
 import { NONCE_LENGTH, Setting } from './frame.ts';
 import { MAX_CHANNEL_ID, MAX_EXTENSIONS, MAX_SOFTWARE, MIN_FRAME, type MuxLimits } from './limits.ts';
@@ -8,8 +8,6 @@ import { MAX_CHANNEL_ID, MAX_EXTENSIONS, MAX_SOFTWARE, MIN_FRAME, type MuxLimits
 export interface PeerSettings {
   readonly maxFrame: number;
   readonly initialCredit: number;
-  /** What it sets aside for all that it has not read; it says so for our information. */
-  readonly receiveBudget: number | undefined;
   /** Channels that we may open before the first MAXCH. */
   readonly maxChannels: number;
   readonly idleTimeout: number;
@@ -75,10 +73,8 @@ export function encodeSettings(limits: MuxLimits, own: OwnSettings = {}): Uint8A
 
 /** Unknown keys are ignored (RFC 9000 §7.4.2). Throws MuxError for values that no honest end sends. */
 export function decodeSettings(bytes: Uint8Array): PeerSettings {
-  const body = decodeBody(bytes);
-  if (typeof body !== 'object' || body === null || Array.isArray(body) || body instanceof Uint8Array)
-    throw malformed('is no map');
-  const map = body as SettingsMap;
+  const map = decodeMap(bytes);
+  if (map === undefined) throw malformed('is no map');
   const maxFrame = count(map, 'maxFrame');
   if (maxFrame < MIN_FRAME)
     throw malformed(`limits frames to ${maxFrame} bytes, at least ${MIN_FRAME} are needed`);
@@ -86,7 +82,6 @@ export function decodeSettings(bytes: Uint8Array): PeerSettings {
   return {
     maxFrame,
     initialCredit,
-    receiveBudget: map[Setting.receiveBudget] === undefined ? undefined : count(map, 'receiveBudget'),
     maxChannels: Math.min(count(map, 'maxChannels'), Math.floor(MAX_CHANNEL_ID / 2)),
     idleTimeout: count(map, 'idleTimeout'),
     maxDatagram: count(map, 'maxDatagram'),
@@ -98,10 +93,11 @@ export function decodeSettings(bytes: Uint8Array): PeerSettings {
   };
 }
 
-type SettingsMap = Readonly<Record<number, unknown>>;
+type SettingsMap = ReadonlyMap<unknown, unknown>;
 
-function count(map: SettingsMap, key: keyof typeof Setting): number {
-  const value = map[Setting[key]] ?? (SILENT as Partial<Record<keyof typeof Setting, number>>)[key];
+function count(map: SettingsMap, key: keyof typeof SILENT): number {
+  const value = map.get(Setting[key]);
+  if (value === undefined) return SILENT[key];
   if (!isCount(value)) throw malformed(`has a malformed ${key}`);
   return value;
 }
@@ -109,14 +105,14 @@ function count(map: SettingsMap, key: keyof typeof Setting): number {
 /** A message larger than the credit of a fresh channel could never be sent. */
 function maxMessage(map: SettingsMap, initialCredit: number): number {
   const value = count(map, 'maxMessage');
-  if (map[Setting.maxMessage] === undefined) return Math.min(value, initialCredit);
+  if (map.get(Setting.maxMessage) === undefined) return Math.min(value, initialCredit);
   if (value > initialCredit)
     throw malformed(`takes messages of ${value} bytes and gives credit for ${initialCredit}`);
   return value;
 }
 
 function resumeTerms(map: SettingsMap): ResumeTerms | undefined {
-  const value = map[Setting.resume];
+  const value = map.get(Setting.resume);
   if (value === undefined) return undefined;
   if (!Array.isArray(value) || !isCount(value[0]) || !isCount(value[1]))
     throw malformed('has malformed resume terms');
@@ -124,14 +120,15 @@ function resumeTerms(map: SettingsMap): ResumeTerms | undefined {
 }
 
 function extensionList(map: SettingsMap): readonly number[] {
-  const value = map[Setting.extensions] ?? [];
+  const value = map.get(Setting.extensions);
+  if (value === undefined) return [];
   if (!Array.isArray(value) || value.length > MAX_EXTENSIONS || !value.every(isCount))
     throw malformed('has a malformed list of extensions');
   return value;
 }
 
 function softwareName(map: SettingsMap): string | undefined {
-  const value = map[Setting.software];
+  const value = map.get(Setting.software);
   if (value === undefined) return undefined;
   if (typeof value !== 'string' || value.length > MAX_SOFTWARE)
     throw malformed('has a malformed software name');
@@ -139,7 +136,7 @@ function softwareName(map: SettingsMap): string | undefined {
 }
 
 function nonceOf(map: SettingsMap): Uint8Array | undefined {
-  const value = map[Setting.nonce];
+  const value = map.get(Setting.nonce);
   if (value === undefined) return undefined;
   if (!(value instanceof Uint8Array && value.length === NONCE_LENGTH))
     throw malformed('has a malformed nonce');

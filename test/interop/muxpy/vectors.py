@@ -13,7 +13,7 @@ LIMITS = {"max_frame": 16_384, "initial_credit": 65_536, "max_channels": 1024, "
           "max_datagram": 4_096, "max_message": 65_536}
 NAMES = {"maxFrame": "max_frame", "initialCredit": "initial_credit", "maxChannels": "max_channels",
          "idleTimeout": "idle_timeout", "maxDatagram": "max_datagram", "maxMessage": "max_message",
-         "receiveBudget": "receive_budget", "resume": "resume", "extensions": "extensions", "nonce": "nonce",
+         "resume": "resume", "extensions": "extensions", "nonce": "nonce",
          "software": "software"}
 NUMBERS_OF = {Kind.RESET: ["code", "finalSize"], Kind.STOP: ["code"], Kind.CREDIT: ["limit"], Kind.BLOCKED: ["limit"],
               Kind.MAXCH: ["count"], Kind.PING: ["seq"], Kind.PONG: ["seq"], Kind.ACK: ["position", "delay"]}

@@ -231,7 +231,7 @@ def _check_place(kind, channel):
 
 # SETTINGS.
 
-KEYS = {1: "max_frame", 2: "initial_credit", 3: "receive_budget", 4: "max_channels", 5: "idle_timeout",
+KEYS = {1: "max_frame", 2: "initial_credit", 4: "max_channels", 5: "idle_timeout",
         6: "max_datagram", 7: "resume", 8: "extensions", 9: "nonce", 10: "software", 11: "max_message"}
 NUMBERS = {name: key for key, name in KEYS.items()}
 
@@ -240,7 +240,6 @@ NUMBERS = {name: key for key, name in KEYS.items()}
 class Settings:
     max_frame: int = 16_384
     initial_credit: int = 65_536
-    receive_budget: int = None
     max_channels: int = 0
     idle_timeout: int = 0
     max_datagram: int = 0
