@@ -21,17 +21,18 @@ export interface PackLimits {
   readonly wideIntegers: boolean;
 }
 
-const reader = (mapsAsObjects: boolean): Unpackr =>
-  new Unpackr({ useRecords: false, mapsAsObjects, int64AsType: 'number', copyBuffers: true });
-const withObjects = reader(true);
-const withMaps = reader(false);
+const unpackr = new Unpackr({ useRecords: false, int64AsType: 'number', copyBuffers: true });
 
 /** Throws RangeError unless `bytes` are exactly one value within `limits`. Binary values are copies. */
 export function unpack(bytes: Uint8Array, limits: PackLimits): unknown {
   const end = measure(bytes, limits);
   if (end !== bytes.length) throw new RangeError(`${bytes.length - end} bytes left over behind the value`);
-  const unpackr = limits.maps === 'typed' ? withMaps : withObjects;
-  return unpackr.unpack(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)); // plain array in, plain out
+  Object.assign(unpackr, { mapsAsObjects: limits.maps !== 'typed' });
+  try {
+    return unpackr.unpack(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)); // plain array in, plain out
+  } catch {
+    throw new RangeError('a map has a key that is neither text nor a number');
+  }
 }
 
 /** Index behind the value that begins at 0. Recurses into nothing and builds nothing. */

@@ -184,13 +184,8 @@ export class ChannelFrames {
     const [limit] = decodeVarints(body, 1, 'BLOCKED') as [number];
     const stream = findOrLate(this.#parts, channel);
     if (stream === undefined) return;
-    if (!stream.grant.blocked(limit, this.#patience.now)) {
-      this.#patience.glitch('BLOCKED that says nothing');
-      return;
-    }
     this.#parts.counters.blockedReceived++;
-    const { grant } = stream;
-    if (grant.worthGranting || grant.withheld >= this.#parts.limits.maxFrame)
-      this.#outbox.owe(stream, Owed.credit);
+    if (!stream.grant.blocked(limit, this.#patience.now)) this.#patience.glitch('BLOCKED');
+    else if (stream.grant.withheld >= this.#parts.limits.maxFrame) this.#outbox.owe(stream, Owed.credit);
   }
 }

@@ -15,7 +15,7 @@ export type ControlValue =
   | { readonly [key: string]: ControlValue };
 
 /** A body holds fewer values than bytes. 64-bit integers are refused: we send doubles above 2^32. */
-const LIMITS = { depth: MAX_CONTROL_DEPTH, values: MAX_CONTROL_BODY, maps: true, wideIntegers: false };
+const LIMITS = { depth: MAX_CONTROL_DEPTH, values: MAX_CONTROL_BODY, wideIntegers: false };
 
 /** Throws MuxError ERR_MUX_ARGUMENT when the value is not plain, too deep or too large. */
 export function encodeBody(value: unknown): Uint8Array {
@@ -28,15 +28,12 @@ export function encodeBody(value: unknown): Uint8Array {
   return bytes;
 }
 
-/** Throws MuxError ERR_MUX_PROTOCOL on anything but one plain value that fills the body. */
-export function decodeBody(body: Uint8Array): unknown {
-  return coded('ERR_MUX_PROTOCOL', () => unpack(body, LIMITS));
-}
-
-/** The same where keys are ours: in an object the text '1' would be the integer 1. Undefined: it is no map. */
-export function decodeMap(body: Uint8Array): ReadonlyMap<unknown, unknown> | undefined {
-  const value = coded('ERR_MUX_PROTOCOL', () => unpack(body, { ...LIMITS, maps: 'typed' }));
-  return value instanceof Map ? value : undefined;
+/**
+ * Throws MuxError ERR_MUX_PROTOCOL on anything but one plain value that fills the body. `typed`: maps become `Map`s, for those
+ * whose keys are ours: in an object the text '1' would be the integer 1.
+ */
+export function decodeBody(body: Uint8Array, maps: true | 'typed' = true): unknown {
+  return coded('ERR_MUX_PROTOCOL', () => unpack(body, { ...LIMITS, maps }));
 }
 
 function coded<T>(code: 'ERR_MUX_ARGUMENT' | 'ERR_MUX_PROTOCOL', run: () => T): T {

@@ -1,6 +1,6 @@
 /** SETTINGS: the first frame each way, once, a declaration that needs no answer (as QUIC's transport parameters). */
 import { isCount, printable } from './bodies.ts';
-import { decodeMap, encodeBody } from './control.ts';
+import { decodeBody, encodeBody } from './control.ts';
 import { MuxError } from './errors.ts';
 import { NONCE_LENGTH, Setting } from './frame.ts';
 import { MAX_CHANNEL_ID, MAX_EXTENSIONS, MAX_SOFTWARE, MIN_FRAME, type MuxLimits } from './limits.ts';
@@ -73,11 +73,10 @@ export function encodeSettings(limits: MuxLimits, own: OwnSettings = {}): Uint8A
 
 /** Unknown keys are ignored (RFC 9000 §7.4.2). Throws MuxError for values that no honest end sends. */
 export function decodeSettings(bytes: Uint8Array): PeerSettings {
-  const map = decodeMap(bytes);
-  if (map === undefined) throw malformed('is no map');
+  const map = decodeBody(bytes, 'typed');
+  if (!(map instanceof Map)) throw malformed('is no map');
   const maxFrame = count(map, 'maxFrame');
-  if (maxFrame < MIN_FRAME)
-    throw malformed(`limits frames to ${maxFrame} bytes, at least ${MIN_FRAME} are needed`);
+  if (maxFrame < MIN_FRAME) throw malformed(`has a maxFrame of ${maxFrame}, wanted at least ${MIN_FRAME}`);
   const initialCredit = count(map, 'initialCredit');
   return {
     maxFrame,
@@ -106,8 +105,7 @@ function count(map: SettingsMap, key: keyof typeof SILENT): number {
 function maxMessage(map: SettingsMap, initialCredit: number): number {
   const value = count(map, 'maxMessage');
   if (map.get(Setting.maxMessage) === undefined) return Math.min(value, initialCredit);
-  if (value > initialCredit)
-    throw malformed(`takes messages of ${value} bytes and gives credit for ${initialCredit}`);
+  if (value > initialCredit) throw malformed(`has a maxMessage of ${value}, wanted at most ${initialCredit}`);
   return value;
 }
 

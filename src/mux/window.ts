@@ -96,13 +96,13 @@ export class ReceiveCredit {
     const read = this.consumed - this.#mark;
     if (passed < span) {
       // What was read already tells that more is wanted: up to a round trip sooner, at every step of the growth.
-      if (HEADROOM * read >= EARLY * this.window) this.#resize(Math.min(HEADROOM * read, this.#most));
+      if (HEADROOM * read >= EARLY * this.window) this.#resize(HEADROOM * read);
       if (passed >= span / 2 && this.#nextSince <= this.#since) this.#halve(now);
       return;
     }
     // Reads come in lumps: a little more than a round trip holds a little more. Much more is a reader with pauses.
     const wanted = HEADROOM * (passed < 2 * span ? (read * span) / passed : read);
-    if (wanted > this.window) this.#resize(Math.min(wanted, this.#most));
+    if (wanted > this.window) this.#resize(wanted);
     else if (passed > IDLE) this.#resize(Math.max(wanted, this.window / 2 ** Math.floor(passed / IDLE)));
     if (now - this.#nextSince >= span) this.#halve(now);
     this.#mark = this.#nextMark;
@@ -118,7 +118,7 @@ export class ReceiveCredit {
     const first = this.#first;
     const owed = Math.max(0, this.limit - this.consumed - first);
     const before = this.#loan;
-    this.#loan = this.#budget.lend(before, owed, Math.max(0, Math.round(window) - first));
+    this.#loan = this.#budget.lend(before, owed, Math.round(Math.min(window, this.#most)) - first);
     this.window = first + this.#loan;
     if (this.#loan > before) this.#grownAt = this.limit;
   }
@@ -136,11 +136,10 @@ export class ReceiveCredit {
    * Bytes come again from a sender that stood still for want of credit which was under way. When that took longer than the
    * least round trip, round trips are longer now, and `tune` measures over too short a time to see what is wanted.
    */
-  goOn(now: number, rtt: number | undefined): void {
+  goOn(now: number, rtt: number = Number.POSITIVE_INFINITY): void {
     const stood = now - this.stoodSince!;
     this.stoodSince = undefined;
-    if (rtt !== undefined && stood > Math.max(rtt, MIN_EPOCH))
-      this.#resize(Math.min(2 * this.window, this.#most));
+    if (stood > Math.max(rtt, MIN_EPOCH)) this.#resize(2 * this.window);
   }
 
   /** True when a quarter of the window has been taken since the last grant: at most four CREDIT per window (W9). */

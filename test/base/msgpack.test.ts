@@ -33,6 +33,18 @@ const value = plainData(fc.double());
 const withoutMinusZero = plainData(fc.double().map((number) => number + 0));
 
 describe('MessagePack', () => {
+  test('where keys are typed, a text is not the number that it reads', () => {
+    const typed = unpack(fromHex('8301a161a13102cb400800000000000003'), { ...limits, maps: 'typed' });
+    expect(typed).toEqual(
+      new Map<unknown, unknown>([
+        [1, 'a'],
+        ['1', 2],
+        [3, 3],
+      ]),
+    );
+    expect(unpack(fromHex('8201a161a13102'), limits)).toEqual({ 1: 2 });
+  });
+
   test('comes back as it was', () => {
     fc.assert(
       fc.property(value, (plain) => {
@@ -134,6 +146,8 @@ describe('MessagePack', () => {
     ['a cut text', 'a54142', {}],
     ['nothing', '', {}],
     ['a second value', 'c0c0', {}],
+    ['a map with a list for a key', '81910101', {}],
+    ['a map with a map for a key', '818001', {}],
   ])('refuses to read %s', (_, bytes, narrower) => {
     expect(() => unpack(fromHex(bytes), { ...limits, ...narrower })).toThrow(RangeError);
   });
