@@ -10,8 +10,9 @@ const SMALL = 128;
 const AT_ONCE = 32;
 const CHILD = fileURLToPath(new URL('muxChild.mjs', import.meta.url));
 
-export async function benchMux({ rounds, seconds, peers: wanted = Object.keys(contenders) }) {
-  const pairs = await startAll(wanted);
+/** `heap`: MiB of objects that each process keeps beside, as an application does. */
+export async function benchMux({ rounds, seconds, heap = 0, peers: wanted = Object.keys(contenders) }) {
+  const pairs = await startAll(wanted, heap);
   const each = (measure) =>
     Object.fromEntries(Object.entries(pairs).map(([name, pair]) => [name, () => measure(pair, name)]));
   const bulk = (size, per) =>
@@ -51,9 +52,9 @@ export async function benchMux({ rounds, seconds, peers: wanted = Object.keys(co
   return rows;
 }
 
-async function startAll(names) {
+async function startAll(names, heap) {
   const pairs = names.map((name) => new Pair(name));
-  const started = await Promise.allSettled(pairs.map((pair) => pair.start()));
+  const started = await Promise.allSettled(pairs.map((pair) => pair.start(heap)));
   started.forEach(({ reason }, i) => {
     if (reason === undefined) return;
     console.log(`${names[i]} is left out: ${reason.message.split('\n')[0]}`);
@@ -70,8 +71,8 @@ class Pair {
     this.client = new End(name);
   }
 
-  async start() {
-    await Promise.all([this.server.ask('load'), this.client.ask('load')]);
+  async start(heap) {
+    await Promise.all([this.server, this.client].map((end) => end.ask('load', { heap })));
     await this.client.ask('dial', { port: await this.server.ask('listen') });
     await this.client.ask('bulk', { seconds: 0.3, size: 16_384 }); // compiled before it is measured
   }

@@ -328,13 +328,20 @@ export class ChannelLink implements Link, AsyncDisposable {
     }
     this.#tellFailed();
     this.#tellLoss();
-    while (!this.#paused && !this.#over) {
+    const isEmpty = this.#deliverAll();
+    if (this.#over) this.#tell();
+    else if (isEmpty) this.#pumpEnd();
+  }
+
+  /** True when nothing is left to read. */
+  #deliverAll(): boolean {
+    while (!this.#over) {
+      if (this.#paused) return !this.#mux.isReadable(this.id);
       const bytes = this.#mux.read(this.id);
-      if (bytes === undefined) break;
+      if (bytes === undefined) return true;
       this.#deliver(bytes);
     }
-    if (this.#over) this.#tell();
-    else if (!this.#mux.isReadable(this.id)) this.#pumpEnd();
+    return false;
   }
 
   #pumpEnd(): void {
