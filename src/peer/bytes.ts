@@ -34,7 +34,7 @@ export interface SessionCost {
   readonly link: number;
   /** Bytes that the link was handed, or has brought: the sum of the three. */
   readonly total: number;
-  /** The same with the link's own framing, where the link knows that. */
+  /** All that went over the links, with their own framing and what opened each of them, where every link knows that. */
   readonly wire: number | undefined;
 }
 

@@ -2,7 +2,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { Q2qError } from '../base/errors.ts';
 import { HandedOver } from '../transport/handedOver.ts';
-import type { Link, LinkHandler } from '../transport/link.ts';
+import type { Link, LinkHandler, WireBytes } from '../transport/link.ts';
 
 /** What the session hears of its link. */
 export interface CarrierOwner {
@@ -20,6 +20,8 @@ export class Carrier {
   readonly #owner: CarrierOwner;
   readonly #clock: Clock;
   #link: Link;
+  /** Bytes of the links before it; undefined: one of them did not know its own. */
+  #before: WireBytes | undefined;
   #live = false;
   #room = false;
   #ended = false;
@@ -39,6 +41,13 @@ export class Carrier {
     return this.#link;
   }
 
+  /** What all links so far carried with their own framing; undefined where one does not know. */
+  get wire(): WireBytes | undefined {
+    const { wire } = this.#link;
+    const before = this.#before;
+    return before && wire && { sent: before.sent + wire.sent, received: before.received + wire.received };
+  }
+
   get isLive(): boolean {
     return this.#live;
   }
@@ -51,6 +60,7 @@ export class Carrier {
   /** Takes the link over; one that is there already is cut. */
   attach(link: Link): void {
     this.cut();
+    this.#before = link === this.#link ? { sent: 0, received: 0 } : this.wire;
     this.#link = link;
     this.#live = this.#room = true;
     this.#ended = this.#goodbye = false;

@@ -190,8 +190,7 @@ export class Session implements ChannelHost, Resumable, AsyncDisposable {
 
   /** What has passed so far, and what it was for. */
   bytes(): SessionBytes {
-    const stats = this.mux.stats();
-    return sessionBytes(stats, stats.links === 1 ? this.link.wire : undefined); // earlier links took theirs along
+    return sessionBytes(this.mux.stats(), this.#carrier.wire);
   }
 
   stats(): SessionStats {

@@ -2,8 +2,10 @@
 import { connect, createServer, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import { provider } from '../../src/crypto/node.node.ts';
+import { RESUME_SECRET_LENGTH } from '../../src/mux/index.ts';
 import { channelBytes } from '../../src/peer/bytes.ts';
 import type { ChannelLink } from '../../src/peer/channelLink.ts';
+import { ResumeAcceptor } from '../../src/peer/resumeAcceptor.ts';
 import type { SecureLink } from '../../src/peer/secureLink.ts';
 import { Session } from '../../src/peer/session.ts';
 import type { Link } from '../../src/transport/index.ts';
@@ -81,8 +83,9 @@ test('the cost is still there when the channel has gone', async () => {
 /** Passes bytes between a port and another, and counts them behind the HTTP upgrade. */
 async function tap(
   port: number,
-): Promise<{ port: number; counts: { up: number; down: number }; close(): void }> {
+): Promise<{ port: number; counts: { up: number; down: number }; cut(): void; close(): void }> {
   const counts = { up: 0, down: 0 };
+  const sockets = new Set<Socket>();
   const copy = (from: Socket, to: Socket, count: (n: number) => void): void => {
     let head = '';
     from.on('data', (chunk: Buffer) => {
@@ -100,9 +103,14 @@ async function tap(
     const up = connect(port, '127.0.0.1');
     copy(down, up, (n) => (counts.up += n));
     copy(up, down, (n) => (counts.down += n));
+    sockets.add(down);
   });
+  const cut = (): void => {
+    for (const socket of sockets) socket.destroy();
+    sockets.clear();
+  };
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return { port: (server.address() as { port: number }).port, counts, close: () => void server.close() };
+  return { port: (server.address() as { port: number }).port, counts, cut, close: () => void server.close() };
 }
 
 test('over a WebSocket the wire’s bytes are those that a tap on its TCP connection counts', async () => {
@@ -118,6 +126,46 @@ test('over a WebSocket the wire’s bytes are those that a tap on its TCP connec
   const there = sessions[1].bytes();
   expect([there.received.wire, there.sent.wire]).toEqual([sent.wire, received.wire]);
   for (const session of sessions) session.destroy();
+  tapped.close();
+  await listener.close();
+});
+
+test('a session that moved has the wire’s bytes of all its links', async () => {
+  const hmac = (key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array =>
+    provider.hmac('sha256', key, ...parts);
+  const acceptor = new ResumeAcceptor({ sessions: 1, bytes: 1e9 });
+  const answering: Session[] = [];
+  const listener = await listenWebSocket({ host: '127.0.0.1', port: 0 }, (link) => {
+    answering.push(new Session(link, { random, resume: { hmac, acceptor } }));
+  });
+  const tapped = await tap(listener.port);
+  const connectNow = (): Promise<Link> => connectWs(`ws://127.0.0.1:${tapped.port}`);
+  const near = new Session(await connectNow(), { random, resume: { hmac, connect: connectNow } });
+  await near.ping();
+  const far = answering[0]!;
+  const secret = random(RESUME_SECRET_LENGTH);
+  for (const session of [near, far]) session.arm(secret);
+  let received = 0;
+  far.onIncoming((incoming) => {
+    incoming
+      .accept()
+      .start({ data: ({ length }) => (received += length), drain() {}, end() {}, closed() {} });
+  });
+  const channel = near.open('files');
+  channel.start({ data() {}, drain() {}, end() {}, closed() {} });
+  for (let links = 1; links <= 3; links++) {
+    channel.send(new Uint8Array(10_000));
+    while (received < 10_000 * links) await pause(5);
+    for (let before = -1; before !== tapped.counts.up + tapped.counts.down; await pause(150))
+      before = tapped.counts.up + tapped.counts.down; // the last ACK has passed
+    expect(near.stats().links).toBe(links);
+    const { sent, received: back } = near.bytes();
+    expect({ up: sent.wire, down: back.wire }).toEqual(tapped.counts);
+    expect({ up: far.bytes().received.wire, down: far.bytes().sent.wire }).toEqual(tapped.counts);
+    tapped.cut();
+    await pause(5);
+  }
+  for (const session of [near, ...answering]) session.destroy();
   tapped.close();
   await listener.close();
 });
