@@ -207,12 +207,12 @@ export class Inbox {
     stream.partial = 0;
   }
 
-  /** Whose frame it is: OPEN makes its channel, RESET and others may end theirs. Datagrams are the link's, at both ends. */
+  /** Whose frame it is: OPEN makes its channel, RESET and others may end theirs. */
   #frame(kind: number, channel: number, body: Uint8Array, size: number): void {
     const { table } = this.#parts;
     const made = kind === Kind.open;
     if (made) this.#control(kind, channel, body);
-    const stream = channel === 0 || kind === Kind.datagram ? undefined : table.get(table.fromWire(channel));
+    const stream = channel === 0 ? undefined : table.get(table.fromWire(channel));
     if (stream !== undefined) this.#charge(stream, size);
     if (!made) this.#control(kind, channel, body);
   }

@@ -381,10 +381,13 @@ export class Outbox {
       const datagram = this.#datagrams.shift();
       if (datagram === undefined) return;
       const { id, bytes } = datagram;
-      if (id !== 0 && this.#table.get(id)?.isOver !== false) this.#init.counters.datagramsDropped++;
+      const { counters } = this.#init;
+      const stream = this.#table.get(id);
+      if (id !== 0 && stream?.isOver !== false) counters.datagramsDropped++;
       else {
-        this.#init.counters.datagramsSent++;
-        this.#control(Kind.datagram, id === 0 ? 0 : this.#table.toWire(id), bytes);
+        counters.datagramsSent++;
+        if (stream === undefined) this.#control(Kind.datagram, 0, bytes);
+        else this.#onChannel(stream, Kind.datagram, bytes);
       }
     }
   }

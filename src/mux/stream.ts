@@ -24,7 +24,7 @@ export const Owed = { accept: 1, credit: 2, stop: 4, reset: 8, priority: 16, blo
 export interface ChannelTraffic {
   readonly payloadSent: number;
   readonly payloadReceived: number;
-  /** Headers of DATA, and other frames whole: OPEN, CREDIT, RESET … */
+  /** Headers of DATA, and other frames whole: OPEN, CREDIT, RESET, DATAGRAM … */
   readonly overheadSent: number;
   readonly overheadReceived: number;
 }

@@ -14,7 +14,7 @@ export interface ChannelCost {
   readonly application: number;
   /** What TLS added: handshake, record headers, tags, padding, alerts. */
   readonly tls: number;
-  /** What the multiplexer added for this channel: headers, and frames such as OPEN and CREDIT. */
+  /** What the multiplexer added for this channel: headers, frames such as OPEN and CREDIT, and its datagrams. */
   readonly mux: number;
   readonly total: number;
 }
@@ -30,7 +30,7 @@ export interface SessionCost {
   readonly payload: number;
   /** What the multiplexer added for channels. */
   readonly channels: number;
-  /** Frames of the link itself: preface, SETTINGS, ACK, PING …, datagrams, and what came for channels that were gone. */
+  /** Frames of the link itself: preface, SETTINGS, ACK, PING …, datagrams of no channel, and what came for channels that were gone. */
   readonly link: number;
   /** Bytes that the link was handed, or has brought: the sum of the three. */
   readonly total: number;

@@ -64,6 +64,9 @@ test.each([1, 2, 3, 4, 5])(
         if (random.int(0, 2) === 0) pair.a.mux.write(id, random.bytes(random.int(1, 40_000)));
         if (random.int(0, 2) === 0) pair.b.mux.write(mirror(id), random.bytes(random.int(1, 300)));
       }
+      const datagram = (): Uint8Array => random.bytes(random.int(0, 500));
+      pair.a.mux.sendDatagram([0, ...ids][random.int(0, ids.length)]!, datagram());
+      pair.b.mux.sendDatagram(mirror(ids[random.int(0, ids.length - 1)]!), datagram());
       if (round === 10) for (const id of ids.slice(0, 3)) pair.a.mux.reset(id, 256);
       if (round === 15) for (const id of ids.slice(3, 6)) pair.b.mux.stop(mirror(id), 257);
       if (round === 20) for (const id of ids.slice(6, 9)) pair.a.mux.finish(id);
