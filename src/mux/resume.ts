@@ -2,9 +2,10 @@
  * A session's life beyond its link: what it keeps for the next one, and how it moves there. docs/protocol.md §2.10.
  *
  *     linked ──link lost──> suspended ──new link, RESUME sent──> resuming ──RESUMED──> linked
- *        │  ↑                   │  ↑                                │
- *        │  └──RESUME accepted──┘  └────────────link lost───────────┘
- *        └──RESUME accepted on another link: the newest wins
+ *      │ │  ↑                   │  ↑                              ↑ │
+ *      │ │  └──RESUME accepted──┘  └────────────link lost─────────┼─┘
+ *      │ └──RESUME accepted on another link: the newest wins      │
+ *      └──a better link, RESUME sent; the old one is heard no more┘
  *
  * Whoever waits longer than the ttl, or hears that the other end does not know the session, gives it up; that is the
  * session's to do. Nothing is sent but while linked, so nothing grows meanwhile but what writers may queue.
@@ -110,11 +111,15 @@ export class Resumption {
     return true;
   }
 
-  /** A link was made here: what leaves first, and alone, is RESUME. */
-  ask(messages: boolean): void {
+  /**
+   * A link was made here, perhaps while another lives, which is not read any more: what leaves first, and alone, is RESUME.
+   * `onlyWay`: whoever answers there is the other end, so a refusal is the session's end and not this link's alone.
+   */
+  ask(messages: boolean, now: number, onlyWay = true): void {
     const { inbox, limits, nonce, outbox } = this.#init;
+    if (this.isLinked) this.#lostAt = now;
     this.#state = 'resuming';
-    this.#head = new LinkHead(messages, limits.maxFrame);
+    this.#head = new LinkHead(messages, limits.maxFrame, onlyWay);
     const prelude = messages ? [] : [encodePreface(nonce)];
     outbox.relink([...prelude, ...alone(Kind.resume, this.#keys[0]!.request(inbox.end))], false);
   }
@@ -170,10 +175,12 @@ function alone(kind: number, body: Uint8Array): Uint8Array[] {
 /** What stands on a new link before the peer's stream goes on: preface, SETTINGS and EXT, which mean nothing, then RESUMED. */
 class LinkHead {
   readonly #parser: FrameParser;
+  readonly #onlyWay: boolean;
   #frames = 0;
 
-  constructor(messages: boolean, maxFrame: number) {
+  constructor(messages: boolean, maxFrame: number, onlyWay: boolean) {
     this.#parser = new FrameParser(messages, maxFrame);
+    this.#onlyWay = onlyWay;
   }
 
   feed(chunk: Uint8Array): ResumeAnswer | undefined {
@@ -196,7 +203,7 @@ class LinkHead {
       case Kind.extension:
         return undefined;
       case Kind.goaway:
-        throw refused(decodeGoaway(body).code);
+        throw refused(decodeGoaway(body).code, this.#onlyWay);
       default:
         throw unexpected();
     }
@@ -207,9 +214,9 @@ class LinkHead {
   }
 }
 
-function refused(code: number): MuxError {
+function refused(code: number, onlyWay: boolean): MuxError {
   const details = { resetCode: code };
-  return code === WireCode.unknownSession
+  return code === WireCode.unknownSession && onlyWay
     ? new MuxError('ERR_MUX_LOST', 'the other end does not know the session any more', details)
     : new MuxError('ERR_MUX_REMOTE', 'the other end does not take the link', details);
 }

@@ -14,17 +14,9 @@ import { type ChannelBytes, channelBytes } from './bytes.ts';
 import { CLOSE_CODES, resetCodeOf } from './codes.ts';
 import { PeerError } from './errors.ts';
 import { Room } from './room.ts';
+import type { ChannelPath } from './route.ts';
 import type { SecureLink, SecureStats } from './secureLink.ts';
 import { linkBatches, linkChunks, linkReadable, linkWritable, type ReadOptions } from './streams.ts';
-
-/** How the bytes travel now. It can change while the channel lives. */
-export interface ChannelPath {
-  readonly kind: 'direct' | 'relayed';
-  /** The relay's address, when there is one. */
-  readonly via?: string;
-  /** Why not direct. */
-  readonly reason?: string;
-}
 
 /** What the endpoint knows of a channel; `path` may be a getter. */
 export interface ChannelFacts {

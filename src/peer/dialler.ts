@@ -1,6 +1,5 @@
 /** Dialling: from an address to one channel, over a living session to that peer where there is one. */
 import { toError } from '../base/errors.ts';
-import type { Logger } from '../base/log.ts';
 import {
   type Address,
   type Expected,
@@ -12,20 +11,21 @@ import {
 import { abortable, type Closing, withDeadline } from './abort.ts';
 import { CallerSession } from './callerSession.ts';
 import type { Channel } from './channel.ts';
-import type { ContextParts } from './contexts.ts';
 import type { ControlClient } from './controlClient.ts';
 import { PeerError } from './errors.ts';
 import { channelFailure, notFound } from './failures.ts';
 import { DIAL_TIMEOUT } from './limits.ts';
 import type { OfferRow } from './messages.ts';
+import type { PeerSessionOptions } from './peerSession.ts';
 import type { RelayLink } from './relayLink.ts';
-import { Session } from './session.ts';
+import { relaySource } from './relaySource.ts';
+import type { PathRoute } from './route.ts';
 import type { Choose, DialOptions } from './types.ts';
 
-export interface DiallerOptions {
+export interface DiallerOptions extends PeerSessionOptions {
   readonly relays: readonly RelayLink[];
-  readonly parts: ContextParts;
-  readonly logger: Logger;
+  /** Keeps the process alive, until the returned function is called. */
+  readonly hold?: (() => () => void) | undefined;
 }
 
 interface Dial {
@@ -45,6 +45,8 @@ export class Dialler {
   readonly #options: DiallerOptions;
   /** By caller, relay and the relay's number of the listener: one path for all channels to one device. */
   readonly #sessions = new Map<string, Promise<CallerSession>>();
+  /** All of them, those that wait for a path and were replaced among them. */
+  readonly #open = new Set<CallerSession>();
   /** By caller and callee: the session last used, for dials that do not choose. */
   readonly #latest = new Map<string, CallerSession>();
   /** By caller, callee and protocol: the dial that asks the directory now. Others wait for how it ends. */
@@ -160,15 +162,17 @@ export class Dialler {
   ): Promise<CallerSession> {
     const key = `${dial.from} ${relay.url} ${node}`;
     const existing = await this.#sessions.get(key)?.catch(() => undefined);
-    if (existing?.alive) return existing;
+    if (existing?.alive && !existing.isWaiting) return existing;
     const making = this.#makeSession(relay, control, offer, dial);
     this.#sessions.set(key, making);
     const forget = (): void => {
       if (this.#sessions.get(key) === making) this.#sessions.delete(key);
     };
     making.then((session) => {
+      this.#open.add(session);
       void session.closed.then(() => {
         forget();
+        this.#open.delete(session);
         for (const [pair, latest] of this.#latest) if (latest === session) this.#latest.delete(pair);
       });
     }, forget);
@@ -181,19 +185,24 @@ export class Dialler {
     offer: number,
     dial: Dial,
   ): Promise<CallerSession> {
-    const { parts, logger } = this.#options;
     const token = await control.connect(offer, `${dial.to}/${dial.protocol}`, dial.signal);
     try {
-      const session = new Session(control.openPath(token), {
-        clock: parts.clock,
-        random: (length) => parts.provider.random(length),
-        logger,
+      const route: PathRoute = { link: control.openPath(token), path: { kind: 'relayed', via: relay.url } };
+      const { parts, logger, outlive, hold } = this.#options;
+      const { from, to } = dial;
+      const relays = this.#relaysFor(parseAddress(to));
+      return new CallerSession(route, {
+        ...{ parts, logger, outlive, hold },
+        sources: (who) => relays.map((one) => relaySource(one, { from, to, ...who })),
       });
-      const path = { kind: 'relayed', via: relay.url } as const;
-      return new CallerSession(session, path, parts, () => control.relinked());
     } catch (error) {
       throw channelFailure(error, dial.to);
     }
+  }
+
+  /** The link to a relay is lost and may come back, or has done so. */
+  relayLinked(url: string, linked: boolean): void {
+    for (const session of this.#open) if (session.path.via === url) session.pathLinked(linked);
   }
 
   destroy(cause: Error): void {
@@ -202,6 +211,7 @@ export class Dialler {
         (open) => open.destroy(cause),
         () => {},
       );
+    for (const session of this.#open) session.destroy(cause);
     this.#sessions.clear();
     this.#latest.clear();
   }

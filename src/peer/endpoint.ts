@@ -15,22 +15,23 @@ import {
   parseProtocol,
   Refusal,
   type Trust,
+  type VerifiedPeer,
 } from '../identity/index.ts';
-import type { Link } from '../transport/link.ts';
 import { Closing, withDeadline } from './abort.ts';
 import type { Channel } from './channel.ts';
 import type { ContextParts } from './contexts.ts';
 import type { ControlClient } from './controlClient.ts';
 import { Dialler } from './dialler.ts';
 import { PeerError } from './errors.ts';
-import { CONTROL_TIMEOUT, MAX_DESCRIPTION } from './limits.ts';
+import { CONTROL_TIMEOUT, MAX_DESCRIPTION, MAX_WAITING_BYTES, MAX_WAITING_SESSIONS } from './limits.ts';
 import { type Claim, ListenerSession } from './listenerSession.ts';
 import { type ListenerEntry, Listeners } from './listeners.ts';
 import { LiveTrust } from './liveTrust.ts';
 import { INSTANCE_LENGTH } from './messages.ts';
 import { RelayLink } from './relayLink.ts';
 import { Renewal } from './renewal.ts';
-import { Session } from './session.ts';
+import { ResumeAcceptor } from './resumeAcceptor.ts';
+import type { PathRoute } from './route.ts';
 import { TrustFinder } from './trustFinder.ts';
 import type {
   ChannelHandler,
@@ -65,7 +66,9 @@ export class Peer implements AsyncDisposable {
   readonly #listeners = new Listeners();
   readonly #relays: readonly RelayLink[];
   readonly #dialler: Dialler;
-  readonly #incoming = new Set<ListenerSession>();
+  /** Sessions of callers, and as whom each was called. */
+  readonly #incoming = new Map<ListenerSession, string>();
+  readonly #acceptor = new ResumeAcceptor({ sessions: MAX_WAITING_SESSIONS, bytes: MAX_WAITING_BYTES });
   readonly #closing = new Closing();
   #release: (() => void) | undefined;
 
@@ -95,14 +98,18 @@ export class Peer implements AsyncDisposable {
           logger: this.#logger,
           listeners: this.#listeners,
           identityOf: (label) => this.#identities.get(label)!,
-          onPath: (as, path, claim) => this.#arrive(as, path, claim, url),
+          onPath: (as, link, claim) => this.#arrive(as, { link, path: { kind: 'relayed', via: url } }, claim),
+          isAwaited: (as, peer, protocol) => this.#isAwaited(as, peer, protocol),
+          onLinked: (linked) => this.#relayLinked(url, linked),
           onControl: (as, control) => this.#keepFresh(as, domain, control),
           onBundle: (bundle) => this.#believe(domain, bundle),
           onState: (state) => this.#events.emit('relay', state),
           hold: options.hold,
         }),
     );
-    this.#dialler = new Dialler({ relays: this.#relays, parts: this.#parts, logger: this.#logger });
+    const { hold, outlive } = options;
+    const shared = { parts: this.#parts, logger: this.#logger, outlive };
+    this.#dialler = new Dialler({ ...shared, relays: this.#relays, hold });
   }
 
   /** Checks the options; links are opened when they are needed. */
@@ -198,7 +205,7 @@ export class Peer implements AsyncDisposable {
     this.#closing.close(closed);
     for (const renewal of this.#renewals.values()) renewal.stop();
     this.#dialler.destroy(closed);
-    for (const session of this.#incoming) session.destroy(closed);
+    for (const session of this.#incoming.keys()) session.destroy(closed);
     await Promise.all(this.#relays.map((relay) => relay.close()));
     this.#release?.();
   }
@@ -284,23 +291,30 @@ export class Peer implements AsyncDisposable {
   }
 
   /** A caller's path. */
-  #arrive(as: string, link: Link, claim: Claim, via: string): void {
-    const session = new Session(link, {
-      clock: this.#parts.clock,
-      random: (length) => this.#parts.provider.random(length),
-      logger: this.#logger,
-    });
-    const incoming = new ListenerSession(session, {
+  #arrive(as: string, route: PathRoute, claim: Claim): void {
+    const incoming = new ListenerSession(route, {
       identity: () => this.#identities.get(as)!,
       claim,
       listeners: this.#listeners,
-      path: { kind: 'relayed', via },
       parts: this.#parts,
       logger: this.#logger,
+      outlive: this.#options.outlive,
+      acceptor: this.#acceptor,
       onHandlerError: (protocol, error) => this.#events.emit('handlerError', { protocol, error }),
     });
-    this.#incoming.add(incoming);
+    this.#incoming.set(incoming, as);
     void incoming.closed.then(() => this.#incoming.delete(incoming));
+  }
+
+  #relayLinked(url: string, linked: boolean): void {
+    this.#dialler.relayLinked(url, linked);
+    for (const session of this.#incoming.keys()) if (session.path.via === url) session.pathLinked(linked);
+  }
+
+  #isAwaited(as: string, peer: VerifiedPeer, protocol: string): boolean {
+    for (const [session, at] of this.#incoming)
+      if (at === as && session.isAwaiting(peer, protocol)) return true;
+    return false;
   }
 
   #keepFresh(as: string, domain: string, control: ControlClient): void {

@@ -74,6 +74,15 @@ export const RESUME_TIMEOUT = 10_000;
 /** Pauses between tries, each ± half: the first is made at once. The session waits 30 to 60 s in all. */
 export const RESUME_BACKOFF_FIRST = 250;
 export const RESUME_BACKOFF_LAST = 5_000;
+/** The next way to a peer is tried beside those that run after this: a relay that answers has done so by then. */
+export const PATH_STAGGER = 300;
+/** Protocols of open channels by which a listener is looked for again; a relay takes half a second to say that there is none. */
+export const MAX_RETURN_PROTOCOLS = 4;
+/** Channels whose TLS names a session of two peers: the caller uses the first that it kept. ~300 bytes each. */
+export const MAX_SESSION_NAMES = 8;
+/** Sessions with callers that wait for another path, and the bytes they hold together; over it the longest lost is given up. */
+export const MAX_WAITING_SESSIONS = 256;
+export const MAX_WAITING_BYTES = 67_108_864;
 /** A session that ran this long tries at once again; one that keeps losing its links slows down. */
 export const RESUME_SETTLED = 1_000;
 

@@ -4,62 +4,78 @@
  * every other.
  */
 import { isQ2qError, toError } from '../base/errors.ts';
-import type { Logger } from '../base/log.ts';
 import { type Identity, identityLabel, type VerifiedPeer } from '../identity/index.ts';
 import type { ChannelTraffic } from '../mux/index.ts';
 import type { ServerContext } from '../tls/index.ts';
 import { accessRequest, mayEnter } from './access.ts';
-import { Channel, type ChannelPath } from './channel.ts';
+import type { Channel } from './channel.ts';
 import { CLOSE_CODES } from './codes.ts';
-import { type ContextParts, listenerContext } from './contexts.ts';
+import { listenerContext } from './contexts.ts';
 import type { IncomingChannel } from './incoming.ts';
 import { CHANNEL_TIMEOUT, HANDSHAKES_AT_ONCE } from './limits.ts';
 import type { ListenerEntry, Listeners } from './listeners.ts';
 import { GREETING, PEER_CHANNEL } from './names.ts';
+import { PeerSession, type PeerSessionOptions } from './peerSession.ts';
+import type { ResumeAcceptor } from './resumeAcceptor.ts';
+import type { ChannelPath, PathRoute } from './route.ts';
 import { secure } from './secure.ts';
 import type { SecureLink } from './secureLink.ts';
-import type { Session } from './session.ts';
 import { Slots } from './slots.ts';
 
 /** Whom the relay announced, checked by us as far as a chain without proof of possession can be. */
 export interface Claim {
   readonly peer: VerifiedPeer;
-  /** The protocol that `authorize` allowed. */
-  readonly protocol: string;
+  /** The protocol that `authorize` allowed; none for a caller who comes back to a session, and is let in for nothing else. */
+  readonly protocol?: string;
 }
 
-export interface ListenerSessionOptions {
+export interface ListenerSessionOptions extends PeerSessionOptions {
   /** As it is now: renewal replaces it, and a session outlives certificates. */
   readonly identity: () => Identity;
   readonly claim: Claim;
   readonly listeners: Listeners;
-  readonly path: ChannelPath;
-  readonly parts: ContextParts;
-  readonly logger: Logger;
+  /** Where sessions are found that a new path is for. Absent: they end with their paths. */
+  readonly acceptor?: ResumeAcceptor;
   readonly onHandlerError: (protocol: string, error: Error) => void;
 }
 
 export class ListenerSession {
-  readonly #session: Session;
+  readonly #peers: PeerSession;
   readonly #options: ListenerSessionOptions;
   #context: { readonly identity: Identity; readonly made: ServerContext } | undefined;
   /** The yes that was given before the path existed; used once. */
   #granted: string | undefined;
   readonly #turns = new Slots(HANDSHAKES_AT_ONCE);
 
-  constructor(session: Session, options: ListenerSessionOptions) {
-    this.#session = session;
+  constructor(route: PathRoute, options: ListenerSessionOptions) {
     this.#options = options;
     this.#granted = options.claim.protocol;
-    session.onIncoming((incoming) => this.#incoming(incoming));
+    const { acceptor } = options;
+    this.#peers = new PeerSession(route, options, acceptor && { acceptor });
+    this.#peers.session.onIncoming((incoming) => this.#incoming(incoming));
   }
 
   get closed(): Promise<unknown> {
-    return this.#session.closed;
+    return this.#peers.session.closed;
   }
 
   destroy(cause: Error): void {
-    this.#session.destroy(cause);
+    this.#peers.session.destroy(cause);
+  }
+
+  get path(): ChannelPath {
+    return this.#peers.session.path!;
+  }
+
+  /** The link below the path is lost and may come back, or has done so. */
+  pathLinked(linked: boolean): void {
+    if (linked) this.#peers.pathIsBack();
+    else this.#peers.pathIsDoubtful();
+  }
+
+  /** That peer has lost the path to us, and may look for another one by a protocol for which it was let in. */
+  isAwaiting(peer: VerifiedPeer, protocol: string): boolean {
+    return this.#peers.isWaiting && this.#isClaimed(peer) && this.#peers.protocols.includes(protocol);
   }
 
   /** The returned promise ends with the handler: until then the channel counts against the caller's limit. */
@@ -71,17 +87,10 @@ export class ListenerSession {
     const admitted = await this.#handshake(incoming);
     if (admitted === undefined) return;
     const { link, entry, peer, traffic } = admitted;
+    this.#peers.nameBy(link); // before the caller can use it
     link.send(Uint8Array.of(GREETING));
-    const channel = new Channel(link, {
-      peer: peer.identity,
-      local: this.#options.identity(),
-      protocol: entry.protocol,
-      path: this.#options.path,
-      sessionStats: () => this.#session.stats(),
-      traffic,
-    });
-    const forget = this.#options.parts.live?.watch(peer, (error) => channel.cut(error));
-    if (forget !== undefined) void channel.closed.then(forget, forget);
+    const { protocol } = entry;
+    const channel = this.#peers.channel(link, { peer, local: this.#options.identity(), protocol, traffic });
     await this.#handle(channel, entry);
   }
 
@@ -96,7 +105,7 @@ export class ListenerSession {
       const below = incoming.accept();
       const link = await secure(below, this.#currentContext(), {
         timeout: CHANNEL_TIMEOUT,
-        clock: parts.clock,
+        clock: this.#peers.patience,
       });
       const peer = link.negotiated.peer!;
       if (!this.#isClaimed(peer)) {

@@ -3,7 +3,7 @@
  * `authorize` decides about a certificate and not about the relay's word; a yes is remembered until the caller's path comes.
  */
 import type { Logger } from '../base/log.ts';
-import { Refusal } from '../identity/index.ts';
+import { Refusal, type VerifiedPeer } from '../identity/index.ts';
 import { accessRequest, mayEnter } from './access.ts';
 import { type ContextParts, proven } from './contexts.ts';
 import { GRANT_LIFETIME, MAX_GRANTS } from './limits.ts';
@@ -13,19 +13,31 @@ import type { ToPeer } from './messages.ts';
 
 type Incoming = Extract<ToPeer, { type: 'incoming' }>;
 
+export interface QuestionsOptions {
+  /** The identity that is asked for. */
+  readonly as: string;
+  readonly listeners: Listeners;
+  readonly parts: ContextParts;
+  readonly logger: Logger;
+  /** That peer's session with us waits for a path, and it was let in for that protocol. */
+  readonly isAwaited: (peer: VerifiedPeer, protocol: string) => boolean;
+}
+
 export class Questions {
   readonly #as: string;
   readonly #listeners: Listeners;
   readonly #parts: ContextParts;
   readonly #logger: Logger;
+  readonly #isAwaited: (peer: VerifiedPeer, protocol: string) => boolean;
   /** In order of time: the oldest is first. */
   readonly #grants = new Map<number, { readonly claim: Claim; readonly until: number }>();
 
-  constructor(as: string, listeners: Listeners, parts: ContextParts, logger: Logger) {
-    this.#as = as;
-    this.#listeners = listeners;
-    this.#parts = parts;
-    this.#logger = logger;
+  constructor(options: QuestionsOptions) {
+    this.#as = options.as;
+    this.#listeners = options.listeners;
+    this.#parts = options.parts;
+    this.#logger = options.logger;
+    this.#isAwaited = options.isAwaited;
   }
 
   async ask({ id, from, protocol, chain }: Incoming): Promise<boolean> {
@@ -41,6 +53,10 @@ export class Questions {
     if (request.fromAddress !== from) {
       this.#logger.log('warn', 'the relay shows a chain of somebody else', { from, is: request.fromAddress });
       return false;
+    }
+    if (this.#isAwaited(peer, protocol)) {
+      this.#grant(id, { peer }); // it proves that it is the one, or is asked about like any other
+      return true;
     }
     const allowed = await mayEnter(entry, request, { clock, logger: this.#logger });
     if (allowed) this.#grant(id, { peer, protocol });

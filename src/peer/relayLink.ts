@@ -5,7 +5,7 @@
 import type { Clock } from '../base/clock.ts';
 import { toError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import type { Identity } from '../identity/index.ts';
+import type { Identity, VerifiedPeer } from '../identity/index.ts';
 import type { Link } from '../transport/link.ts';
 import { abortable, Closing, type Deadline, withDeadline } from './abort.ts';
 import { CLOSE_CODES } from './codes.ts';
@@ -15,7 +15,7 @@ import { PeerError } from './errors.ts';
 import { BACKOFF_FIRST, BACKOFF_LAST, CONTROL_TIMEOUT, RESOLVE_TIMEOUT } from './limits.ts';
 import type { Claim } from './listenerSession.ts';
 import type { ListenerEntry, Listeners } from './listeners.ts';
-import { Questions } from './questions.ts';
+import { Questions, type QuestionsOptions } from './questions.ts';
 import { Session } from './session.ts';
 import type { TrustFinder } from './trustFinder.ts';
 import type { Connect, PeerEvents } from './types.ts';
@@ -33,6 +33,10 @@ export interface RelayLinkOptions {
   readonly finder: TrustFinder;
   /** A caller comes, over this path. */
   readonly onPath: (as: string, path: Link, claim: Claim) => void;
+  /** See `Questions`. */
+  readonly isAwaited: (as: string, peer: VerifiedPeer, protocol: string) => boolean;
+  /** The link is lost and may come back, or has done so: paths over it stand still meanwhile. */
+  readonly onLinked: (linked: boolean) => void;
   readonly onControl: (as: string, control: ControlClient) => void;
   readonly onBundle: (bundle: Uint8Array) => void;
   readonly onState: (state: PeerEvents['relay']) => void;
@@ -148,8 +152,12 @@ export class RelayLink {
       logger,
       resume: {
         hmac: (key, ...data) => parts.provider.hmac('sha256', key, ...data),
-        connect: (signal) => this.#dialled(connect, signal),
+        connect: async (signal) => ({ link: await this.#dialled(connect, signal) }),
         hold: this.#options.hold,
+        watch: {
+          suspended: () => this.#options.onLinked(false),
+          resumed: () => this.#options.onLinked(true),
+        },
       },
     });
     session.onIncoming((incoming) => incoming.refuse(CLOSE_CODES.protocol)); // a relay opens nothing
@@ -177,7 +185,9 @@ export class RelayLink {
     this.#closing.throwIfClosed();
     const { identityOf, instance, parts, logger, listeners, onControl, finder } = this.#options;
     const session = await this.#connected();
-    const questions = new Questions(as, listeners, parts, logger);
+    const isAwaited: QuestionsOptions['isAwaited'] = (peer, protocol) =>
+      this.#options.isAwaited(as, peer, protocol);
+    const questions = new Questions({ as, listeners, parts, logger, isAwaited });
     const open = (): Promise<ControlClient> =>
       withDeadline(this.#limit(), (signal) =>
         ControlClient.open(session, {

@@ -5,14 +5,14 @@
  */
 import { hex } from '../base/bytes.ts';
 import type { ResumeRequest } from '../mux/index.ts';
-import type { Link } from '../transport/link.ts';
+import type { Route } from './route.ts';
 
 /** A session, as the acceptor needs it. */
 export interface Resumable {
   /** Bytes it holds for its channels and for a replay. */
   readonly held: number;
   /** Goes on over the link when the request is proven; false, and the link is not asked for, when it is not. */
-  moveTo(link: () => Link, request: ResumeRequest): boolean;
+  moveTo(route: () => Route, request: ResumeRequest): boolean;
   /** Waits no longer: its channels end with ERR_MUX_LOST. */
   giveUp(why: string): void;
 }
@@ -79,7 +79,7 @@ export class ResumeAcceptor {
   }
 
   /** A fresh link asks. False when no session here takes it. */
-  take(request: ResumeRequest, link: () => Link): boolean {
-    return this.#byId.get(hex(request.id))?.moveTo(link, request) ?? false;
+  take(request: ResumeRequest, route: () => Route): boolean {
+    return this.#byId.get(hex(request.id))?.moveTo(route, request) ?? false;
   }
 }

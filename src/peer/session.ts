@@ -24,14 +24,14 @@ import { type SessionBytes, sessionBytes } from './bytes.ts';
 import { Carrier, GOODBYE_TIMEOUT } from './carrier.ts';
 import { type ChannelHost, ChannelLink } from './channelLink.ts';
 import { IncomingChannels, type IncomingHandler } from './incoming.ts';
-import { Reconnector } from './reconnect.ts';
-import type { Resumable, ResumeAcceptor } from './resumeAcceptor.ts';
-import type { OpenChannelOptions, ResumeOptions, SessionOptions, SessionStats } from './sessionOptions.ts';
+import { type RelinkHost, Relinking, type RelinkingOptions } from './relinking.ts';
+import type { ChannelPath, Route } from './route.ts';
+import type { OpenChannelOptions, SessionOptions, SessionStats } from './sessionOptions.ts';
 
 /** Handed to the link at once: small enough to pick the next frames late, large enough for one `writev`. */
 const SLICE = 65_536;
 
-export class Session implements ChannelHost, Resumable, AsyncDisposable {
+export class Session implements ChannelHost, AsyncDisposable {
   readonly mux: MuxSession;
   readonly channelInfo: LinkInfo;
   /** Settles when the session is over; with undefined when both ends had said goodbye. */
@@ -49,8 +49,9 @@ export class Session implements ChannelHost, Resumable, AsyncDisposable {
   #pumps: ChannelLink[] = [];
   #pulling = false;
   readonly #carrier: Carrier;
-  readonly #reconnector: Reconnector | undefined;
-  readonly #acceptor: ResumeAcceptor | undefined;
+  readonly #path: ChannelPath | undefined;
+  /** Undefined: the session ends with its link. */
+  readonly #relinking: Relinking | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #cancelTimer: () => void = () => {};
 
@@ -73,15 +74,16 @@ export class Session implements ChannelHost, Resumable, AsyncDisposable {
       takesMessages: options.takesMessages ?? false,
       report: (message, error) => this.#report(message, error),
     });
-    this.#acceptor = resume?.acceptor;
-    this.#reconnector = resume?.connect && this.#makeReconnector(resume.connect, resume.hold, options.random);
     const owner = {
       onData: (chunk: Uint8Array) => this.#onData(chunk),
       onDrain: () => this.flushSoon(),
       onEnd: () => this.#onEnd(),
       onLinkClosed: (error: Q2qError | undefined) => this.#onLinkClosed(error),
     };
-    this.#carrier = new Carrier(owner, this.#clock, link);
+    const carrier = (this.#carrier = new Carrier(owner, this.#clock, link));
+    const { path, random } = options;
+    this.#path = path;
+    this.#relinking = resume && this.#makeRelinking({ resume, carrier, random, path, logger: this.#logger });
     this.#carrier.attach(link);
     this.#arm();
     this.flushSoon();
@@ -171,13 +173,38 @@ export class Session implements ChannelHost, Resumable, AsyncDisposable {
    * context, from a TLS connection that both ends have in one of its channels. From now on it outlives its link.
    */
   arm(secret: Uint8Array): void {
-    const id = this.mux.resumption?.arm(secret);
-    if (id !== undefined && !this.mux.isOver) this.#acceptor?.add(this, id);
+    this.#relinking?.arm(secret);
   }
 
   /** There is a link, or an attempt to make one, now, fails and says why. Nobody waits where links are made by the other end. */
   relinked(): Promise<void> {
-    return this.#reconnector?.now() ?? Promise.resolve();
+    return this.#relinking?.now() ?? Promise.resolve();
+  }
+
+  /** How the bytes travel now, as whoever made the link said. */
+  get path(): ChannelPath | undefined {
+    return this.#relinking === undefined ? this.#path : this.#relinking.path;
+  }
+
+  /** Another link is wanted, as this one may be lost: it is looked for and taken, unless `keepLink` comes first. */
+  seekLink(): void {
+    this.#relinking?.seek();
+  }
+
+  keepLink(): void {
+    this.#relinking?.stay();
+  }
+
+  /** Goes on over this link, which was made here; the one there is is cut. False: the session cannot, and the link is untouched. */
+  moveOver(route: Route): boolean {
+    return this.#relinking?.moveOver(route) ?? false;
+  }
+
+  /** Waits for no link any more: channels end with ERR_MUX_LOST. */
+  giveUp(why: string): void {
+    this.mux.giveUp(why);
+    this.#pull();
+    this.flushSoon();
   }
 
   /** Gives everything up: every channel's `closed` gets a typed error. */
@@ -216,79 +243,40 @@ export class Session implements ChannelHost, Resumable, AsyncDisposable {
     const now = this.#clock.monotonic();
     this.#pull();
     if (cause === undefined) this.mux.endOfInput(now);
-    else this.mux.linkLost(new MuxError('ERR_MUX_LINK_CLOSED', linkFailure(cause), { cause }), now);
+    else {
+      const error = new MuxError('ERR_MUX_LINK_CLOSED', linkFailure(cause), { cause });
+      if (this.#relinking?.survives(cause) ?? true) this.mux.linkLost(error, now);
+      else this.mux.abort(error);
+    }
     this.#pull();
     this.flushSoon();
     if (this.mux.isOver) this.#linkClosed.resolve();
   }
 
-  // How it gets another link.
+  // Its other links.
 
-  #makeReconnector(
-    connect: (signal: AbortSignal) => Promise<Link>,
-    hold: ResumeOptions['hold'],
-    random: (length: number) => Uint8Array,
-  ): Reconnector {
-    return new Reconnector({
-      ...{ connect, hold, random, clock: this.#clock },
-      attach: (link) => {
-        this.#pull();
-        this.mux.resumption!.ask(link.info.messages);
-        this.#carrier.attach(link);
-        this.flushSoon();
-      },
-      expired: (cause) => {
-        const error = new MuxError('ERR_MUX_LINK_CLOSED', cause.message, { cause });
-        this.mux.linkLost(error, this.#clock.monotonic());
-        this.#pull();
-      },
-    });
-  }
-
-  /** For the acceptor. */
-  moveTo(link: () => Link, request: ResumeRequest): boolean {
-    this.#pull();
-    const accepted = this.mux.acceptResume(request, this.#clock.monotonic());
-    if (accepted) this.#carrier.attach(link());
-    this.#pull();
-    this.flushSoon();
-    return accepted;
-  }
-
-  get held(): number {
-    return this.mux.held;
-  }
-
-  giveUp(why: string): void {
-    this.mux.giveUp(why);
-    this.#pull();
-    this.flushSoon();
+  #makeRelinking(options: RelinkingOptions): Relinking {
+    const host: RelinkHost = {
+      mux: this.mux,
+      clock: this.#clock,
+      pull: () => this.#pull(),
+      flushSoon: () => this.flushSoon(),
+      giveUp: (why) => this.giveUp(why),
+    };
+    return new Relinking(host, options);
   }
 
   /** Our link is meant for another session, which gets it with all that we have read too far. */
   #onResume(request: ResumeRequest): void {
     const hello = this.mux.takeOutput(SLICE, this.#clock.monotonic()); // the other end expects a byte link's preface
     if (hello.length > 0) this.#carrier.send(hello);
-    if (!this.#acceptor?.take(request, () => this.#carrier.handOver(this.mux.handOver()))) {
+    if (!this.#relinking?.handOver(request)) {
       this.mux.refuseResume();
       return;
     }
     this.#cancelTimer();
     this.#closed.resolve(undefined);
     this.#linkClosed.resolve();
-  }
-
-  #onSuspended(error: MuxError): void {
-    this.#carrier.cut();
-    this.#logger.log('info', 'a link was lost, the session waits for another', { error });
-    this.#acceptor?.suspended(this);
-    this.#reconnector?.lost(error);
-  }
-
-  #onResumed(replayed: number): void {
-    this.#logger.log('info', 'the session goes on over another link', { replayed });
-    this.#acceptor?.linked(this);
-    this.#reconnector?.linked();
   }
 
   // What is owed.
@@ -390,10 +378,10 @@ export class Session implements ChannelHost, Resumable, AsyncDisposable {
         this.#over(event.error);
         break;
       case 'suspended':
-        this.#onSuspended(event.error);
+        this.#relinking!.suspended(event.error);
         break;
       case 'resumed':
-        this.#onResumed(event.replayed);
+        this.#relinking!.resumed(event.replayed);
         break;
       case 'resume':
         this.#onResume(event.request);
@@ -439,8 +427,7 @@ export class Session implements ChannelHost, Resumable, AsyncDisposable {
     }
     this.#pings.clear();
     this.#incoming.clear();
-    this.#reconnector?.stop(reason);
-    this.#acceptor?.remove(this);
+    this.#relinking?.over(reason);
     this.#closed.resolve(error);
     if (!this.#carrier.isLive) this.#linkClosed.resolve();
     this.#carrier.expectGoodbye();

@@ -43,6 +43,11 @@ export interface PeerOptions {
   readonly provider?: CryptoProvider;
   readonly clock?: Clock;
   readonly logger?: Logger;
+  /**
+   * Milliseconds that channels outlive their path while another is looked for; the smaller of both ends' counts. Default: a
+   * minute. 0: they end with it.
+   */
+  readonly outlive?: number;
   /** NSS key log lines of every A⇄B channel (not of control channels): for tshark. Whoever holds them reads all. */
   readonly keyLog?: (line: string) => void;
 }

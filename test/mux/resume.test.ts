@@ -288,7 +288,7 @@ describe('a hostile RESUME', () => {
     const id = pair.a.mux.open('x');
     pair.settle();
     pair.cut();
-    pair.a.mux.resumption!.ask(false);
+    pair.a.mux.resumption!.ask(false, 0);
     const seen = concat(pair.a.mux.takeOutput(1_000, 0));
     pair.a.mux.linkLost(new MuxError('ERR_MUX_LINK_CLOSED', 'cut'), 0);
     pair.a.pull();

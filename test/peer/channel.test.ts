@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { concat, utf8 } from '../../src/base/bytes.ts';
-import { Channel, type ChannelFacts, type ChannelPath } from '../../src/peer/channel.ts';
+import { Channel, type ChannelFacts } from '../../src/peer/channel.ts';
+import type { ChannelPath } from '../../src/peer/route.ts';
 import { linkReadable, linkWritable } from '../../src/peer/streams.ts';
 import { memoryPair } from '../../src/transport/index.ts';
 import { linkSuite } from '../transport/linkSuite.ts';

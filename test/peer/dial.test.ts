@@ -323,7 +323,8 @@ describe('one link', () => {
       held.push(link);
       return link;
     };
-    const [alice, bob] = [await world.peer('alice', { connect }), await world.peer('bob')];
+    const outlive = resumeTtl;
+    const [alice, bob] = [await world.peer('alice', { connect, outlive }), await world.peer('bob')];
     await bob.listen('echo/1', { authorize: anyone }, echo);
     const channel = await alice.dial('bob@example.org/echo/1');
     down = true;

@@ -1,14 +1,23 @@
 /** Processes that are killed: the others learn it soon, by a typed error, and go on when the process is back. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { isQ2qError } from '../../src/base/errors.ts';
-import { enroll, Peer, provider, Trust } from '../../src/node.ts';
+import {
+  type Channel,
+  type Enrolled,
+  enroll,
+  Peer,
+  type PeerOptions,
+  provider,
+  Trust,
+} from '../../src/node.ts';
 import { bundleProgram } from '../support/bundle.ts';
 import { introduce, readAll } from '../support/echo.ts';
+import { pattern, patternByte } from '../support/random.ts';
 
 const RELAY = `
 import { provider } from './crypto/node.node.ts';
@@ -20,7 +29,7 @@ console.log(JSON.stringify({ port: relay.port, invites }));
 `;
 
 const BOB = `
-import { enroll, Peer, provider, Trust } from './node.ts';
+import { type Channel, type Enrolled, enroll, Peer, type PeerOptions, provider, Trust } from './node.ts';
 const { identity, anchors, relay } = await enroll(process.argv[2], { key: provider.generateKey('ed25519') });
 const bob = await Peer.create({ identity, trust: Trust.of([anchors]), relays: [relay] });
 await bob.listen('drip/1', { authorize: () => true }, (channel) => channel.send(new Uint8Array(10)));
@@ -55,12 +64,16 @@ async function run<T>(name: string, source: string, ...args: string[]): Promise<
 const startRelay = (port = 0) =>
   run<{ port: number; invites: [string, string] }>('relay', RELAY, join(folder, 'data'), String(port));
 
-async function peerOf(invite: string): Promise<Peer> {
-  const { identity, anchors, relay } = await enroll(invite, { key: provider.generateKey('ed25519') });
-  const peer = await Peer.create({ identity, trust: Trust.of([anchors]), relays: [relay] });
+const enrolled = (invite: string): Promise<Enrolled> =>
+  enroll(invite, { key: provider.generateKey('ed25519') });
+
+async function started({ identity, anchors, relay }: Enrolled, more: Partial<PeerOptions>): Promise<Peer> {
+  const peer = await Peer.create({ identity, trust: Trust.of([anchors]), relays: [relay], ...more });
   peers.push(peer);
   return peer;
 }
+
+const peerOf = async (invite: string): Promise<Peer> => started(await enrolled(invite), { outlive: 0 });
 
 const soon = <T>(promise: Promise<T>): Promise<T> =>
   Promise.race([
@@ -94,6 +107,38 @@ test('the relay: channels end, dials say unreachable, and all is well when it is
   await back;
   expect(await readAll(await alice.dial('bob@example.org/chat/1'))).toContain('hears alice');
 });
+
+test('the relay: channels that wait for a path go on over the other relay of the domain', async () => {
+  const [first, { port, invites }] = await startRelay();
+  const [a, b] = [await enrolled(invites[0]), await enrolled(invites[1])];
+  const filter = (path: string): boolean => !/lock$|\.sock$/.test(path);
+  await cp(join(folder, 'data'), join(folder, 'second'), { recursive: true, filter });
+  const second = await run<{ port: number }>('relay', RELAY, join(folder, 'second'), '0');
+  const other = { ...a.relay, url: a.relay.url.replace(String(port), String(second[1].port)) };
+  const relays = [a.relay, other];
+  const [alice, bob] = [await started(a, { relays }), await started(b, { relays })];
+  const LENGTH = 20_000_000;
+  let received = 0;
+  let wrong = 0;
+  const done = new Promise<void>((resolve, reject) => {
+    const take = async (channel: Channel): Promise<void> => {
+      for await (const chunk of channel) {
+        for (const byte of chunk) if (byte !== patternByte(1, received++)) wrong++;
+        if (received > LENGTH / 10) first.kill('SIGKILL');
+      }
+      await channel.close();
+    };
+    void bob.listen('take/1', { authorize: () => true }, (channel) => take(channel).then(resolve, reject));
+  });
+  const channel = await alice.dial('bob@example.org/take/1');
+  expect(channel.path.via).toContain(String(port));
+  for (let at = 0; at < LENGTH; at += 50_000)
+    if (!channel.send(pattern(1, at, 50_000))) await channel.drained();
+  channel.closeWrite();
+  await done;
+  expect([received, wrong]).toEqual([LENGTH, 0]);
+  expect(channel.path.via).toContain(String(second[1].port));
+}, 60_000);
 
 test('a peer: its channels end, and nobody finds it any more', async () => {
   const [, { invites }] = await startRelay();

@@ -14,7 +14,6 @@ import { CallerSession } from '../../src/peer/callerSession.ts';
 import type { Channel } from '../../src/peer/channel.ts';
 import { ListenerSession } from '../../src/peer/listenerSession.ts';
 import { Listeners } from '../../src/peer/listeners.ts';
-import { Session } from '../../src/peer/session.ts';
 import type { Link } from '../../src/transport/link.ts';
 import { memoryPair } from '../../src/transport/memory.ts';
 import { mismatch, pattern, SeededRandom } from '../support/random.ts';
@@ -120,7 +119,6 @@ function meet(toBob: Meddle, toAlice: Meddle): Ends {
   const [bobLink, relayRight] = memoryPair({ capacity: 1 << 20 });
   carry(relayLeft, relayRight, toBob);
   carry(relayRight, relayLeft, toAlice);
-  const random = (length: number): Uint8Array => provider.random(length);
   const accepted: Channel[] = [];
   const listeners = new Listeners();
   for (const protocol of PROTOCOLS) {
@@ -133,11 +131,15 @@ function meet(toBob: Meddle, toAlice: Meddle): Ends {
   }
   const proof = verifyPeer(alice.chain, { kind: 'anyPeer' }, parts.trust, 'client', now, provider);
   if (!(proof instanceof VerifiedPeer)) throw proof;
-  new ListenerSession(new Session(bobLink, { random }), {
-    ...{ identity: () => bob, claim: { peer: proof, protocol: PROTOCOLS[0]! }, listeners, parts },
-    ...{ path: { kind: 'relayed' }, logger: silent, onHandlerError: () => {} },
-  });
-  const caller = new CallerSession(new Session(aliceLink, { random }), { kind: 'relayed' }, parts);
+  const path = { kind: 'relayed' } as const;
+  new ListenerSession(
+    { link: bobLink, path },
+    {
+      ...{ identity: () => bob, claim: { peer: proof, protocol: PROTOCOLS[0]! }, listeners, parts },
+      ...{ logger: silent, onHandlerError: () => {} },
+    },
+  );
+  const caller = new CallerSession({ link: aliceLink, path }, { parts, logger: silent });
   const { signal } = new AbortController();
   const expected = { kind: 'key', id: bob.keyId } as const;
   const open = (protocol: string): Promise<Channel> =>

@@ -16,7 +16,6 @@ import { CallerSession } from '../../src/peer/callerSession.ts';
 import type { Channel } from '../../src/peer/channel.ts';
 import { ListenerSession } from '../../src/peer/listenerSession.ts';
 import { Listeners } from '../../src/peer/listeners.ts';
-import { Session } from '../../src/peer/session.ts';
 import { memoryPair } from '../../src/transport/memory.ts';
 
 const DAY = 86_400_000;
@@ -56,7 +55,6 @@ async function dialled(
   expected = 'bob@example.org',
 ): Promise<{ outcome: unknown; seen: number }> {
   const [left, right] = memoryPair();
-  const random = (length: number): Uint8Array => provider.random(length);
   const parts = { trust, provider, clock: systemClock };
   const proof = verifyPeer(alice.chain, { kind: 'anyPeer' }, trust, 'client', now, provider);
   if (!(proof instanceof VerifiedPeer)) throw proof;
@@ -68,12 +66,15 @@ async function dialled(
     await channel.closed.catch(() => {});
   };
   listeners.add({ as, protocol: 'echo/1', description: '', authorize: () => true, handler });
-  const session = new Session(right, { random });
-  new ListenerSession(session, {
-    ...{ identity: () => answering, claim: { peer: proof, protocol: 'echo/1' }, listeners, parts },
-    ...{ path: { kind: 'relayed' }, logger: silent, onHandlerError: () => {} },
-  });
-  const caller = new CallerSession(new Session(left, { random }), { kind: 'relayed' }, parts);
+  const path = { kind: 'relayed' } as const;
+  const listener = new ListenerSession(
+    { link: right, path },
+    {
+      ...{ identity: () => answering, claim: { peer: proof, protocol: 'echo/1' }, listeners, parts },
+      ...{ logger: silent, onHandlerError: () => {} },
+    },
+  );
+  const caller = new CallerSession({ link: left, path }, { parts, logger: silent });
   const { signal } = new AbortController();
   const to = { expected: { kind: 'name', name: expected }, to: expected, protocol: 'echo/1' } as const;
   const outcome = await caller.open({ identity: alice, ...to, signal, timeout: 5_000 }).then(
@@ -84,7 +85,7 @@ async function dialled(
     (error: unknown) => error,
   );
   caller.destroy(new Error('done'));
-  await session.closed;
+  await listener.closed;
   return { outcome, seen };
 }
 

@@ -97,7 +97,7 @@ export class ResumePair {
     this.fresh = end(messages, 3, {}, this.now);
     // A fresh end introduces itself at once.
     const hello = concat(this.fresh.mux.takeOutput(65_536, this.now));
-    this.a.mux.resumption!.ask(messages);
+    this.a.mux.resumption!.ask(messages, this.now);
     const ask = concat(this.a.mux.takeOutput(65_536, this.now));
     for (const [to, bytes] of [
       [this.a, hello],

@@ -54,7 +54,7 @@ export class ResumeSim {
     const { a, b, now } = this.sim;
     const fresh = new MuxSession({ messages: false, nonce: new Uint8Array(8).fill(3), hmac, now });
     const hello = concat(fresh.takeOutput(65_536, now));
-    a.mux.resumption!.ask(false);
+    a.mux.resumption!.ask(false, now);
     fresh.feed(concat(a.mux.takeOutput(65_536, now)), now);
     a.mux.feed(hello, now);
     for (let event = fresh.next(); event !== undefined; event = fresh.next())

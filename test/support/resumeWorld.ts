@@ -37,7 +37,7 @@ export class ResumeWorld {
     this.#options = options;
     const [near, far] = this.#link();
     this.b = this.#serve(far);
-    this.a = new Session(near, this.#with({ connect: () => this.#connect() }));
+    this.a = new Session(near, this.#with({ connect: async () => ({ link: await this.#connect() }) }));
     for (const session of [this.a, this.b]) session.arm(SECRET);
   }
 

@@ -6,6 +6,7 @@ import { provider } from '../../../src/crypto/node.node.ts';
 import type { MuxSession } from '../../../src/mux/index.ts';
 import type { ChannelLink } from '../../../src/peer/channelLink.ts';
 import { ResumeAcceptor } from '../../../src/peer/resumeAcceptor.ts';
+import type { Route } from '../../../src/peer/route.ts';
 import { Session } from '../../../src/peer/session.ts';
 import type { ResumeOptions } from '../../../src/peer/sessionOptions.ts';
 import type { Link } from '../../../src/transport/link.ts';
@@ -71,8 +72,11 @@ export function meet(side: Side, args: readonly string[], options: MeetOptions =
 async function dialPython(args: string[], { prepare, resumable }: MeetOptions): Promise<Meeting> {
   const far = python('listen', ...args);
   const [, port] = await far.until(/"port": (\d+)/);
-  const connect = (): Promise<Link> => connectTcp({ host: '127.0.0.1', port: Number(port) });
-  const session = sessionOn(await connect(), resumable ? { connect } : undefined);
+  const connect = async (): Promise<Route> => ({
+    link: await connectTcp({ host: '127.0.0.1', port: Number(port) }),
+  });
+  const { link } = await connect();
+  const session = sessionOn(link, resumable ? { connect } : undefined);
   if (resumable) session.arm(SECRET);
   prepare?.(session);
   return { session, far };

@@ -251,7 +251,7 @@ export class Model {
     this.#pull(1);
     const fresh = this.#engine(3); // who answers does not know yet which session is meant
     this.#pipes[1].push(fresh.takeOutput(65_536, this.#now));
-    a.resumption.ask(this.#messages);
+    a.resumption.ask(this.#messages, this.#now);
     for (const part of a.takeOutput(65_536, this.#now)) fresh.feed(part, this.#now);
     for (let event = fresh.next(); event !== undefined; event = fresh.next()) {
       if (event.type !== 'resume') continue;
