@@ -10,8 +10,8 @@ const DEPENDENCIES = ['@noble/ciphers', '@noble/curves', '@noble/hashes', 'msgpa
 const MAX_PACKAGES = 10;
 /**
  * What an entry weighs in a browser, in KB minified and gzipped: the goal, and the ceiling it must not pass. A ceiling
- * comes down; docs/decisions/0008 says why the first is above its goal, and why some went up: when TLS, when identity and when
- * the mux was complete.
+ * comes down; docs/decisions/0008 says why the first is above its goal, and why some went up: when TLS, when identity, when
+ * the mux and when its sessions were complete.
  */
 const TLS = "TlsConfig, TlsError, performOp } from 'q2q/tls'; export { provider } from '#provider'";
 const BUNDLES = [
@@ -19,9 +19,9 @@ const BUNDLES = [
     'a page that dials and listens',
     "export { Peer, enroll, selfSignedIdentity, provider } from 'q2q'",
     75,
-    136,
+    138,
   ],
-  ['everything q2q exports', "export * from 'q2q'", 75, 147.5],
+  ['everything q2q exports', "export * from 'q2q'", 75, 149.7],
   ['q2q/tls that dials, portable provider', `export { ClientContext, ${TLS}`, 60, 60],
   ['q2q/tls that answers, portable provider', `export { ServerContext, ${TLS}`, 60, 60],
   [
