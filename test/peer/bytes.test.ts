@@ -140,7 +140,10 @@ test('a session that moved has the wire’s bytes of all its links', async () =>
   });
   const tapped = await tap(listener.port);
   const connectNow = (): Promise<Link> => connectWs(`ws://127.0.0.1:${tapped.port}`);
-  const near = new Session(await connectNow(), { random, resume: { hmac, connect: connectNow } });
+  const near = new Session(await connectNow(), {
+    random,
+    resume: { hmac, connect: async () => ({ link: await connectNow() }) },
+  });
   await near.ping();
   const far = answering[0]!;
   const secret = random(RESUME_SECRET_LENGTH);
