@@ -10,6 +10,7 @@ import { decodeVarints, encodeVarints } from './bodies.ts';
 import { MuxError } from './errors.ts';
 import { MAX_QUIET } from './limits.ts';
 import { LinkMeter } from './linkMeter.ts';
+import { CLOCK_WRAP } from './returnPath.ts';
 
 /** An ACK is due after this many bytes that owe one: at 1 GB/s still only one per 64 µs. */
 const ACK_BYTES = 65_536;
@@ -18,7 +19,8 @@ export const ACK_DELAY = 25;
 /** Milliseconds between ACKs for data that is answered sooner. */
 const ACK_SPACING = 5;
 
-/** From so many bytes on between two ACKs, data comes as well as goes. */
+/** While data comes, at most so many ms ago, and so many bytes of ours are in flight, an ACK may wait behind them and says when it left. */
+const CROSSING_TIME = 1_000;
 const CROSSING = 256;
 
 export class Acks {
@@ -35,11 +37,10 @@ export class Acks {
   #owedSince = 0;
   /** Bytes of quiet frames that came since our last ACK. */
   #quiet = 0;
-  /** Bytes that came since the last ACK of the peer. */
-  #heard = 0;
   #prompt = false;
   #late = false;
   #cameAt = 0;
+  #dataAt = Number.NEGATIVE_INFINITY;
   #toldAt = Number.NEGATIVE_INFINITY;
 
   constructor(maxFrame: number) {
@@ -67,24 +68,20 @@ export class Acks {
 
   /** Of these, a part that owes an ACK was parsed. */
   owe(bytes: number): void {
-    this.#owe(bytes);
-    this.#heard += bytes;
+    if (this.#owed === 0) this.#owedSince = this.#cameAt;
+    this.#owed += bytes;
   }
 
   /** Of these, a part of quiet frames was parsed. */
   oweLater(bytes: number): void {
     this.#quiet += bytes;
-    if (this.#quiet >= MAX_QUIET) this.#owe(bytes);
-  }
-
-  #owe(bytes: number): void {
-    if (this.#owed === 0) this.#owedSince = this.#cameAt;
-    this.#owed += bytes;
+    if (this.#quiet >= MAX_QUIET) this.owe(bytes);
   }
 
   /** A frame of data ended that is worth an ACK of its own. */
   hurry(): void {
     this.#prompt = true;
+    this.#dataAt = this.#cameAt;
   }
 
   /** An ACK may ride on what leaves now. */
@@ -117,18 +114,20 @@ export class Acks {
     this.#owed = this.#quiet = 0;
     this.#prompt = this.#late = false;
     this.#toldAt = now;
-    return encodeVarints(this.received, Math.max(0, Math.round((now - this.#cameAt) * 1000)));
+    const delay = Math.max(0, Math.round((now - this.#cameAt) * 1_000));
+    if (this.meter.inFlight < CROSSING || now - this.#dataAt > CROSSING_TIME)
+      return encodeVarints(this.received, delay);
+    return encodeVarints(this.received, delay, Math.round(now * 1_000) % CLOCK_WRAP);
   }
 
   /** Takes the peer's ACK; false when it tells nothing new. Throws MuxError when it names bytes that were never sent. */
   confirm(body: Uint8Array): boolean {
-    const [position, delay] = decodeVarints(body, 2, 'ACK') as [number, number];
+    const [position, delay, clock] = decodeVarints(body, 2, 'ACK', 3) as [number, number, number | undefined];
     if (position > this.sent)
       throw new MuxError('ERR_MUX_PROTOCOL', `ACK of ${position} bytes, ${this.sent} were sent`);
     if (position <= this.acked) return false;
     this.acked = position;
-    this.meter.onAcked(position, delay / 1000, this.#cameAt, this.#heard >= CROSSING);
-    this.#heard = 0;
+    this.meter.onAcked(position, delay / 1_000, this.#cameAt, clock);
     return true;
   }
 }

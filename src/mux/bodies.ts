@@ -123,18 +123,25 @@ export function decodeGoaway(bytes: Uint8Array): GoawayBody {
 }
 
 /** CREDIT, STOP, PING … are one varint, RESET is two; reserved bytes behind them are ignored. */
-export function encodeVarints(a: number, b?: number): Uint8Array {
-  const bytes = new Uint8Array(varintLength(a) + (b === undefined ? 0 : varintLength(b)));
-  const at = writeVarint(a, bytes, 0);
-  if (b !== undefined) writeVarint(b, bytes, at);
+export function encodeVarints(a: number, b?: number, c?: number): Uint8Array {
+  const length = varintLength(a) + (b === undefined ? 0 : varintLength(b));
+  const bytes = new Uint8Array(length + (c === undefined ? 0 : varintLength(c)));
+  let at = writeVarint(a, bytes, 0);
+  if (b !== undefined) at = writeVarint(b, bytes, at);
+  if (c !== undefined) writeVarint(c, bytes, at);
   return bytes;
 }
 
 /** The first `count` varints of a body. Throws MuxError ERR_MUX_PROTOCOL when they are not there. */
-export function decodeVarints(bytes: Uint8Array, count: 1 | 2, frame: string): readonly number[] {
+export function decodeVarints(
+  bytes: Uint8Array,
+  count: 1 | 2,
+  frame: string,
+  most: number = count,
+): readonly number[] {
   const values: number[] = [];
   let at = 0;
-  while (values.length < count) {
+  while (values.length < count || (values.length < most && at < bytes.length)) {
     const size = at < bytes.length ? varintSize(bytes[at]!) : 1;
     if (at + size > bytes.length) throw shape(frame);
     const value = readVarintSafely(bytes, at);

@@ -8,7 +8,8 @@
  *     bodies.ts     control bodies, checked            scheduler.ts  whose turn it is
  *     halves.ts     states as tables                   keepalive.ts  is the other end alive
  *     window.ts     credit                             limits.ts     every number, with its reason
- *     acks.ts       positions, and when ACKs go        resume.ts     a session's life beyond its link
+ *     acks.ts       positions, and when ACKs go        linkMeter.ts  what the line holds: returnPath, pace
+ *     resume.ts     a session's life beyond its link
  *     replay.ts     what may have to be sent again     resumeProof.ts who may go on with it
  *
  * `MuxSession` has no IO; `Session` (package entry) drives it over a `Link`.

@@ -12,10 +12,15 @@
  *                for some rounds
  *     probing    nine tenths of it, when the least round trip is 10 s old and all since stood in our own queue
  *
+ * Where data goes both ways, an ACK waits in the peer's queue behind its data. It says when it was put there, so that this
+ * wait is told from that in our queue (returnPath.ts), and little leaves at a time (pace.ts).
+ *
  * Units: bytes, milliseconds, bytes per millisecond. Positions are those of the stream of frames.
  */
 import { Fifo } from '../base/fifo.ts';
 import { FIRST_IN_FLIGHT, MAX_IN_FLIGHT, MIN_FRAME } from './limits.ts';
+import { Pace } from './pace.ts';
+import { ReturnPath } from './returnPath.ts';
 import type { LinkStats } from './stats.ts';
 
 /** Milliseconds of the link that a frame may take. */
@@ -29,10 +34,6 @@ const MAX_SLACK = 131_072;
 /** Every so many rounds it is so much more, because only who asks learns that there is more. */
 const ASK_ROUNDS = 4;
 const ASK_TIME = 3;
-/** Kept in flight while data comes too: its queue delays ACKs, and who measures too long a line must not starve for it. */
-const CROSSED = 12_288;
-/** ACKs for which that lasts. */
-const CROSSED_ACKS = 64;
 /** Milliseconds after which the least round trip must be seen again, and the share of it that is in flight to see it. */
 const MIN_RTT_AGE = 10_000;
 const PROBE = 0.9;
@@ -76,6 +77,8 @@ interface SendRecord {
 }
 
 export class LinkMeter {
+  /** It says when `hasRoom` becomes true by time alone, and is told of time before `hasRoom` and `onSent`. */
+  readonly pace: Pace = new Pace();
   readonly #maxFrame: number;
   readonly #records = new Fifo<SendRecord>();
   #newest: SendRecord | undefined;
@@ -105,7 +108,11 @@ export class LinkMeter {
   /** The cap is below what it is to be. */
   #rising = false;
   #rounds = 0;
-  #crossed = 0;
+  readonly #back = new ReturnPath();
+  /** The peer has data in flight too. */
+  #crossed = false;
+  /** Bytes that have arrived, though their ACKs are still held up behind its data. */
+  #unheard = 0;
   /** Share of the last round that was quiet frames: it fills the line and does not count as in flight. */
   #quietShare = 0;
   #roundStart = 0;
@@ -161,12 +168,13 @@ export class LinkMeter {
 
   /** True when DATA may leave behind `pending` bytes that are laid out. */
   hasRoom(pending: number): boolean {
-    return this.inFlight + pending < this.#cap;
+    return this.inFlight - this.#unheard + pending < this.#cap && this.pace.hasRoom(pending);
   }
 
   /** `bytes` leave, `quiet` of them in frames that owe no ACK. `idle`: there was room for more, and nothing to send. */
   onSent(bytes: number, quiet: number, idle: boolean, now: number): void {
     if (bytes > 0) this.#record(bytes, quiet, now);
+    this.pace.add(bytes);
     if (!idle) this.#idleSince = undefined;
     else this.#idleSince ??= now;
   }
@@ -196,7 +204,7 @@ export class LinkMeter {
       arrivedAt: before <= 0 ? now : this.#arrivedAt,
       leftAt: before <= 0 ? now : this.#leftAt,
       limited: this.#acked < this.#limitedUntil,
-      before,
+      before: before - this.#unheard,
       quietBefore: this.#quiet - quiet - this.#quietAcked,
       steady: !this.#rising,
       silent,
@@ -211,13 +219,16 @@ export class LinkMeter {
     return near && (this.#sent - newest.start) * RECORD_SHARE < this.#cap;
   }
 
-  /** `crossed`: data came too. The peer has everything up to `position` and waited `delay` before it said so. */
-  onAcked(position: number, delay: number, now: number, crossed = false): void {
+  /** The peer has everything up to `position` and waited `delay` before it said so, at its `clock` if it has data in flight. */
+  onAcked(position: number, delay: number, now: number, clock?: number): void {
     const record = this.#settle(position);
     const gained = position - this.#acked;
     this.#acked = position;
     if (record === undefined) return;
-    const arrivedAt = now - Math.min(delay, now - record.time);
+    const told = now - Math.min(delay, now - record.time);
+    const held = clock === undefined ? 0 : this.#back.waited(clock, now, told - record.time);
+    this.#crossed = clock !== undefined;
+    const arrivedAt = told - held;
     if (!record.silent) {
       this.#sampleRtt(record, position, Math.max(arrivedAt - record.time, 1e-3), now);
       this.#sampleRate(record, position, arrivedAt);
@@ -225,10 +236,9 @@ export class LinkMeter {
     this.#arrivedAt = Math.max(this.#arrivedAt, arrivedAt);
     this.#leftAt = record.time;
     if (this.#minRtt === undefined) return;
+    this.#unheard = Math.min(held * this.#rate, this.inFlight);
     if (position > this.#roundEnd) this.#endRound();
     this.#decide(gained);
-    this.#crossed = crossed ? CROSSED_ACKS : this.#crossed - 1;
-    if (this.#crossed > 0) this.#cap = Math.max(this.#cap, CROSSED);
   }
 
   /** Forgets what is confirmed; returns the record of the last byte of it. */
@@ -269,7 +279,8 @@ export class LinkMeter {
   #sampleDetour(before: number, bare: number): void {
     const queue = Math.max(0, before / this.#rate - this.#minRtt!);
     const detour = Math.max(0, bare - this.#minRtt! - queue);
-    this.#detour += (detour - this.#detour) / 16;
+    // With data both ways much seems unexplained that is not: then it only falls.
+    if (!this.#crossed || detour < this.#detour) this.#detour += (detour - this.#detour) / 16;
   }
 
   #setMinRtt(rtt: number, now: number): void {
@@ -309,8 +320,9 @@ export class LinkMeter {
       const tells = !this.#rising || this.#flat >= FLAT_ROUNDS;
       this.#flat = empty && tells && this.#roundFull ? this.#flat + 1 : 0;
     }
-    if (this.#roundFull)
-      this.#quietShare = (this.#quietAcked - this.#roundQuiet) / (this.#acked - this.#roundStart);
+    // While a queue drains, little but quiet frames leaves: their share is that of the line.
+    const round = Math.max(this.#acked - this.#roundStart, this.#rate * this.#minRtt!);
+    if (this.#roundFull) this.#quietShare = (this.#quietAcked - this.#roundQuiet) / round;
     this.#rounds++;
     this.#roundStart = this.#acked;
     this.#roundQuiet = this.#quietAcked;
@@ -322,7 +334,8 @@ export class LinkMeter {
 
   #leaveStartup(queue: number): void {
     const stands = queue > Math.max(this.#minRtt! / 4, 4); // then the line is full, though the peer's credit may end first
-    if (this.#rate === 0 || !(stands || this.#roundFull)) return;
+    const swings = this.#crossed && this.#rtt! > 1.25 * this.#minRtt! + 4; // lumps leave a line empty now and then
+    if (this.#rate === 0 || !(stands || swings || this.#roundFull)) return;
     if (this.#rate >= this.#fullRate * 1.25) {
       this.#fullRate = this.#rate;
       this.#flat = 0;
@@ -351,17 +364,19 @@ export class LinkMeter {
     const detour = Math.min(DETOUR * this.#detour, Math.max(minRtt, MAX_SLACK / rate));
     const line = rate * (minRtt + detour) * (1 - this.#quietShare);
     let cap = Math.max(FIRST_IN_FLIGHT, 4 * line);
+    let burst = Number.POSITIVE_INFINITY;
     if (!this.#startup) {
       this.#frame = Math.round(Math.max(MIN_FRAME, Math.min(rate * FRAME_TIME, this.#maxFrame)));
       // A frame that takes longer than it should is slack itself.
-      const time = (SLACK_TIME + this.#asks) * Math.min(1, (rate * FRAME_TIME) / this.#frame);
-      const slack = this.#frame + Math.min(rate * time, MAX_SLACK);
-      cap = line + slack;
+      const share = Math.min(1, (rate * FRAME_TIME) / this.#frame);
+      burst = this.#frame + Math.min(rate * SLACK_TIME * share, MAX_SLACK);
+      cap = line + this.#frame + Math.min(rate * (SLACK_TIME + this.#asks) * share, MAX_SLACK);
       const step = gained * STEP;
       this.#rising = this.#probing || cap > this.#cap + step;
       if (this.#probing) cap = Math.max(1, this.#probeCap, Math.min(cap, this.#cap) - step);
       else if (this.#rising) cap = this.#cap + step;
     }
     this.#cap = Math.min(cap, MAX_IN_FLIGHT);
+    this.pace.limit(this.#crossed ? burst : Number.POSITIVE_INFINITY, rate);
   }
 }

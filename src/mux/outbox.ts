@@ -219,6 +219,7 @@ export class Outbox {
     const opening =
       this.#prelude.length > 0 || this.#replay?.isReplaying ? this.#replayed(limit, now) : undefined;
     if (!this.#linked || this.#replay?.isReplaying) return opening ?? [];
+    this.#acks.meter.pace.drain(now);
     const { size } = this.#layOut(limit, now);
     const idle = this.#scheduler.isEmpty && this.#acks.meter.hasRoom(size);
     this.#acks.left(size, this.#quiet, idle, now);

@@ -186,12 +186,13 @@ export class MuxSession extends MuxChannels {
     return parts;
   }
 
-  /** When to call `tick`, and to look for output. It moves nearer when the peer's bytes owe it an ACK. */
+  /** When to call `tick`, and to look for output. It moves nearer when the peer's bytes owe it an ACK, and with output. */
   deadline(): number | undefined {
     if (this.isEnded) return undefined;
     const giveUp = this.resumption?.deadline();
     if (giveUp !== undefined) return giveUp;
-    return earliest(this.acks.deadline(), earliest(this.#keepalive.deadline(), this.#goodbye.deadline()));
+    const output = earliest(this.acks.deadline(), this.acks.meter.pace.deadline());
+    return earliest(output, earliest(this.#keepalive.deadline(), this.#goodbye.deadline()));
   }
 
   tick(now: number): void {
@@ -202,6 +203,7 @@ export class MuxSession extends MuxChannels {
       return;
     }
     this.acks.tick(now);
+    this.acks.meter.pace.tick(now);
     this.#goodbye.tick(now);
     const action = this.#keepalive.tick(now);
     if (action === 'ping') this.ping(now);

@@ -102,6 +102,29 @@ describe('ACK', () => {
     expect(victim.output()).toEqual(concat([frame(Kind.pong, 0, varint(1)), ack(told + 8)]));
   });
 
+  it('says when it left while data goes both ways, and only then', () => {
+    const { victim, told } = quiet();
+    const answer = (...frames: Uint8Array[]): Uint8Array => {
+      victim.feed(...frames);
+      victim.now += 30;
+      return victim.output();
+    };
+    const later = (bytes: number): Uint8Array => concat([varint(told + bytes), varint(30_000)]);
+    expect(answer(data(300))).toEqual(frame(Kind.ack, 0, later(304)));
+    victim.mux.write(1, new Uint8Array(300));
+    victim.output();
+    const clock = varint((victim.now + 30) * 1_000);
+    expect(answer(data(300))).toEqual(frame(Kind.ack, 0, concat([later(608), clock])));
+    victim.now += 1_000;
+    expect(answer(data(1))).toEqual(frame(Kind.ack, 0, later(612)));
+  });
+
+  it('with a clock that is cut short ends the session', () => {
+    const { victim } = quiet();
+    victim.feed(frame(Kind.ack, 0, concat([varint(10), varint(0), Uint8Array.of(0x80, 0)])));
+    expect(victim.error?.code).toBe('ERR_MUX_PROTOCOL');
+  });
+
   it('is never sent for ACKs alone', () => {
     const pair = new MuxPair();
     pair.settle();

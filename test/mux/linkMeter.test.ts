@@ -30,6 +30,30 @@ function saturate(rtt: number, rate: number, ms: number, more: Partial<MuxSimOpt
   return { stats: sim.a.mux.stats(), use, pings: apps.a.pongs.map((pong) => pong.rtt), apps, sim };
 }
 
+/** Bulk both ways for `ms`; what the ends have made of the line in the second half of it. */
+function crossing(rtt: number, rate: number, ms: number, more: Partial<MuxSimOptions> = {}) {
+  const apps = traffic();
+  const sim = new MuxSim({ rate, delay: rtt / 2, a: WIDE, b: WIDE, apps, ...more });
+  apps.b.onIncoming = (id, _, end) => {
+    end.mux.accept(id);
+    apps.b.send(id, Number.POSITIVE_INFINITY, end);
+  };
+  apps.a.send(sim.a.mux.open('bulk'), Number.POSITIVE_INFINITY, sim.a);
+  sim.flush();
+  sim.run(ms / 2);
+  const before = [apps.b.total, apps.a.total] as const;
+  sim.run(ms);
+  const backRate = more.back?.rate ?? rate;
+  const end = (bytes: number, of: number, { mux }: MuxSim['a']) => {
+    const { minRtt } = mux.stats();
+    return { use: bytes / (ms / 2) / of, minRtt: minRtt! };
+  };
+  return {
+    a: end(apps.b.total - before[0], rate, sim.a),
+    b: end(apps.a.total - before[1], backRate, sim.b),
+  };
+}
+
 describe('the link meter', () => {
   it.each([
     [1, SERIAL],
@@ -204,6 +228,20 @@ describe('the link meter', () => {
     expect((apps.b.total - before) / (6_000 * rate)).toBeGreaterThan(0.95);
   });
 
+  it('with bulk both ways a jittery line is still used, and nothing creeps', () => {
+    const random = new SeededRandom(7);
+    const jitter = { jitter: 20, random: () => random.next() };
+    const { a, b } = crossing(40, 1_250, 20_000, jitter);
+    expect(Math.min(a.use, b.use)).toBeGreaterThan(0.8);
+    expect(Math.max(a.minRtt, b.minRtt)).toBeLessThan(60);
+  });
+
+  it('a slow way back costs the fast way nothing', () => {
+    const { a, b } = crossing(40, 1_250, 20_000, { back: { rate: 125, delay: 20 } });
+    expect([a.use > 0.95, b.use > 0.85]).toEqual([true, true]);
+    expect(Math.max(a.minRtt, b.minRtt)).toBeLessThan(50);
+  });
+
   it('gives sane numbers for any ACKs, at any time, with any delay', () => {
     const step = fc.record({
       bytes: fc.nat(70_000),
@@ -212,17 +250,21 @@ describe('the link meter', () => {
       wait: fc.double({ min: 0, max: 2_000, noNaN: true }),
       acked: fc.double({ min: 0, max: 1, noNaN: true }),
       delay: fc.oneof(fc.double({ min: 0, max: 50, noNaN: true }), fc.constant(2 ** 43)),
+      clock: fc.option(fc.oneof(fc.nat(2 ** 30), fc.constant(2 ** 53 - 1)), { nil: undefined }),
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80 }), (script) => {
         const meter = new LinkMeter(16_384);
         let [now, sent, acked] = [0, 0, 0];
-        for (const { bytes, quiet, idle, wait, acked: share, delay } of script) {
+        for (const { bytes, quiet, idle, wait, acked: share, delay, clock } of script) {
           now += wait;
           sent += bytes;
+          meter.pace.drain(now);
           meter.onSent(bytes, quiet ? bytes : 0, idle, now);
           const position = acked + Math.floor((sent - acked) * share);
-          if (position > acked) meter.onAcked((acked = position), delay, now);
+          if (position > acked) meter.onAcked((acked = position), delay, now, clock);
+          expect(meter.pace.deadline() ?? Number.POSITIVE_INFINITY).toBeGreaterThan(now);
+          expect(meter.rtt ?? 1).toBeGreaterThan(0);
           expect(meter.inFlight).toBeGreaterThanOrEqual(0);
           expect(meter.inFlight).toBeLessThanOrEqual(sent - acked);
           expect(meter.cap).toBeGreaterThanOrEqual(1);

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { type Cell, lineOf, measure, missed } from '../support/muxTable.ts';
+import { type BothCell, lineOfBoth, measureBoth, missedBoth } from '../support/muxTableBoth.ts';
 
 const TABLE = readFileSync(new URL('performance.txt', import.meta.url), 'utf8').split('\n');
 
@@ -21,3 +22,15 @@ it.each(SOME)(
     expect(missed(cell, figures)).toEqual([]);
   },
 );
+
+const SOME_BOTH: readonly BothCell[] = [
+  { rtt: 300, rate: '115,200 baud' },
+  { rtt: 1, rate: '1 Mbit/s' },
+  { rtt: 100, rate: '10 Mbit/s' },
+];
+
+it.each(SOME_BOTH)('K1: and with bulk both ways, on one of $rtt ms and $rate', (cell) => {
+  const figures = measureBoth(cell);
+  expect(TABLE).toContain(lineOfBoth(cell, figures));
+  expect(missedBoth(cell, figures)).toEqual([]);
+});

@@ -64,7 +64,14 @@ const BODIES: Record<number, { read(body: Uint8Array): unknown; write(fields: ne
   [Kind.maxChannels]: varints('count'),
   [Kind.ping]: varints('seq'),
   [Kind.pong]: varints('seq'),
-  [Kind.ack]: varints('position', 'delay'),
+  [Kind.ack]: {
+    read: (body) => {
+      const [position, delay, clock] = decodeVarints(body, 2, 'ACK', 3);
+      return clock === undefined ? { position, delay } : { position, delay, clock };
+    },
+    write: ({ position, delay, clock }: { position: number; delay: number; clock?: number }) =>
+      encodeVarints(position, delay, clock),
+  },
   [Kind.goaway]: {
     read: (body) => {
       const { lastAccepted: last, code, reason } = decodeGoaway(body);

@@ -3,7 +3,7 @@
  * deep as a kernel's. All figures are the same on every machine.
  */
 import { MuxSim } from './muxSim.ts';
-import { traffic } from './simApps.ts';
+import { type Traffic, traffic } from './simApps.ts';
 
 export interface Cell {
   /** Milliseconds. */
@@ -44,12 +44,12 @@ export const CELLS: readonly Cell[] = RTTS.flatMap((rtt) =>
   (Object.keys(RATES) as RateName[]).flatMap((rate) => CHANNELS.map((channels) => ({ rtt, rate, channels }))),
 );
 
-const FRAME = 16_384;
+export const FRAME: number = 16_384;
 /** Full frames that leave before the first ACK tells what the line is. */
 const FIRST_FRAMES = 4;
-const PINGS = 200;
+export const PINGS: number = 200;
 /** Bytes that the simulated kernel takes. */
-const KERNEL = 4 << 20;
+export const KERNEL: number = 4 << 20;
 
 export function measure({ rtt, rate: name, channels }: Cell): Figures {
   const rate = RATES[name];
@@ -71,18 +71,22 @@ export function measure({ rtt, rate: name, channels }: Cell): Figures {
   const window = ping(sim, Math.max(10 * rtt, (PINGS * frameOf(rate)) / rate), channels);
   const { maxBuffered } = sim.wires[0];
   sim.run(sim.now + 4 * rtt + 5_000); // the last answers
-  const waits = apps.a.pongs.map((pong) => pong.rtt).sort((x, y) => x - y);
   return {
     utilisation: bytes / (rate * time),
-    p99: waits[Math.ceil(waits.length * 0.99) - 1] ?? Number.POSITIVE_INFINITY,
+    p99: p99Of(apps.a),
     queue: Math.round(maxBuffered),
     window,
     fairness: bytes ** 2 / (channels * read.reduce((sum, n) => sum + n * n, 0)),
   };
 }
 
+export function p99Of({ pongs }: Traffic): number {
+  const waits = pongs.map((pong) => pong.rtt).sort((x, y) => x - y);
+  return waits[Math.ceil(waits.length * 0.99) - 1] ?? Number.POSITIVE_INFINITY;
+}
+
 /** Asks so many times beside the bulk; returns the largest window that was seen. */
-function ping(sim: MuxSim, time: number, channels: number): number {
+export function ping(sim: MuxSim, time: number, channels: number): number {
   const began = sim.now;
   let window = 0;
   for (let i = 0; i < PINGS; i++) {

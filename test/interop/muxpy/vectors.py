@@ -16,7 +16,8 @@ NAMES = {"maxFrame": "max_frame", "initialCredit": "initial_credit", "maxChannel
          "resume": "resume", "extensions": "extensions", "nonce": "nonce",
          "software": "software"}
 NUMBERS_OF = {Kind.RESET: ["code", "finalSize"], Kind.STOP: ["code"], Kind.CREDIT: ["limit"], Kind.BLOCKED: ["limit"],
-              Kind.MAXCH: ["count"], Kind.PING: ["seq"], Kind.PONG: ["seq"], Kind.ACK: ["position", "delay"]}
+              Kind.MAXCH: ["count"], Kind.PING: ["seq"], Kind.PONG: ["seq"], Kind.ACK: ["position", "delay", "clock"]}
+OPTIONAL = {"clock"}
 
 
 def run(file):
@@ -98,7 +99,10 @@ def fields_of(came):
         (number,), rest = read_varints(body, 1)
         return {"id": number, "bytes": rest.hex()}
     names = NUMBERS_OF[kind]
-    return dict(zip(names, read_varints(body, len(names))[0]))
+    numbers, rest = read_varints(body, len([name for name in names if name not in OPTIONAL]))
+    if rest and len(names) > len(numbers):
+        numbers = [*numbers, *read_varints(rest, 1)[0]]
+    return dict(zip(names, numbers))
 
 
 def priority_fields(priority):
@@ -123,7 +127,7 @@ def body_of(kind, fields):
         return varint(priority_of(fields))
     if kind == Kind.EXT:
         return varint(fields["id"]) + bytes_of(fields["bytes"])
-    return b"".join(varint(fields[name]) for name in NUMBERS_OF[kind])
+    return b"".join(varint(fields[name]) for name in NUMBERS_OF[kind] if name in fields)
 
 
 def check_settings(entry):
