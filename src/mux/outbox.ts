@@ -52,6 +52,8 @@ export class Outbox {
   #linked = true;
   /** Bytes of frames in this output that owe no ACK. */
   #quiet = 0;
+  /** Position behind the last output that was more than such frames. */
+  #said = 0;
   #greeted = false;
   #ready = false;
   #over = false;
@@ -103,6 +105,13 @@ export class Outbox {
   /** More waits for its acknowledgement than any peer makes us wait for that reads and answers. */
   get isOverfull(): boolean {
     return this.#replay !== undefined && this.#replay.length > this.#window + RESUME_SLACK;
+  }
+
+  /** The peer may lack something that was said, and can still get it over another link. */
+  get isUnheard(): boolean {
+    if (this.#replay === undefined) return false;
+    const waits = this.#goaway !== undefined || this.#owing.length + this.#refusals.length > 0;
+    return waits || this.#acks.acked < this.#said;
   }
 
   /** There is no link: nothing leaves. */
@@ -225,7 +234,10 @@ export class Outbox {
     this.#acks.left(size, this.#quiet, idle, now);
     this.#init.counters.bytesSent += size;
     const parts = this.#writer.take();
-    if (!this.#over) this.#replay?.push(parts);
+    if (this.#replay !== undefined && !this.#over) {
+      this.#replay.push(parts);
+      if (size > this.#quiet) this.#said = this.#replay.end;
+    }
     return opening === undefined ? parts : [...opening, ...parts];
   }
 

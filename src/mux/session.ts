@@ -141,7 +141,9 @@ export class MuxSession extends MuxChannels {
   /** The link is gone: the session waits for another where it can, and is over otherwise. */
   linkLost(error: MuxError, now: number): void {
     if (this.isEnded) return;
-    if (this.#isDone || !this.resumption?.suspend(error, now)) this.#fail(error);
+    // Who only heard a goodbye cannot know what the other end still has; and the last bytes may be lost with the link.
+    const isDone = this.#isDone && this.#goodbye.isFinal && !this.outbox.isUnheard;
+    if (isDone || !this.resumption?.suspend(error, now)) this.#fail(error);
   }
 
   /** A goodbye was said, and nothing is left to lose. */

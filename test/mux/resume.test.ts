@@ -24,6 +24,43 @@ describe('a session whose link is cut', () => {
     expect(cuts).toBeGreaterThan(80);
   });
 
+  it('in a goodbye: what was said last arrives, though the end that said it has no channel left', () => {
+    for (const messages of [false, true]) {
+      const pair = new ResumePair({ messages });
+      const id = pair.a.mux.open('x');
+      pair.settle();
+      pair.b.mux.finish(mirror(id));
+      pair.settle();
+      pair.a.mux.write(id, pattern(3, 500));
+      pair.a.mux.finish(id);
+      pair.a.mux.goaway();
+      pair.budget = 0; // its last bytes are lost
+      pair.settle();
+      expect([pair.a.mux.stats().channels, pair.b.mux.stats().channels]).toEqual([0, 1]);
+      pair.reconnect();
+      pair.settle();
+      expect(equalBytes(pair.b.received(mirror(id)), pattern(3, 500))).toBe(true);
+      expect([pair.a.error, pair.b.error, pair.b.mux.stats().channels]).toEqual([undefined, undefined, 0]);
+      pair.cut(); // all of it is confirmed now: there is nothing to go on for
+      expect([pair.a.mux.isOver, pair.b.mux.isOver]).toEqual([true, false]);
+    }
+  });
+
+  it('in a goodbye: who only heard it waits for what the other end still opens', () => {
+    const pair = new ResumePair();
+    pair.settle();
+    const id = pair.a.mux.open('x');
+    pair.a.mux.write(id, pattern(3, 500));
+    pair.a.mux.goaway();
+    pair.move(10); // GOAWAY, and no OPEN yet
+    pair.b.pull();
+    expect([pair.b.of('goaway').length, pair.b.of('incoming').length]).toEqual([1, 0]);
+    pair.cut();
+    pair.reconnect();
+    pair.settle();
+    expect(equalBytes(pair.b.received(mirror(id)), pattern(3, 500))).toBe(true);
+  });
+
   it('twice, the second time at any byte of the new link: RESUME, RESUMED or the replay are lost', () => {
     let cuts = 0;
     for (let at = 0; at < 700; at += 3) cuts += cutTwice(at, ...MOVES[at % 4]!);

@@ -59,6 +59,8 @@ export class Model {
   readonly #finishing: [boolean, boolean] = [false, false];
   readonly #engine: (nonce: number, limits?: Partial<MuxLimits>) => MuxSession;
   #now = 0;
+  /** A goodbye was said and nothing was left to lose when the link was: the session did not outlive it. */
+  #over = false;
 
   /** `seed` decides about the link: messages, who opens odd ids, whether it can be replaced, how chunks are cut. */
   constructor(seed: number) {
@@ -77,7 +79,7 @@ export class Model {
   }
 
   run(words: readonly number[]): void {
-    for (const word of words) this.step(decodeCommand(word));
+    for (const word of words) if (!this.#over) this.step(decodeCommand(word));
     this.finish();
   }
 
@@ -243,12 +245,14 @@ export class Model {
   /** The link is lost with all that is on the way; a makes another, b is asked to go on over it. */
   #cut(): void {
     const [a, b] = this.#ends;
-    if (a.resumption === undefined || this.#draining[0] || this.#draining[1]) return;
+    if (a.resumption === undefined) return;
     if (a.settings === undefined || b.settings === undefined) return;
     for (const pipe of this.#pipes) pipe.clear();
     for (const mux of this.#ends) mux.linkLost(new MuxError('ERR_MUX_LINK_CLOSED', 'cut'), this.#now);
     this.#pull(0);
     this.#pull(1);
+    this.#over = a.isOver || b.isOver;
+    if (this.#over) return;
     const fresh = this.#engine(3); // who answers does not know yet which session is meant
     this.#pipes[1].push(fresh.takeOutput(65_536, this.#now));
     a.resumption.ask(this.#messages, this.#now);
@@ -312,7 +316,10 @@ export class Model {
 
   #event(end: EndIndex, event: MuxEvent): void {
     if (!('id' in event)) {
-      if (event.type === 'closed') throw event.error ?? new Error('a session ended by itself');
+      if (event.type === 'closed') {
+        ensure(event.error?.message === 'cut', 'a session ended by itself', event.error?.message);
+        ensure(this.#draining[0] || this.#draining[1], 'a session ended with its link');
+      }
       if (event.type === 'goaway') ensure(this.#draining[1 - end]!, 'a goodbye nobody said');
       return;
     }
@@ -426,7 +433,8 @@ export class Model {
   /** Lets every reader read, ends everything, and looks at what is left. */
   finish(): void {
     this.#finishing[0] = this.#finishing[1] = true;
-    for (let round = 0; round < 200; round++) {
+    if (this.#over) this.#readRest();
+    for (let round = 0; round < 200 && !this.#over; round++) {
       for (const channel of this.#channels) this.#wrapUp(channel);
       this.#settle();
       this.#check();
@@ -445,6 +453,14 @@ export class Model {
       if (!channel.offered && this.#draining[1 - channel.opener]!) channel.abandon();
       for (const direction of channel.from) direction.checkDone();
     }
+  }
+
+  /** What came before the session ended is there to be read, and there is all of it. */
+  #readRest(): void {
+    for (const channel of this.#channels)
+      for (const end of [0, 1] as const) if (!channel.gone[end]) this.#read(channel, end, Infinity);
+    this.#pull(0);
+    this.#pull(1);
   }
 
   #wrapUp(channel: Channel): void {
