@@ -57,6 +57,26 @@ async function measure(side: Side, time: number, { rate, size, burst, padTo }: F
   };
 }
 
+/** Bytes that a server is given in `time` ms by a client that never stops, throttled under TLS or over it. */
+async function measureReading(side: Side, time: number, { rate, size, burst }: Flow): Promise<Measured> {
+  const clock = new VirtualClock();
+  const [near, far] = memoryPair();
+  const limits = { read: rate, burst, clock };
+  const wire = meterLink(side === 'wire' ? throttleLink(far, limits) : far);
+  const [client, server] = await inTime(clock, Promise.all([asClient(near), asServer(wire)]));
+  let payload = 0;
+  const reader = side === 'wire' ? server : throttleLink(server, limits);
+  reader.start({ data: ({ length }) => (payload += length), drain() {}, end() {}, closed() {} });
+  sendForEver(client, size);
+  const [passed, records] = [wire.traffic.received, server.stats.recordsIn];
+  await clock.advance(time);
+  return {
+    payload: (payload * 1_000) / time,
+    wire: ((wire.traffic.received - passed) * 1_000) / time,
+    records: server.stats.recordsIn - records,
+  };
+}
+
 function sendForEver(link: Link, size: number): void {
   const piece = new Uint8Array(size);
   const drain = (): void => {
@@ -92,6 +112,17 @@ describe.each(['wire', 'application'] as const)('S5: a throttle on the %s’s si
     expect(limited / flow.rate).toBeGreaterThan(0.95);
     expect(limited / flow.rate).toBeLessThan(1.05);
     expect(wire).toBeGreaterThan(payload);
+  });
+});
+
+describe.each(['wire', 'application'] as const)('S5: a throttled reader on the %s’s side of TLS', (side) => {
+  test.each(FLOWS)('gets $rate bytes/s within 5 %, in writes of $size', async (flow) => {
+    const time = (25_000 * flow.burst) / flow.rate;
+    const { payload, wire } = await measureReading(side, time, flow);
+    const limited = side === 'wire' ? wire : payload;
+    expect(limited / flow.rate).toBeGreaterThan(0.95);
+    expect(limited / flow.rate).toBeLessThan(1.05);
+    if (side === 'wire') expect(payload).toBeLessThan(wire);
   });
 });
 
