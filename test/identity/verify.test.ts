@@ -16,6 +16,8 @@ import {
   verifyPinnedDomain,
 } from '../../src/identity/index.ts';
 import { OID } from '../../src/identity/oid.ts';
+import type { Credential } from '../../src/tls/index.ts';
+import { Pki } from '../support/pki.ts';
 import {
   aki,
   ca,
@@ -380,6 +382,18 @@ describe('proofs', () => {
       fault: 'remote',
     });
     expect(refusal.hint).toContain('clock');
+  });
+});
+
+test('a stranger is unknown, unless its certificate is from after our time: that is found first', () => {
+  const pki = new Pki('p256', node, NOW);
+  const judge = ({ chain }: Credential): unknown =>
+    pki.clientVerifier().verify({ role: 'client', chain, resumed: false });
+  expect(judge(pki.elsewhere().user('mallory'))).toMatchObject({ alert: 'unknown_ca' });
+  const later = new Pki('p256', node, NOW + 2 * 60_000, 'elsewhere.test');
+  expect(judge(later.user('mallory'))).toMatchObject({
+    code: 'ERR_IDENTITY_NOT_YET_VALID',
+    alert: 'certificate_expired',
   });
 });
 

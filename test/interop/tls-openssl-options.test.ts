@@ -15,7 +15,7 @@ import { DOMAIN, KINDS, Pki } from '../support/pki.ts';
 const found = haveOpenssl();
 
 const pki = new Pki('p256', node, Date.now());
-const foreign = new Pki('p256', node, Date.now(), 'elsewhere.test');
+const foreign = pki.elsewhere();
 const folder = new Folder();
 const ca = folder.certificate('ca', pki.authority.root);
 const credentials = Object.fromEntries(

@@ -24,7 +24,7 @@ import { SessionCache, TicketCache } from '../../src/tls/resumption.ts';
 import { type Link, type MemoryPairOptions, memoryPair } from '../../src/transport/index.ts';
 import { CARRIERS } from '../support/carriers.ts';
 import { VirtualClock } from '../support/clock.ts';
-import { DOMAIN, Pki } from '../support/pki.ts';
+import { DOMAIN } from '../support/pki.ts';
 import { linkSuite } from '../transport/linkSuite.ts';
 import { firstWrong, numbered, pause, Recorder } from '../transport/recorder.ts';
 import { type Backends, clientContext, pki, secureSuite, serverContext } from './secureSuite.ts';
@@ -254,7 +254,7 @@ describe('nothing passes before the verifier has spoken', () => {
   });
 
   const refusal = (presented: PresentedPeer): Refusal =>
-    new Pki('p256', provider, Date.now(), 'elsewhere.test').clientVerifier().verify(presented) as Refusal;
+    pki.elsewhere().clientVerifier().verify(presented) as Refusal;
   const wrong: Record<string, [(presented: PresentedPeer) => VerifiedPeer | Refusal | Error, string]> = {
     refuses: [refusal, 'ERR_TLS_PEER_REFUSED'],
     fails: [() => new Error('directory is down'), 'ERR_TLS_OP'],

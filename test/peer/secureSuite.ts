@@ -215,7 +215,7 @@ export function secureSuite(
 
     test('a stranger is refused: the listener is told, and serves nobody', async () => {
       const failures: Error[] = [];
-      const stranger = new Pki('p256', provider, Date.now(), 'elsewhere.test').user('mallory', 'p256');
+      const stranger = pki.elsewhere().user('mallory', 'p256');
       const row = carrier();
       if (row.dispose) cleanup.push(row.dispose);
       const served: Link[] = [];

@@ -38,6 +38,14 @@ export class Pki {
     this.roots = [this.authority.root];
   }
 
+  /**
+   * Another domain, made when this one was: verifiers here stand still in time. A stranger made when a test comes to it is a minute
+   * later not valid yet for them, which is found before that nobody knows it.
+   */
+  elsewhere(domain: string = 'elsewhere.test'): Pki {
+    return new Pki('p256', this.#provider, this.#now, domain);
+  }
+
   server(kind: Kind = 'ed25519', key: PrivateKey = this.#provider.generateKey(kind)): Credential {
     return { chain: this.authority.issueServer({ spki: key.spki, now: this.#now }), signer: key };
   }

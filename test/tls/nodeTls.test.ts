@@ -11,7 +11,7 @@ import { Driver, duplexPair, nodeServer, pemOf } from '../support/nodeTls.ts';
 import { DOMAIN, KINDS, Pki } from '../support/pki.ts';
 
 const pki = new Pki('p256', node, Date.now());
-const foreign = new Pki('p256', node, Date.now(), 'elsewhere.test');
+const foreign = pki.elsewhere();
 const ca = formatPem('CERTIFICATE', pki.authority.root.der);
 const server = pki.server('p256');
 
