@@ -9,7 +9,7 @@
  *     halves.ts     states as tables                   keepalive.ts  is the other end alive
  *     window.ts     credit                             limits.ts     every number, with its reason
  *     acks.ts       positions, and when ACKs go        linkMeter.ts  what the line holds: returnPath, pace
- *     resume.ts     a session's life beyond its link
+ *     resume.ts     a session's life beyond its link   sendRecords.ts what left and is not confirmed
  *     replay.ts     what may have to be sent again     resumeProof.ts who may go on with it
  *
  * `MuxSession` has no IO; `Session` (package entry) drives it over a `Link`.

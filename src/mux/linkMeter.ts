@@ -17,10 +17,10 @@
  *
  * Units: bytes, milliseconds, bytes per millisecond. Positions are those of the stream of frames.
  */
-import { Fifo } from '../base/fifo.ts';
 import { FIRST_IN_FLIGHT, MAX_IN_FLIGHT, MIN_FRAME } from './limits.ts';
 import { Pace } from './pace.ts';
 import { ReturnPath } from './returnPath.ts';
+import { type SendRecord, SendRecords } from './sendRecords.ts';
 import type { LinkStats } from './stats.ts';
 
 /** Milliseconds of the link that a frame may take. */
@@ -49,49 +49,11 @@ const LONG_QUEUE = 100;
 /** Rounds that the highest rate counts; rounds without growth that end the startup, or without a queue that ask for more. */
 const RATE_ROUNDS = 10;
 const FLAT_ROUNDS = 3;
-/** What leaves within this share of the cap and of a round trip is one record. */
-const RECORD_SHARE = 48;
-const MAX_RECORDS = 128;
-
-/** Bytes that left together. */
-interface SendRecord {
-  readonly start: number;
-  end: number;
-  readonly time: number;
-  /** Bytes of quiet frames (ACK, PING, PONG) up to `end`: nobody acknowledges those alone. */
-  quiet: number;
-  /** What was confirmed when these left: position, when it had arrived, when it had left. */
-  readonly acked: number;
-  readonly arrivedAt: number;
-  readonly leftAt: number;
-  /** The application had not enough to fill the link. */
-  readonly limited: boolean;
-  /** What was in flight before them. */
-  readonly before: number;
-  /** Bytes of quiet frames, not counted in `before`, that may have been under way too. */
-  readonly quietBefore: number;
-  /** The cap was not on its way: what waits then is our own doing. */
-  readonly steady: boolean;
-  /** Nothing but quiet frames: what confirms them was sent for another reason and tells no time. */
-  readonly silent: boolean;
-}
-
 export class LinkMeter {
   /** It says when `hasRoom` becomes true by time alone, and is told of time before `hasRoom` and `onSent`. */
   readonly pace: Pace = new Pace();
   readonly #maxFrame: number;
-  readonly #records = new Fifo<SendRecord>();
-  #newest: SendRecord | undefined;
-  #sent = 0;
-  #acked = 0;
-  #arrivedAt = 0;
-  #leftAt = 0;
-  #quiet = 0;
-  #quietAcked = 0;
-  /** Since when there was room and nothing to send. */
-  #idleSince: number | undefined = Number.NEGATIVE_INFINITY;
-  /** Up to this position the rate is the application's. */
-  #limitedUntil = 0;
+  readonly #records: SendRecords;
 
   #rtt: number | undefined;
   #minRtt: number | undefined;
@@ -105,7 +67,7 @@ export class LinkMeter {
   #probing = false;
   #fullRate = 0;
   #flat = 0;
-  /** The cap is below what it is to be. */
+  /** The cap is below what it is to be, or on its way down to probe. */
   #rising = false;
   #rounds = 0;
   readonly #back = new ReturnPath();
@@ -127,7 +89,8 @@ export class LinkMeter {
   /** For a link that carries our stream from `position` on. */
   constructor(maxFrame: number, position = 0) {
     this.#frame = this.#maxFrame = maxFrame;
-    this.#sent = this.#acked = this.#roundStart = this.#roundEnd = position;
+    this.#records = new SendRecords(position);
+    this.#roundStart = this.#roundEnd = position;
   }
 
   /** Smoothed round trip; undefined before the first ACK. */
@@ -147,12 +110,20 @@ export class LinkMeter {
 
   /** Bytes that left and were not acknowledged, quiet frames apart. */
   get inFlight(): number {
-    return Math.max(0, this.#sent - this.#acked - (this.#quiet - this.#quietAcked));
+    return this.#records.inFlight;
   }
 
   /** DATA leaves while less than this is in flight. */
   get cap(): number {
     return this.#cap;
+  }
+
+  get unheard(): number {
+    return this.#unheard;
+  }
+
+  get rising(): boolean {
+    return this.#rising;
   }
 
   /** Most payload of a DATA frame. */
@@ -173,57 +144,14 @@ export class LinkMeter {
 
   /** `bytes` leave, `quiet` of them in frames that owe no ACK. `idle`: there was room for more, and nothing to send. */
   onSent(bytes: number, quiet: number, idle: boolean, now: number): void {
-    if (bytes > 0) this.#record(bytes, quiet, now);
+    this.#records.add(bytes, quiet, idle, now, this);
     this.pace.add(bytes);
-    if (!idle) this.#idleSince = undefined;
-    else this.#idleSince ??= now;
-  }
-
-  #record(bytes: number, quiet: number, now: number): void {
-    const before = this.inFlight;
-    const start = this.#sent;
-    this.#sent += bytes;
-    this.#quiet += quiet;
-    // A pause of a small part of a round trip is a driver that had to fetch more, not an application without data.
-    if (this.#idleSince !== undefined && now - this.#idleSince > (this.#minRtt ?? 0) / 8)
-      this.#limitedUntil = this.#sent;
-    this.#idleSince = undefined;
-    const newest = this.#newest;
-    const silent = bytes === quiet;
-    if (newest !== undefined && (silent ? newest.silent : !newest.silent && this.#joins(newest, now))) {
-      newest.end = this.#sent;
-      newest.quiet = this.#quiet;
-      return;
-    }
-    const record: SendRecord = {
-      start,
-      end: this.#sent,
-      time: now,
-      quiet: this.#quiet,
-      acked: this.#acked,
-      arrivedAt: before <= 0 ? now : this.#arrivedAt,
-      leftAt: before <= 0 ? now : this.#leftAt,
-      limited: this.#acked < this.#limitedUntil,
-      before: before - this.#unheard,
-      quietBefore: this.#quiet - quiet - this.#quietAcked,
-      steady: !this.#rising,
-      silent,
-    };
-    this.#records.push(record);
-    this.#newest = record;
-  }
-
-  #joins(newest: SendRecord, now: number): boolean {
-    if (this.#records.length >= MAX_RECORDS) return true;
-    const near = now - newest.time <= (this.#minRtt ?? 0) / 16;
-    return near && (this.#sent - newest.start) * RECORD_SHARE < this.#cap;
   }
 
   /** The peer has everything up to `position` and waited `delay` before it said so, at its `clock` if it has data in flight. */
   onAcked(position: number, delay: number, now: number, clock?: number): void {
-    const record = this.#settle(position);
-    const gained = position - this.#acked;
-    this.#acked = position;
+    const gained = position - this.#records.acked;
+    const record = this.#records.confirm(position);
     if (record === undefined) return;
     const told = now - Math.min(delay, now - record.time);
     const held = clock === undefined ? 0 : this.#back.waited(clock, now, told - record.time);
@@ -233,28 +161,11 @@ export class LinkMeter {
       this.#sampleRtt(record, position, Math.max(arrivedAt - record.time, 1e-3), now);
       this.#sampleRate(record, position, arrivedAt);
     }
-    this.#arrivedAt = Math.max(this.#arrivedAt, arrivedAt);
-    this.#leftAt = record.time;
+    this.#records.arrived(record, arrivedAt);
     if (this.#minRtt === undefined) return;
     this.#unheard = Math.min(held * this.#rate, this.inFlight);
     if (position > this.#roundEnd) this.#endRound();
     this.#decide(gained);
-  }
-
-  /** Forgets what is confirmed; returns the record of the last byte of it. */
-  #settle(position: number): SendRecord | undefined {
-    for (;;) {
-      const record = this.#records.at(0);
-      if (record === undefined) return undefined;
-      if (record.end > position) {
-        if (record.silent) this.#quietAcked = record.quiet - (record.end - position);
-        return record;
-      }
-      this.#quietAcked = record.quiet;
-      this.#records.shift();
-      if (record === this.#newest) this.#newest = undefined;
-      if (record.end === position) return record;
-    }
   }
 
   #sampleRtt(record: SendRecord, position: number, rtt: number, now: number): void {
@@ -321,12 +232,12 @@ export class LinkMeter {
       this.#flat = empty && tells && this.#roundFull ? this.#flat + 1 : 0;
     }
     // While a queue drains, little but quiet frames leaves: their share is that of the line.
-    const round = Math.max(this.#acked - this.#roundStart, this.#rate * this.#minRtt!);
-    if (this.#roundFull) this.#quietShare = (this.#quietAcked - this.#roundQuiet) / round;
+    const round = Math.max(this.#records.acked - this.#roundStart, this.#rate * this.#minRtt!);
+    if (this.#roundFull) this.#quietShare = (this.#records.quietAcked - this.#roundQuiet) / round;
     this.#rounds++;
-    this.#roundStart = this.#acked;
-    this.#roundQuiet = this.#quietAcked;
-    this.#roundEnd = this.#sent;
+    this.#roundStart = this.#records.acked;
+    this.#roundQuiet = this.#records.quietAcked;
+    this.#roundEnd = this.#records.sent;
     this.#roundRate = 0;
     this.#roundFull = false;
     this.#roundRtt = Number.POSITIVE_INFINITY;
