@@ -1,12 +1,12 @@
 /** Channels whose path is lost and found again: real sockets, real TLS, real relays, and not a byte amiss. */
 import { describe, expect, test } from 'vitest';
-import type { AccessRequest, Channel, ChannelPath } from '../../src/index.ts';
+import type { AccessRequest, Channel, ChannelPath, Listener } from '../../src/index.ts';
 import type { Link } from '../../src/transport/link.ts';
 import { connectTcp, connectWs, listenTcp, listenWebSocket } from '../../src/transport/node.node.ts';
 import { exercise, type LinkLog } from '../support/channels.ts';
 import { PeerPair, source } from '../support/peerPair.ts';
 import { TO, transfer } from '../support/transfer.ts';
-import { type CarrierKind, TwoRelays } from '../support/twoRelays.ts';
+import { type CarrierKind, type TestPeer, TwoRelays } from '../support/twoRelays.ts';
 
 const CARRIERS: readonly CarrierKind[] = ['tcp', 'ws'];
 
@@ -98,6 +98,48 @@ describe.each(CARRIERS)('a session over a direct link (%s)', (kind) => {
 });
 
 describe('a session that has no path', () => {
+  test('is given one by the next dial, whose channel goes into it', async () => {
+    await using relays = await TwoRelays.start('tcp', { resumeTtl: 0 });
+    const [one, two] = relays.urls;
+    const [alice, bob] = [await relays.peer('alice'), await relays.peer('bob')];
+    await bob.peer.listen('take/1', { authorize: () => true }, async (channel) => {
+      for await (const chunk of channel) channel.send(chunk.slice());
+    });
+    const first = await alice.peer.dial(TO);
+    await relays.kill(one);
+    const second = await alice.peer.dial(TO);
+    expect([first.path.via, second.path.via]).toEqual([two, two]);
+    expect(second.sessionStats).toMatchObject({ links: 2, channels: 2 });
+    for (const channel of [first, second]) channel.send(Uint8Array.of(9));
+    for (const channel of [first, second])
+      for await (const chunk of channel) {
+        expect(chunk).toEqual(Uint8Array.of(9));
+        break;
+      }
+  }, 30_000);
+
+  test('and gets none holds up no dial: another is made beside it', async () => {
+    await using relays = await TwoRelays.start('tcp', { resumeTtl: 0 });
+    const [one] = relays.urls;
+    const [alice, bob] = [await relays.peer('alice', [one]), await relays.peer('bob', [one])];
+    const ended: unknown[] = [];
+    const listen = (peer: TestPeer): Promise<Listener> =>
+      peer.peer.listen('take/1', { authorize: () => true }, (channel) => channel.closed);
+    await listen(bob);
+    const first = await alice.peer.dial(TO);
+    first.closed.catch((error: unknown) => ended.push(error));
+    bob.down = true;
+    bob.link(one).reset();
+    const again = await relays.peer('bob', [one]); // another device, with a key of its own
+    await listen(again);
+    const second = await alice.peer.dial(TO);
+    expect(second.peer.keyId).not.toBe(first.peer.keyId);
+    expect(second.sessionStats!.links).toBe(1);
+    expect(ended).toEqual([]);
+    bob.down = false;
+    await expect.poll(() => first.sessionStats!.links, { timeout: 20_000 }).toBe(2);
+  }, 40_000);
+
   test('ends when the certificate of its caller is withdrawn meanwhile, and is not gone back to', async () => {
     await using relays = await TwoRelays.start('tcp', { resumeTtl: 0 });
     const [one] = relays.urls;

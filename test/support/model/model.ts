@@ -108,7 +108,7 @@ export class Model {
         this.#goaway(end, command);
         break;
       case 'cut':
-        this.#cut();
+        this.#cut(command.pick);
         break;
       default:
         this.#onChannel(command);
@@ -242,13 +242,18 @@ export class Model {
     this.#pull(end);
   }
 
-  /** The link is lost with all that is on the way; a makes another, b is asked to go on over it. */
-  #cut(): void {
+  /**
+   * The link is lost with all that is on the way; a makes another, b is asked to go on over it. Either may not have heard
+   * of the loss: then a moves to a better link, and b is left for one.
+   */
+  #cut(unheard: number): void {
     const [a, b] = this.#ends;
     if (a.resumption === undefined) return;
     if (a.settings === undefined || b.settings === undefined) return;
     for (const pipe of this.#pipes) pipe.clear();
-    for (const mux of this.#ends) mux.linkLost(new MuxError('ERR_MUX_LINK_CLOSED', 'cut'), this.#now);
+    const lost = new MuxError('ERR_MUX_LINK_CLOSED', 'cut');
+    if ((unheard & 1) === 0) a.linkLost(lost, this.#now);
+    if ((unheard & 2) === 0) b.linkLost(lost, this.#now);
     this.#pull(0);
     this.#pull(1);
     this.#over = a.isOver || b.isOver;
