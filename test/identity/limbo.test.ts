@@ -31,7 +31,7 @@ for (const rules of ['strict', 'web'] as const) {
     let slowest = { id: '', milliseconds: 0 };
     for (const one of testcases) {
       let verdict = runLimbo(one, rules === 'strict', provider);
-      // A machine that does other things too may stop us for long: only what is slow twice is slow.
+      // The collector and the compiler work in our name as well: only what is slow twice is slow.
       if (verdict.milliseconds > 250) verdict = runLimbo(one, rules === 'strict', provider);
       if (verdict.milliseconds > slowest.milliseconds) slowest = verdict;
       const name = one.id.startsWith('bettertls') ? one.id.split('::').slice(0, 2).join('::') : 'core';

@@ -3,6 +3,7 @@ import { concat, utf8 } from '../../src/base/bytes.ts';
 import { Plaintext, startTls } from '../../src/peer/startTls.ts';
 import { memoryPair } from '../../src/transport/index.ts';
 import { VirtualClock } from '../support/clock.ts';
+import { cpuMilliseconds } from '../support/cpu.ts';
 import { DOMAIN } from '../support/pki.ts';
 import { firstWrong, numbered, pause, Recorder } from '../transport/recorder.ts';
 import { clientContext, serverContext } from './securePair.ts';
@@ -242,9 +243,9 @@ describe('the plaintext part', () => {
     for (let i = 0; i < 60_000; i++) a.send(Uint8Array.of(0x61));
     await pause(20);
     expect(b.unread).toBeGreaterThan(10_000);
-    const began = performance.now();
+    const began = cpuMilliseconds();
     await expect(b.readLine()).rejects.toMatchObject({ code: 'ERR_SECURE_LINE' });
-    expect(performance.now() - began).toBeLessThan(2000); // 17 s to look through all of it
+    expect(cpuMilliseconds() - began).toBeLessThan(2000); // 17 s to look through all of it
   });
 
   test('a sender of plaintext nobody asked for is held back', async () => {
