@@ -10,6 +10,9 @@ export default defineConfig({
   test: {
     include: [
       'test/slow/**/*.test.ts',
+      'test/crypto/wycheproof.test.ts',
+      'test/identity/fuzz.test.ts',
+      'test/tls/fragmentation.test.ts',
       'test/mux/{abuse,close,hostile,liveness}.test.ts',
       'test/peer/{channelLink,session}.test.ts',
     ],

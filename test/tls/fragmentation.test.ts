@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { concat, hex, utf8 } from '../../src/base/bytes.ts';
 import { isQ2qError } from '../../src/base/errors.ts';
+import { sized } from '../support/sized.ts';
 import { openPair, pair } from '../support/tls.ts';
 import { makePair, other, type Role, record, SCENARIOS, type Scenario } from '../support/tlsScenarios.ts';
 import { readScript, writeScript } from '../support/tlsScript.ts';
@@ -42,6 +43,8 @@ function replay(scenario: Scenario, role: Role, wire: Uint8Array, cut: Cut) {
   };
 }
 
+/** For each scenario and role. */
+const RUNS = sized(6, 12);
 const cuts = fc.array(fc.integer({ min: 1, max: 2000 }), { minLength: 1, maxLength: 40 }).map(cutBy);
 
 describe.each(SCENARIOS)('$name', (scenario) => {
@@ -64,7 +67,7 @@ describe.each(SCENARIOS)('$name', (scenario) => {
         fc.property(cuts, (cut) => {
           expect(replay(scenario, role, wire, cut)).toEqual(expected);
         }),
-        { numRuns: 12 },
+        { numRuns: RUNS },
       );
     });
 
@@ -76,7 +79,7 @@ describe.each(SCENARIOS)('$name', (scenario) => {
           const again = replay(scenario, role, writeScript(script, size), cut);
           expect(again).toEqual(expected);
         }),
-        { numRuns: 12 },
+        { numRuns: RUNS },
       );
     });
   });
