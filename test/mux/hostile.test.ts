@@ -1,11 +1,14 @@
 /**
  * A peer that sends anything at all. Whatever it sends: nothing is thrown, the session ends with a code or goes on, what is held
- * stays within the receive budget and 1 MiB, and each byte of input causes a bounded number of steps.
+ * stays within the receive budget and 1 MiB, buffer by buffer and table by table, and each byte of input causes a bounded number of steps.
  */
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { concat } from '../../src/base/bytes.ts';
+import { FrameParser } from '../../src/mux/codec.ts';
 import { EOM, FIN, Kind, NOLEN } from '../../src/mux/frame.ts';
 import { MuxError, type MuxLimits, MuxSession } from '../../src/mux/index.ts';
+import { MAX_CONTROL_BODY } from '../../src/mux/limits.ts';
+import type { ChannelTable } from '../../src/mux/table.ts';
 import { control, frame, open, preface, settings, varint } from '../support/muxPeer.ts';
 import { SeededRandom } from '../support/random.ts';
 import { sized } from '../support/sized.ts';
@@ -25,10 +28,32 @@ const STEPS = 200;
 
 const KINDS = [...Object.values(Kind), 17, 24, 30];
 
+/** What a session keeps to itself; a test may look. */
+interface Insides {
+  readonly table: ChannelTable;
+  readonly events: { readonly length: number };
+}
+
+/** The parser that was given bytes last. */
+let newest: FrameParser | undefined;
+const { push } = FrameParser.prototype;
+beforeAll(() => {
+  FrameParser.prototype.push = function (chunk) {
+    newest = this;
+    push.call(this, chunk);
+  };
+});
+afterAll(() => void (FrameParser.prototype.push = push));
+
+function atMost(what: string, value: number, most: number): void {
+  if (!(value <= most)) throw new Error(`${what}: ${value}, at most ${most}`);
+}
+
 /** An engine whose application does something now and then, and never what would be good for the link. */
 class Target {
   readonly mux: MuxSession;
   readonly random: SeededRandom;
+  #parser: FrameParser | undefined;
   events = 0;
   closes = 0;
   error: MuxError | undefined;
@@ -48,7 +73,9 @@ class Target {
 
   feed(bytes: Uint8Array): void {
     this.input += this.mux.isOver ? 0 : bytes.length;
+    newest = undefined;
     this.mux.feed(bytes, this.now);
+    this.#parser = newest ?? this.#parser;
     this.#pull();
     if (this.takes) this.output();
   }
@@ -88,6 +115,39 @@ class Target {
   get steps(): number {
     const { framesReceived, framesSent } = this.mux.stats();
     return this.events + framesReceived + framesSent;
+  }
+
+  /** Buffers and tables one by one, between two steps. */
+  count(): void {
+    this.#pull(); // what the application did since may have made some
+    const { mux } = this;
+    const { limits } = mux;
+    const { table, events } = mux as unknown as Insides;
+    atMost('events', events.length, 0);
+    let [theirs, ours, credit] = [0, 0, 0];
+    for (const stream of table.values()) {
+      if (stream.openedHere) ours++;
+      else theirs++;
+      const { grant, unread, partial, messages, acceptBody, priorityBody } = stream;
+      credit += grant.limit - grant.consumed;
+      atMost('unread bytes of a channel', unread.length, grant.received - grant.consumed);
+      atMost('bytes of a message that comes', partial, limits.maxMessage);
+      atMost('messages of a channel of bytes', messages === undefined ? stream.partial : 0, 0);
+      for (const body of [acceptBody, priorityBody])
+        atMost('bytes of an answer', body?.length ?? 0, MAX_CONTROL_BODY);
+    }
+    const most = mux.isOver ? Number.POSITIVE_INFINITY : limits.maxChannels; // what had come whole is kept
+    atMost('channels of the peer', theirs, most);
+    atMost('channels of ours', ours, mux.stats().opened);
+    atMost('handlers that have not ended', table.held, limits.maxChannels);
+    atMost('channels that wait for an answer', table.backlog, limits.acceptBacklog);
+    atMost('bytes of their names', table.backlogBytes, limits.backlogBytes);
+    const parser = this.#parser;
+    if (mux.isOver || parser === undefined) return;
+    atMost('credit', credit, limits.receiveBudget + ours * limits.initialCredit);
+    atMost('bytes in the parser', parser.end - parser.position, 0);
+    const body = parser.kind === Kind.data ? 0 : parser.length;
+    atMost('bytes of a frame being collected', body, Math.max(MAX_CONTROL_BODY, limits.maxDatagram));
   }
 
   judge(): void {
@@ -176,7 +236,10 @@ function ordeal(seed: number): void {
     if (random.next() < 0.97) target.feed(settings({ maxChannels: 8, initialCredit: random.int(0, 70_000) }));
   }
   const next = { channel: 1 };
-  for (let left = random.int(1, 60); left > 0; left--) step(target, random, next);
+  for (let left = random.int(1, 60); left > 0; left--) {
+    step(target, random, next);
+    target.count();
+  }
   target.judge();
 }
 
@@ -209,6 +272,7 @@ describe('a peer that sends anything', () => {
       for (let from = 0; from < wire.length; ) {
         const size = random.int(1, 700);
         target.feed(wire.subarray(from, from + size));
+        target.count();
         from += size;
       }
       target.judge();
