@@ -23,6 +23,8 @@ export class Direction {
   /** Bytes that the reader was given. */
   read = 0;
   ended = false;
+  /** The reader's end has heard the last of it, or keeps nothing more: what was granted beyond is owed to nobody. */
+  over = false;
   /** The reader looks at what comes only when a command says so. */
   paused = true;
   /** `write` said stop. */
@@ -100,7 +102,7 @@ export class Channel {
   }
 
   abandon(): void {
-    for (const direction of this.from) direction.abandoned = true;
+    for (const direction of this.from) direction.abandoned = direction.over = true;
   }
 
   check(end: 0 | 1, mux: MuxSession): void {

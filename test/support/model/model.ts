@@ -180,7 +180,7 @@ export class Model {
           else channel.abandon(); // before `accept` it refuses
         } else {
           mux.stop(id, 302);
-          theirs.abandoned = true;
+          theirs.abandoned = theirs.over = true;
         }
     }
   }
@@ -353,7 +353,7 @@ export class Model {
         break;
       case 'end':
         ensure(!theirs.ended && theirs.finished, 'an end nobody asked for, or twice');
-        theirs.ended = true;
+        theirs.ended = theirs.over = true;
         ensure(
           theirs.read + this.#ends[end].unread(event.id) === theirs.written,
           'an end before all bytes',
@@ -367,6 +367,7 @@ export class Model {
         break;
       case 'reset':
         ensure(theirs.abandoned, 'a reset nobody sent');
+        theirs.over = true;
         break;
       case 'stopped':
         ensure(mine.abandoned, 'a stop nobody sent');
@@ -402,7 +403,7 @@ export class Model {
     for (const channel of this.#channels) {
       const account = mux.account(channel.ids[end]);
       if (account === undefined) continue;
-      granted += account.granted - account.consumed;
+      granted += (channel.from[1 - end]!.over ? account.received : account.granted) - account.consumed;
       if (channel.opener === end) most += initialCredit;
     }
     ensure(granted <= most, 'more is granted than the budget holds', granted, most);
