@@ -348,7 +348,7 @@ export class MuxSession extends MuxChannels {
     if (!this.#goodbye.heard(lastAccepted))
       throw new MuxError('ERR_MUX_PROTOCOL', 'GOAWAY takes back what it said');
     this.outbox.dropOpens();
-    for (const stream of [...this.table.values()])
+    for (const stream of this.table.values())
       if (stream.openedHere && (stream.id > lastAccepted || stream.openBody !== undefined))
         this.#neverSeen(stream, `${describeCode(code)}${said}`);
   }

@@ -8,6 +8,7 @@
  *
  * Ids ascend without gaps and are never used twice: a high-water mark tells a closed channel from one never opened.
  */
+import { IdTable } from '../base/idTable.ts';
 import { ReceiveBudget } from './budget.ts';
 import { MuxError } from './errors.ts';
 import type { EventQueue } from './events.ts';
@@ -15,12 +16,12 @@ import type { MuxLimits } from './limits.ts';
 import { MuxStream, type StreamCredit, type StreamInit } from './stream.ts';
 
 export class ChannelTable {
-  readonly #streams = new Map<number, MuxStream>();
+  readonly #streams = new IdTable<MuxStream>();
   readonly #events: EventQueue;
   readonly #maxChannels: number;
   readonly #maxChannelId: number;
   /** The peer's channels whose handler has not ended. */
-  readonly #held = new Set<number>();
+  readonly #held = new IdTable<true>();
   #odd = false;
   #nextHere = 2;
   #highestThere = -1;
@@ -79,7 +80,8 @@ export class ChannelTable {
     return this.#streams.get(id);
   }
 
-  values(): IterableIterator<MuxStream> {
+  /** As they are now, in ascending order of their ids. */
+  values(): MuxStream[] {
     return this.#streams.values();
   }
 
@@ -121,7 +123,7 @@ export class ChannelTable {
     stream.inBacklog = true;
     this.backlog++;
     this.backlogBytes += stream.openSize;
-    this.#held.add(id);
+    this.#held.set(id, true);
     return stream;
   }
 

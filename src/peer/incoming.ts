@@ -1,5 +1,6 @@
 /** Channels that the peer opens: who takes them, and until when each counts against the peer's limit. */
 import { toError } from '../base/errors.ts';
+import { IdTable } from '../base/idTable.ts';
 import {
   type ChannelMode,
   type ControlValue,
@@ -34,14 +35,14 @@ export interface IncomingOptions {
 export class IncomingChannels {
   readonly #host: ChannelHost;
   /** All channels of the session, by number. */
-  readonly #channels: Map<number, ChannelLink>;
+  readonly #channels: IdTable<ChannelLink>;
   readonly #options: IncomingOptions;
   /** Those whose handler has not returned (or its promise not settled). */
-  readonly #handling = new Set<number>();
+  readonly #handling = new IdTable<true>();
   #handler: IncomingHandler | undefined;
   #waiting: IncomingChannel[] = [];
 
-  constructor(host: ChannelHost, channels: Map<number, ChannelLink>, options: IncomingOptions) {
+  constructor(host: ChannelHost, channels: IdTable<ChannelLink>, options: IncomingOptions) {
     this.#host = host;
     this.#channels = channels;
     this.#options = options;
@@ -63,7 +64,7 @@ export class IncomingChannels {
     }
     const channel = new ChannelLink(this.#host, id, name, mode);
     this.#channels.set(id, channel);
-    this.#handling.add(id);
+    this.#handling.set(id, true);
     const incoming: IncomingChannel = {
       id,
       name,

@@ -8,6 +8,7 @@
 import { type Clock, systemClock } from '../base/clock.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
 import { type Q2qError, toError } from '../base/errors.ts';
+import { IdTable } from '../base/idTable.ts';
 import { type Logger, silent } from '../base/log.ts';
 import {
   type ControlValue,
@@ -40,7 +41,7 @@ export class Session implements ChannelHost, AsyncDisposable {
   readonly #linkClosed: Deferred<void> = deferred();
   readonly #clock: Clock;
   readonly #logger: Logger;
-  readonly #channels = new Map<number, ChannelLink>();
+  readonly #channels = new IdTable<ChannelLink>();
   readonly #incoming: IncomingChannels;
   readonly #pings = new Map<number, Deferred<number>>();
   #onGoaway: (code: number, reason: string) => void = () => {};
@@ -420,7 +421,7 @@ export class Session implements ChannelHost, AsyncDisposable {
   #over(error: MuxError | undefined): void {
     this.#cancelTimer();
     const reason = error ?? this.#overError();
-    for (const channel of [...this.#channels.values()]) channel.onSessionOver(reason);
+    for (const channel of this.#channels.values()) channel.onSessionOver(reason);
     for (const answer of this.#pings.values()) {
       answer.promise.catch(() => {});
       answer.reject(reason);
