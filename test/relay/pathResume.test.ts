@@ -33,11 +33,11 @@ describe.each(CARRIERS)('X15: a transfer of many megabytes over %s', (kind) => {
     const [alice, bob] = [await relays.peer('alice', [one]), await relays.peer('bob', [one])];
     let cuts = 0;
     const { exact, received, paths } = await transfer(alice, bob, LENGTH, (so) => {
-      if (so < ((cuts + 1) * LENGTH) / 6) return;
-      (cuts++ % 2 === 0 ? alice : bob).link(one).reset();
+      if (cuts === 2 || so < ((cuts + 1) * LENGTH) / 3) return;
+      (cuts++ === 0 ? alice : bob).link(one).reset();
     });
     expect([exact, received]).toEqual([true, LENGTH]);
-    expect(cuts).toBeGreaterThanOrEqual(5);
+    expect(cuts).toBe(2); // twenty of them: test/slow/pathResume.test.ts
     expect(paths).toEqual([]); // by the same relay as before
   }, 60_000);
 
