@@ -44,6 +44,10 @@ const PROBE = 0.9;
 const DETOUR = 4;
 /** The cap rises, and falls to probe, by this share of what is confirmed. */
 const STEP = 1 / 8;
+/** So many rounds whose least round trip is so many times the least, and so many milliseconds more, are a reason to look. */
+const LONGER = 1.5;
+const LONGER_TIME = 20;
+const LONGER_ROUNDS = 4;
 /** A queue of more than this, and of a whole round trip, ends the startup at once. */
 const LONG_QUEUE = 100;
 /** Rounds that the highest rate counts; rounds without growth that end the startup, or without a queue that ask for more. */
@@ -83,6 +87,12 @@ export class LinkMeter {
   #roundRate = 0;
   #roundFull = false;
   #roundRtt = Number.POSITIVE_INFINITY;
+  /** The same, though it left into an empty line. */
+  #roundLeast = Number.POSITIVE_INFINITY;
+  /** Rounds in which that was much more than the least round trip. */
+  #longer = 0;
+  /** There were enough of them: the probe is not to be smooth but soon. */
+  #doubted = false;
   #cap = FIRST_IN_FLIGHT;
   #frame: number;
 
@@ -173,17 +183,21 @@ export class LinkMeter {
     const least = this.#minRtt;
     if (least === undefined || rtt <= least) this.#setMinRtt(rtt, now);
     // What left into an empty line waited for nothing but itself.
-    const bare = record.before <= 0 ? this.#minRtt! : this.#bare(record, position, rtt);
+    const own = this.#bare(record, position, rtt);
+    const bare = record.before <= 0 ? this.#minRtt! : own;
     this.#roundRtt = Math.min(this.#roundRtt, bare);
+    this.#roundLeast = Math.min(this.#roundLeast, own);
     if (this.#startup) {
       if (this.#rate > 0 && rtt > 2 * this.#minRtt! + LONG_QUEUE) this.#startup = false;
       return;
     }
     if (record.steady) this.#sampleDetour(record.before + record.quietBefore, bare);
-    if (record.before <= this.#probeCap) this.#nextMin = Math.min(this.#nextMin, bare);
+    if (record.before <= this.#probeCap) this.#nextMin = Math.min(this.#nextMin, own);
     if (now - this.#minAt < MIN_RTT_AGE) return;
     this.#probing = this.#nextMin === Number.POSITIVE_INFINITY;
-    if (!this.#probing) this.#setMinRtt(this.#nextMin, now);
+    if (this.#probing) return;
+    if (this.#doubted && this.#nextMin > LONGER * this.#minRtt!) this.#restart();
+    this.#setMinRtt(this.#nextMin, now);
   }
 
   /** Waiting that our bytes in flight do not explain: a jittery line, or the queue of others in a shared buffer. */
@@ -198,7 +212,7 @@ export class LinkMeter {
     this.#minRtt = rtt;
     this.#minAt = now;
     this.#nextMin = Number.POSITIVE_INFINITY;
-    this.#probing = false;
+    this.#probing = this.#doubted = false;
   }
 
   /** Round trip without the time that the record's own bytes took, on a line whose rate we know. */
@@ -227,6 +241,7 @@ export class LinkMeter {
     const queue = this.#roundRtt - this.#minRtt! - this.#detour;
     if (this.#startup) this.#leaveStartup(queue);
     else {
+      this.#watchRoute();
       const empty = queue < Math.min(SLACK_TIME, MAX_SLACK / this.#rate) / 2;
       const tells = !this.#rising || this.#flat >= FLAT_ROUNDS;
       this.#flat = empty && tells && this.#roundFull ? this.#flat + 1 : 0;
@@ -240,7 +255,30 @@ export class LinkMeter {
     this.#roundEnd = this.#records.sent;
     this.#roundRate = 0;
     this.#roundFull = false;
-    this.#roundRtt = Number.POSITIVE_INFINITY;
+    this.#roundRtt = this.#roundLeast = Number.POSITIVE_INFINITY;
+  }
+
+  /**
+   * Nothing comes back in anything like the least round trip any more. Either the line got slower, and our own queue stands in it, or
+   * the way got longer: then what is in flight is too little, and the rate that this leaves would make it less and less.
+   * Which of the two, only a probe tells.
+   */
+  #watchRoute(): void {
+    const least = this.#roundLeast;
+    const isLonger = least > LONGER * this.#minRtt! + LONGER_TIME && least < Number.POSITIVE_INFINITY;
+    // Data both ways makes others' frames wait, too: then the regular probe must do.
+    this.#longer = isLonger && !this.#probing && !this.#crossed ? this.#longer + 1 : 0;
+    if (this.#longer < LONGER_ROUNDS) return;
+    this.#longer = 0;
+    this.#doubted = true;
+    this.#minAt = Number.NEGATIVE_INFINITY;
+    this.#nextMin = Number.POSITIVE_INFINITY;
+  }
+
+  /** The way is another one: what it carries is measured from the start. */
+  #restart(): void {
+    this.#startup = true;
+    this.#fullRate = this.#flat = this.#detour = 0;
   }
 
   #leaveStartup(queue: number): void {
@@ -284,7 +322,8 @@ export class LinkMeter {
       cap = line + this.#frame + Math.min(rate * (SLACK_TIME + this.#asks) * share, MAX_SLACK);
       const step = gained * STEP;
       this.#rising = this.#probing || cap > this.#cap + step;
-      if (this.#probing) cap = Math.max(1, this.#probeCap, Math.min(cap, this.#cap) - step);
+      if (this.#probing)
+        cap = Math.max(1, this.#probeCap, this.#doubted ? 0 : Math.min(cap, this.#cap) - step);
       else if (this.#rising) cap = this.#cap + step;
     }
     this.#cap = Math.min(cap, MAX_IN_FLIGHT);

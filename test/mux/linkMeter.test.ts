@@ -135,6 +135,47 @@ describe('the link meter', () => {
     expect(queue).toBeLessThan(2 * 16_384 + 10 * 4_000);
   });
 
+  it.each([
+    [20, 60, 1_250],
+    [20, 60, 125_000],
+    [1, 30, 125_000],
+    [10, 100, 12_500],
+    [1, 300, 12_500],
+  ])('a way of %d ms that becomes one of %d ms at %d bytes/ms is found out in seconds', (from, to, rate) => {
+    const apps = traffic();
+    const sim = new MuxSim({ rate, delay: from / 2, a: WIDE, b: WIDE, apps });
+    sim.run(2 * from);
+    apps.a.send(sim.a.mux.open('bulk'), Number.POSITIVE_INFINITY, sim.a);
+    sim.flush();
+    sim.run(sim.now + 2_000);
+    for (const wire of sim.wires) wire.delay = to / 2;
+    sim.run(sim.now + 1_000 + 6 * to);
+    const before = apps.b.total;
+    sim.run(sim.now + 2_000);
+    expect((apps.b.total - before) / 2_000 / rate).toBeGreaterThan(0.95);
+    expect(sim.a.mux.stats().minRtt).toBeGreaterThan(0.95 * to);
+  });
+
+  it('a way that became longer while nothing went over it but PINGs is found out, too', () => {
+    const apps = traffic();
+    const sim = new MuxSim({ rate: 12_500, delay: 0.5, a: WIDE, b: WIDE, apps });
+    const pings = (ms: number): void => {
+      for (const end = sim.now + ms; sim.now < end; sim.run(sim.now + 50)) {
+        sim.a.mux.ping(sim.now);
+        sim.flush();
+      }
+    };
+    pings(1_000);
+    for (const wire of sim.wires) wire.delay = 50;
+    pings(1_000);
+    apps.a.send(sim.a.mux.open('bulk'), Number.POSITIVE_INFINITY, sim.a);
+    sim.flush();
+    sim.run(sim.now + 3_000);
+    const before = apps.b.total;
+    sim.run(sim.now + 2_000);
+    expect((apps.b.total - before) / 2_000 / 12_500).toBeGreaterThan(0.95);
+  });
+
   it('a jittery line is still used, whatever its least round trip says', () => {
     const random = new SeededRandom(7);
     const { use } = saturate(20, 1_250, 8_000, { jitter: 60, random: () => random.next() });

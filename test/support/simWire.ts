@@ -45,6 +45,8 @@ interface Piece {
 export class SimWire {
   /** Accepts everything, delivers nothing. */
   halfDead = false;
+  /** One-way, in ms: a route may change under a link that stays. */
+  delay: number;
   sent = 0;
   delivered = 0;
   /** Most bytes that ever waited in front of the wire. */
@@ -68,6 +70,7 @@ export class SimWire {
   constructor(options: WireOptions, ends: WireEnds) {
     this.#options = options;
     this.#ends = ends;
+    this.delay = options.delay ?? 0;
     this.#rate = options.rate ?? Number.POSITIVE_INFINITY;
     this.#capacity = options.capacity ?? 131_072;
     this.#segment = Math.max(16, Math.min(Math.floor(this.#rate), Math.max(SEGMENT, this.#rate / 10)));
@@ -113,10 +116,10 @@ export class SimWire {
   }
 
   #put(bytes: Uint8Array, now: number): void {
-    const { delay = 0, jitter = 0, random = Math.random } = this.#options;
+    const { jitter = 0, random = Math.random } = this.#options;
     this.sent += bytes.length;
     this.#freeAt = Math.max(this.#freeAt, this.#time(now)) + bytes.length / this.#rate;
-    const at = this.#freeAt + delay + (jitter === 0 ? 0 : jitter * random());
+    const at = this.#freeAt + this.delay + (jitter === 0 ? 0 : jitter * random());
     this.#lastAt = Math.max(this.#lastAt, at);
     this.#pieces.push({ at: this.#lastAt, bytes });
   }
