@@ -27,11 +27,17 @@ export function formatHostPort({ host, port }: HostPort): string {
 }
 
 /** `30s`, `10m`, `1h`, `7d` in milliseconds. */
-export function parseDuration(text: string, what: string): number {
+export function parseDuration(text: string, what: string, least = 1): number {
   const match = /^(\d{1,6})(s|m|h|d)$/.exec(text);
   const value = Number(match?.[1]) * (SECONDS[match?.[2] ?? ''] ?? Number.NaN) * 1000;
-  if (!(value > 0)) throw usage(`${what} is "${text}", wanted a length of time such as 30s, 10m, 1h or 7d`);
+  if (!(value >= least))
+    throw usage(`${what} is "${text}", wanted a length of time such as 30s, 10m, 1h or 7d`);
   return value;
+}
+
+/** For how long something that was lost is waited for; `0s`: not at all. */
+export function parseOutlive(text: string | undefined): number | undefined {
+  return text === undefined ? undefined : parseDuration(text, '--outlive', 0);
 }
 
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };

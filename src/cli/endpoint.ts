@@ -16,7 +16,7 @@ import type { Channel } from '../peer/channel.ts';
 import { Peer } from '../peer/endpoint.ts';
 import { PinBook } from '../peer/pinBook.ts';
 import { connectAny } from '../transport/connectAny.node.ts';
-import { parseRelayUrl } from './arguments.ts';
+import { parseOutlive, parseRelayUrl } from './arguments.ts';
 import type { Context } from './context.ts';
 import { CliError } from './errors.ts';
 import { checkAppendable } from './files.ts';
@@ -34,6 +34,7 @@ export interface EndpointOptions {
   readonly relay?: string;
   readonly keylog?: string;
   readonly report?: string;
+  readonly outlive?: string;
 }
 
 export function addEndpointOptions(command: Command, identityFlag: '--from' | '--as'): Command {
@@ -44,7 +45,11 @@ export function addEndpointOptions(command: Command, identityFlag: '--from' | '-
       'the relay to use, ws://, wss:// or tcp:// (or $Q2Q_RELAY); default: the domain’s',
     )
     .option('--keylog <file>', 'append NSS key log lines of the channels: whoever has them can decrypt')
-    .option('--report <file>', 'append a line of JSON about each channel when it ends');
+    .option('--report <file>', 'append a line of JSON about each channel when it ends')
+    .option(
+      '--outlive <time>',
+      'how long channels wait for another path when theirs is lost; 60s by default',
+    );
 }
 
 export interface Endpoint {
@@ -67,6 +72,7 @@ export async function openEndpoint(options: EndpointOptions, context: Context): 
   const pins = await PinBook.open(store!, systemClock);
   const relay = await chooseRelay(options.relay, identity, context);
   if (options.report !== undefined) checkAppendable('report', options.report);
+  const outlive = parseOutlive(options.outlive);
   const keyLog = options.keylog === undefined ? undefined : keyLogTo(options.keylog);
   const meter = new Meter();
   const peer = await Peer.create({
@@ -77,6 +83,7 @@ export async function openEndpoint(options: EndpointOptions, context: Context): 
     connect: meter.over(connectAny),
     provider,
     ...(keyLog && { keyLog }),
+    ...(outlive !== undefined && { outlive }),
   });
   const withdrawn = deferred<never>();
   withdrawn.promise.catch(() => {}); // not every command waits for it

@@ -27,8 +27,8 @@ afterAll(() => overlay?.dispose());
 const listen = (): Promise<Server> =>
   overlay.listen('busy/1', ['--exec', 'yes', '--allow', 'alice@example.org']);
 
-function dial(): Server {
-  return overlay.workspace.serve(['dial', 'bob@example.org/busy/1'], {
+function dial(...options: string[]): Server {
+  return overlay.workspace.serve(['dial', 'bob@example.org/busy/1', ...options], {
     ...overlay.as('alice'),
     timeout: 30_000,
   });
@@ -59,10 +59,25 @@ async function dialsAgain(): Promise<void> {
 }
 
 describe('kill -9', () => {
+  test.each([1, 2, 3])('of the relay: the channel goes on when it is back (%i)', async () => {
+    const alice = dial();
+    await alice.until(/dialled busy/);
+    await pause();
+    await overlay.relay.stop('SIGKILL');
+    await overlay.startRelay(['--listen', `127.0.0.1:${port}`]);
+    const deadline = performance.now() + BOUND_MS;
+    for (const before = alice.stdout.length; alice.stdout.length <= before + 4_000_000; await pause()) {
+      expect(alice.child.exitCode, alice.stderr).toBeNull();
+      expect(performance.now(), 'nothing comes any more').toBeLessThan(deadline);
+    }
+    alice.child.kill('SIGKILL');
+    await alice.ended;
+  });
+
   test.each([1, 2, 3])(
-    'of the relay: the caller ends with 4, the listener waits and is found again (%i)',
+    'of the relay, which is not waited for: the caller ends with 4, the listener waits and is found again (%i)',
     async () => {
-      const alice = dial();
+      const alice = dial('--outlive', '0s');
       await alice.until(/dialled busy/);
       await pause();
       await overlay.relay.stop('SIGKILL');
@@ -78,7 +93,7 @@ describe('kill -9', () => {
   test.each([1, 2, 3])(
     'of the relay while it is being dialled: the caller ends with 4, 5 or 7 (%i)',
     async () => {
-      const alice = dial();
+      const alice = dial('--outlive', '0s'); // or it is through already, and waits
       await pause();
       await overlay.relay.stop('SIGKILL');
       const ran = await endsInTime(alice);
@@ -89,22 +104,23 @@ describe('kill -9', () => {
   );
 
   test.each([1, 2, 3])(
-    'of the listener: the caller ends with 4, and finds the next listener (%i)',
+    'of the listener: the caller ends with 4 when the next one is there, and finds it (%i)',
     async () => {
       const alice = dial();
       await alice.until(/dialled busy/);
       await pause();
       bob.child.kill('SIGKILL');
+      await bob.ended;
+      bob = await listen();
       const ran = await endsInTime(alice);
       expect(ran.code).toBe(4);
-      bob = await listen();
       await dialsAgain();
     },
   );
 
   test.each([1, 2, 3])('of the caller: the listener ends that channel and serves the next (%i)', async () => {
     const before = bob.stderr.split('failed').length;
-    const alice = dial();
+    const alice = dial('--outlive', '0s');
     await alice.until(/dialled busy/);
     await pause();
     alice.child.kill('SIGKILL');

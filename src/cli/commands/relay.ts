@@ -17,6 +17,7 @@ import {
   parseDuration,
   parseHostPort,
   parseList,
+  parseOutlive,
   parseRelayUrl,
 } from '../arguments.ts';
 import type { Context, Run } from '../context.ts';
@@ -80,7 +81,7 @@ async function serve(options: RelayOptions, context: Context): Promise<ExitCode>
   const urls = options.url === undefined ? undefined : parseUrls(options.url);
   const userLifetime =
     options.userLifetime === undefined ? undefined : parseDuration(options.userLifetime, '--user-lifetime');
-  const outlive = options.outlive === undefined ? undefined : parseDuration(options.outlive, '--outlive');
+  const outlive = parseOutlive(options.outlive);
   const linksPerAddress =
     options.linksPerAddress === undefined
       ? undefined
