@@ -10,7 +10,8 @@
  *     startup    four times what was delivered in the last round, until the rate stops growing or a queue stands
  *     steady     rate × (least round trip + what others add to it) + a frame and 5 ms; more and more when no queue shows
  *                for some rounds
- *     probing    nine tenths of it, when the least round trip is 10 s old and all since stood in our own queue
+ *     probing    nine tenths of it, when the least round trip is 10 s old and all since stood in our own queue; at once, and
+ *                then from the start, when whole rounds are so long that the way may be another one
  *
  * Where data goes both ways, an ACK waits in the peer's queue behind its data. It says when it was put there, so that this
  * wait is told from that in our queue (returnPath.ts), and little leaves at a time (pace.ts).
