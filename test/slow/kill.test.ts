@@ -58,9 +58,9 @@ const startRelay = (): Promise<void> => overlay.startRelay(['--listen', listenAt
 const listen = (): Promise<Server> => overlay.listen('echo/1', ['--exec', 'cat', '--allow-any-enrolled']);
 const wait = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Alice dials and pours without end; her process is the caller's to watch. */
+/** Alice dials and pours without end, and waits for nobody who is gone; her process is the caller's to watch. */
 function pourForEver(): Server {
-  const args = ['dial', 'bob@example.org/echo/1', '--timeout', '5s'];
+  const args = ['dial', 'bob@example.org/echo/1', '--timeout', '5s', '--outlive', '0s'];
   const server = overlay.workspace.serve(args, { ...overlay.as('alice'), timeout: 60_000 });
   const { stdin } = server.child;
   const chunk = Buffer.alloc(65_536, 'all work and no play ');
