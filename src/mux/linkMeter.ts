@@ -163,6 +163,7 @@ export class LinkMeter {
   onAcked(position: number, delay: number, now: number, clock?: number): void {
     const gained = position - this.#records.acked;
     const record = this.#records.confirm(position);
+    if (this.inFlight <= 0) this.pace.clear();
     if (record === undefined) return;
     const told = now - Math.min(delay, now - record.time);
     const held = clock === undefined ? 0 : this.#back.waited(clock, now, told - record.time);

@@ -32,6 +32,12 @@ export class Pace {
       this.#resumeAt = this.#at + (this.#waiting - this.#most / 2) / this.#rate;
   }
 
+  /** All that left has arrived: nothing of it waits, however slow the line was reckoned. */
+  clear(): void {
+    this.#waiting = 0;
+    this.#resumeAt = undefined;
+  }
+
   hasRoom(pending: number): boolean {
     return this.#waiting + pending < this.#most;
   }

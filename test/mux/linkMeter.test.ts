@@ -224,6 +224,17 @@ describe('the link meter', () => {
     expect([meter.inFlight, meter.rtt]).toEqual([0, 50]);
   });
 
+  it('with data both ways, what has arrived is in front of no line, however slow it was reckoned', () => {
+    const meter = new LinkMeter(16_384);
+    meter.pace.limit(1_000, 1);
+    meter.onSent(3_000, 0, false, 0);
+    expect(meter.pace.hasRoom(0)).toBe(false);
+    expect(meter.pace.deadline()).toBeGreaterThan(1_000);
+    meter.onAcked(3_000, 0, 20, 5_000);
+    expect(meter.pace.hasRoom(0)).toBe(true);
+    expect(meter.pace.deadline()).toBeUndefined();
+  });
+
   it('a queue ends no startup before there is a rate', () => {
     const meter = new LinkMeter(16_384);
     for (const [bytes, quiet, acked] of [
