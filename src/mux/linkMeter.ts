@@ -4,8 +4,8 @@
  * everything behind it.
  *
  * The ideas are BBR's (draft-ietf-ccwg-bbr): rate = windowed max of what was delivered per time, round-trip time = windowed
- * min, in flight = their product. Below us a transport has its own congestion control; so nothing is paced here, and what
- * is added to the product is some milliseconds of the line, enough to stay busy until the next ACK.
+ * min, in flight = their product. Below us a transport has its own congestion control; so what goes one way is not paced,
+ * and what is added to the product is some milliseconds of the line, enough to stay busy until the next ACK.
  *
  *     startup    four times what was delivered in the last round, until the rate stops growing or a queue stands
  *     steady     rate × (least round trip + what others add to it) + a frame and 5 ms; more and more when no queue shows
@@ -54,6 +54,7 @@ const LONG_QUEUE = 100;
 /** Rounds that the highest rate counts; rounds without growth that end the startup, or without a queue that ask for more. */
 const RATE_ROUNDS = 10;
 const FLAT_ROUNDS = 3;
+
 export class LinkMeter {
   /** It says when `hasRoom` becomes true by time alone, and is told of time before `hasRoom` and `onSent`. */
   readonly pace: Pace = new Pace();
@@ -184,8 +185,8 @@ export class LinkMeter {
     this.#rtt = this.#rtt === undefined ? rtt : this.#rtt + (rtt - this.#rtt) / 8;
     const least = this.#minRtt;
     if (least === undefined || rtt <= least) this.#setMinRtt(rtt, now);
-    // What left into an empty line waited for nothing but itself.
     const own = this.#bare(record, position, rtt);
+    // What left into an empty line waited for nothing but itself.
     const bare = record.before <= 0 ? this.#minRtt! : own;
     this.#roundRtt = Math.min(this.#roundRtt, bare);
     this.#roundLeast = Math.min(this.#roundLeast, own);

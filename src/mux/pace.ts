@@ -3,6 +3,7 @@
  * in lumps: who answers a lump of ACKs with a lump of data lets the other end's ACKs wait in turn, and so on for ever. So a
  * little leaves at a time, and the rest when that has left, not when the next ACK comes.
  */
+
 /** It is reckoned to drain so much faster than it does: gaps are made up for, and a late timer leaves none. */
 const HASTE = 1.5;
 

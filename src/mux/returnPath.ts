@@ -2,6 +2,7 @@
  * How long ACKs wait in the queue of the end that sends them, behind its own data. It tells by its clock when each left;
  * where the clocks stand does not matter, only by how much longer an ACK was under way than the quickest lately.
  */
+
 /** The clock counts microseconds and begins anew after so many. */
 export const CLOCK_WRAP: number = 2 ** 30;
 /** Milliseconds that the quickest counts, at least; at most twice as long. Clocks drift by less than a tenth of a ms a second. */

@@ -81,10 +81,8 @@ export class CallerSession {
     return this.#peers.session.relinked();
   }
 
-  /** The link below the path is lost and may come back, or has done so. */
   pathLinked(linked: boolean): void {
-    if (linked) this.#peers.pathIsBack();
-    else this.#peers.pathIsDoubtful();
+    this.#peers.pathLinked(linked);
   }
 
   /** Moves to this path, which was made here, while the old one may live. False, and the path is untouched, where that cannot be. */
@@ -103,7 +101,7 @@ export class CallerSession {
       const link = await secure(below, callerContext(identity, expected, protocol, parts), {
         signal,
         timeout,
-        clock: this.#peers.patience,
+        clock: this.#peers.clock,
         ...(expected.kind === 'name' && { serverName: domainOf(expected.name) }),
       });
       const carrier = await awaitGreeting(link, signal);

@@ -392,14 +392,7 @@ export class ChannelLink implements Link, AsyncDisposable {
 
 const ignore = (): void => {};
 
-function ownEnd(): MuxError {
-  return new MuxError('ERR_MUX_CLOSED', 'our direction of the channel has ended');
-}
-
-function channelClosed(): MuxError {
-  return new MuxError('ERR_MUX_CLOSED', 'channel is closed');
-}
-
-function neverAccepted(): MuxError {
-  return new MuxError('ERR_MUX_CLOSED', 'channel closed before it was accepted');
-}
+const closed = (text: string) => (): MuxError => new MuxError('ERR_MUX_CLOSED', text);
+const ownEnd = closed('our direction of the channel has ended');
+const channelClosed = closed('channel is closed');
+const neverAccepted = closed('channel closed before it was accepted');

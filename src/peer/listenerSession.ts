@@ -67,10 +67,8 @@ export class ListenerSession {
     return this.#peers.session.path!;
   }
 
-  /** The link below the path is lost and may come back, or has done so. */
   pathLinked(linked: boolean): void {
-    if (linked) this.#peers.pathIsBack();
-    else this.#peers.pathIsDoubtful();
+    this.#peers.pathLinked(linked);
   }
 
   /** That peer has lost the path to us, and may look for another one by a protocol for which it was let in. */
@@ -105,7 +103,7 @@ export class ListenerSession {
       const below = incoming.accept();
       const link = await secure(below, this.#currentContext(), {
         timeout: CHANNEL_TIMEOUT,
-        clock: this.#peers.patience,
+        clock: this.#peers.clock,
       });
       const peer = link.negotiated.peer!;
       if (!this.#isClaimed(peer)) {

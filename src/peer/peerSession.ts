@@ -11,7 +11,7 @@ import { Channel, type ChannelCarrier, type ChannelFacts } from './channel.ts';
 import { CLOSE_CODES, resetCodeOf } from './codes.ts';
 import type { ContextParts } from './contexts.ts';
 import { MAX_SESSION_NAMES } from './limits.ts';
-import { Patience } from './patience.ts';
+import { PathClock } from './pathClock.ts';
 import { type ChannelPath, type PathRoute, samePath } from './route.ts';
 import type { SecureLink } from './secureLink.ts';
 import { Session } from './session.ts';
@@ -38,7 +38,7 @@ export type ChannelAt = Pick<ChannelFacts, 'local' | 'protocol'> & {
 export class PeerSession {
   readonly session: Session;
   /** For what channels wait for. */
-  readonly patience: Patience;
+  readonly clock: PathClock;
   readonly #parts: ContextParts;
   readonly #channels = new Set<Channel>();
   #path: ChannelPath;
@@ -51,7 +51,7 @@ export class PeerSession {
     const { parts, logger, outlive } = options;
     const { provider, clock } = parts;
     this.#parts = parts;
-    this.patience = new Patience(clock);
+    this.clock = new PathClock(clock);
     this.#path = path;
     this.session = new Session(link, {
       ...{ clock, logger, path, random: (length) => provider.random(length) },
@@ -68,12 +68,12 @@ export class PeerSession {
       watch: {
         suspended: (error) => {
           this.#waiting = true;
-          this.patience.standStill();
+          this.clock.standStill();
           resume.watch?.suspended(error);
         },
         resumed: () => {
           this.#waiting = false;
-          this.patience.goOn();
+          this.clock.goOn();
           this.#moved();
           resume.watch?.resumed();
         },
@@ -86,14 +86,17 @@ export class PeerSession {
     return this.#waiting;
   }
 
-  /** The path stands still and may be lost: another is looked for here, where that can be, unless `pathIsBack` comes first. */
-  pathIsDoubtful(): void {
-    this.patience.standStill();
-    this.session.seekLink();
-  }
-
-  pathIsBack(): void {
-    if (!this.#waiting) this.patience.goOn();
+  /**
+   * The link below the path is lost and may come back, or has done so. While it is lost the path stands still, and another
+   * is looked for here, where that can be.
+   */
+  pathLinked(linked: boolean): void {
+    if (!linked) {
+      this.clock.standStill();
+      this.session.seekLink();
+      return;
+    }
+    if (!this.#waiting) this.clock.goOn();
     this.session.keepLink();
   }
 

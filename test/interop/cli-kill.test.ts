@@ -104,6 +104,20 @@ describe('kill -9', () => {
   );
 
   test.each([1, 2, 3])(
+    'of the listener, which is not waited for: the caller ends with 4, and finds the next listener (%i)',
+    async () => {
+      const alice = dial('--outlive', '0s');
+      await alice.until(/dialled busy/);
+      await pause();
+      bob.child.kill('SIGKILL');
+      const ran = await endsInTime(alice);
+      expect(ran.code).toBe(4);
+      bob = await listen();
+      await dialsAgain();
+    },
+  );
+
+  test.each([1, 2, 3])(
     'of the listener: the caller ends with 4 when the next one is there, and finds it (%i)',
     async () => {
       const alice = dial();

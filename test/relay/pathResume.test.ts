@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { AccessRequest, Channel, ChannelPath, Listener } from '../../src/index.ts';
 import type { Link } from '../../src/transport/link.ts';
-import { connectTcp, connectWs, listenTcp, listenWebSocket } from '../../src/transport/node.node.ts';
+import { connectAny, listenTcp, listenWebSocket } from '../../src/transport/node.node.ts';
 import { exercise, type LinkLog } from '../support/channels.ts';
 import { PeerPair, source } from '../support/peerPair.ts';
 import { TO, transfer } from '../support/transfer.ts';
@@ -70,9 +70,7 @@ describe.each(CARRIERS)('a session over a direct link (%s)', (kind) => {
     const at = { host: '127.0.0.1', port: 0 };
     const listen = kind === 'tcp' ? listenTcp : listenWebSocket;
     await using listener = await listen(at, (link) => void pair.answer(link, DIRECT));
-    const { address, port } = listener;
-    const connect = (): Promise<Link> =>
-      kind === 'tcp' ? connectTcp({ host: at.host, port }) : connectWs(address);
+    const connect = (): Promise<Link> => connectAny(listener.address);
     let link = await connect();
     const make = async (): Promise<Link> => {
       link = await connect();

@@ -4,13 +4,7 @@ import { afterEach, expect, test } from 'vitest';
 import type { Peer } from '../../src/index.ts';
 import type { Connect } from '../../src/peer/types.ts';
 import type { Link } from '../../src/transport/link.ts';
-import {
-  connectTcp,
-  connectWs,
-  type Listener,
-  listenTcp,
-  listenWebSocket,
-} from '../../src/transport/node.node.ts';
+import { connectAny, type Listener, listenTcp, listenWebSocket } from '../../src/transport/node.node.ts';
 import { SeededRandom } from '../support/random.ts';
 import { relayWorld, type World } from '../support/relayWorld.ts';
 
@@ -32,10 +26,10 @@ async function cuttable(
   const take = (link: Link): void => world.relay.accept(link);
   const at = { host: '127.0.0.1', port: 0 };
   listener ??= carrier === 'tcp' ? await listenTcp(at, take) : await listenWebSocket(at, take);
-  const { address, port } = listener;
+  const { address } = listener;
   const links: Link[] = [];
   const connect: Connect = async () => {
-    const link = await (carrier === 'tcp' ? connectTcp({ host: at.host, port }) : connectWs(address));
+    const link = await connectAny(address);
     links.push(link);
     return link;
   };

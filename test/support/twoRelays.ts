@@ -6,13 +6,7 @@ import type { PeerOptions } from '../../src/peer/types.ts';
 import type { RelayLimits } from '../../src/relay/limits.ts';
 import { Relay } from '../../src/relay/relay.ts';
 import type { Link } from '../../src/transport/link.ts';
-import {
-  connectTcp,
-  connectWs,
-  type Listener,
-  listenTcp,
-  listenWebSocket,
-} from '../../src/transport/node.node.ts';
+import { connectAny, type Listener, listenTcp, listenWebSocket } from '../../src/transport/node.node.ts';
 import { DOMAIN, relayWorld, type World } from './relayWorld.ts';
 
 export type CarrierKind = 'tcp' | 'ws';
@@ -87,8 +81,7 @@ export class TwoRelays implements AsyncDisposable {
     const connect = async (url: string): Promise<Link> => {
       const place = this.#places.get(url);
       if (place === undefined || made.down) throw new Error(`nobody listens at ${url}`);
-      const { address, host, port } = { host: '127.0.0.1', ...place.listener };
-      const link = await (this.#kind === 'tcp' ? connectTcp({ host, port: port! }) : connectWs(address));
+      const link = await connectAny(place.listener.address);
       newest.set(url, link);
       return link;
     };

@@ -1,17 +1,17 @@
 import { expect, test } from 'vitest';
-import { Patience } from '../../src/peer/patience.ts';
+import { PathClock } from '../../src/peer/pathClock.ts';
 import { VirtualClock } from '../support/clock.ts';
 
 /** When a deadline of 100 ms runs out, if that happens to the path. */
 function ranOutAt(events: Readonly<Record<number, 'lost' | 'back'>>, most = 2_000): number | undefined {
   const clock = new VirtualClock();
-  const patience = new Patience(clock);
+  const deadlines = new PathClock(clock);
   let at: number | undefined;
-  patience.after(100, () => (at = clock.monotonic()));
+  deadlines.after(100, () => (at = clock.monotonic()));
   for (let now = 0; now < most && at === undefined; now += 10) {
     const event = events[now];
-    if (event === 'lost') patience.standStill();
-    if (event === 'back') patience.goOn();
+    if (event === 'lost') deadlines.standStill();
+    if (event === 'back') deadlines.goOn();
     clock.advance(10);
   }
   expect(clock.pending).toBe(at === undefined ? 1 : 0);
@@ -32,12 +32,12 @@ test.each([
 
 test('a deadline that is taken back runs out never, whatever happens to the path', () => {
   const clock = new VirtualClock();
-  const patience = new Patience(clock);
-  patience.standStill();
-  const cancel = patience.after(100, () => expect.unreachable());
+  const deadlines = new PathClock(clock);
+  deadlines.standStill();
+  const cancel = deadlines.after(100, () => expect.unreachable());
   clock.advance(250);
   cancel();
-  patience.goOn();
+  deadlines.goOn();
   clock.advance(1_000);
   expect(clock.pending).toBe(0);
 });

@@ -4,7 +4,7 @@
  */
 import type { Clock } from '../base/clock.ts';
 
-export class Patience implements Clock {
+export class PathClock implements Clock {
   readonly #clock: Clock;
   #still = false;
   #goesOnSince = Number.NEGATIVE_INFINITY;
