@@ -1,9 +1,7 @@
 /**
- * Drives a `MuxSession` over any link: TCP, WebSocket, stdio, TLS, or a channel of another session.
- *
- * Bytes go in as they come and events are pulled at once; what is owed is sent once per microtask, as long as the link
- * takes it, so that a frame is picked when it can leave and not before. Nothing the peer or an application does here
- * throws into the link.
+ * Many channels over any link: TCP, WebSocket, stdio, TLS, or a channel of another session. `MuxDriver` lends the engine
+ * its link and its clock; here are the channels, and what the engine's events mean to them. Nothing the peer or an
+ * application does here throws into the link.
  */
 import { type Clock, systemClock } from '../base/clock.ts';
 import { type Deferred, deferred } from '../base/deferred.ts';
@@ -25,12 +23,11 @@ import { type SessionBytes, sessionBytes } from './bytes.ts';
 import { Carrier, GOODBYE_TIMEOUT } from './carrier.ts';
 import { type ChannelHost, ChannelLink } from './channelLink.ts';
 import { IncomingChannels, type IncomingHandler } from './incoming.ts';
+import { MuxDriver, type Pump } from './muxDriver.ts';
+import { PendingPings } from './pendingPings.ts';
 import { type RelinkHost, Relinking, type RelinkingOptions } from './relinking.ts';
 import type { ChannelPath, Route } from './route.ts';
 import type { OpenChannelOptions, SessionOptions, SessionStats } from './sessionOptions.ts';
-
-/** Handed to the link at once: small enough to pick the next frames late, large enough for one `writev`. */
-const SLICE = 65_536;
 
 export class Session implements ChannelHost, AsyncDisposable {
   readonly mux: MuxSession;
@@ -43,18 +40,14 @@ export class Session implements ChannelHost, AsyncDisposable {
   readonly #logger: Logger;
   readonly #channels = new IdTable<ChannelLink>();
   readonly #incoming: IncomingChannels;
-  readonly #pings = new Map<number, Deferred<number>>();
+  readonly #pings = new PendingPings();
   #onGoaway: (code: number, reason: string) => void = () => {};
   #onDatagram: (bytes: Uint8Array) => void = () => {};
-  #turnScheduled = false;
-  #pumps: ChannelLink[] = [];
-  #pulling = false;
   readonly #carrier: Carrier;
+  readonly #driver: MuxDriver;
   readonly #path: ChannelPath | undefined;
   /** Undefined: the session ends with its link. */
   readonly #relinking: Relinking | undefined;
-  #timerAt = Number.POSITIVE_INFINITY;
-  #cancelTimer: () => void = () => {};
 
   constructor(link: Link, options: SessionOptions) {
     const { limits, resume, software } = options;
@@ -76,17 +69,18 @@ export class Session implements ChannelHost, AsyncDisposable {
       report: (message, error) => this.#report(message, error),
     });
     const owner = {
-      onData: (chunk: Uint8Array) => this.#onData(chunk),
+      onData: (chunk: Uint8Array) => this.#driver.feed(chunk),
       onDrain: () => this.flushSoon(),
       onEnd: () => this.#onEnd(),
       onLinkClosed: (error: Q2qError | undefined) => this.#onLinkClosed(error),
     };
     const carrier = (this.#carrier = new Carrier(owner, this.#clock, link));
+    this.#driver = new MuxDriver(this.mux, carrier, this.#clock, (event) => this.#handle(event));
     const { path, random } = options;
     this.#path = path;
     this.#relinking = resume && this.#makeRelinking({ resume, carrier, random, path, logger: this.#logger });
     this.#carrier.attach(link);
-    this.#arm();
+    this.#driver.arm();
     this.flushSoon();
   }
 
@@ -134,10 +128,9 @@ export class Session implements ChannelHost, AsyncDisposable {
     if (this.mux.isOver) return Promise.reject(this.#overError());
     if (signal?.aborted) return Promise.reject(signal.reason);
     const seq = this.mux.ping(this.#clock.monotonic());
-    const answer = this.#pings.get(seq) ?? deferred<number>();
-    this.#pings.set(seq, answer);
+    const answer = this.#pings.ask(seq);
     this.flushSoon();
-    return signal === undefined ? answer.promise : abortable(answer.promise, signal);
+    return signal === undefined ? answer : abortable(answer, signal);
   }
 
   /** Takes no new channels; the open ones go on. */
@@ -204,7 +197,7 @@ export class Session implements ChannelHost, AsyncDisposable {
   /** Waits for no link any more: channels end with ERR_MUX_LOST. */
   giveUp(why: string): void {
     this.mux.giveUp(why);
-    this.#pull();
+    this.#driver.pull();
     this.flushSoon();
   }
 
@@ -227,29 +220,23 @@ export class Session implements ChannelHost, AsyncDisposable {
 
   // What the link tells.
 
-  #onData(chunk: Uint8Array): void {
-    this.mux.feed(chunk, this.#clock.monotonic());
-    this.#pull();
-    this.flushSoon();
-  }
-
   #onEnd(): void {
-    this.#pull();
+    this.#driver.pull();
     this.mux.endOfInput(this.#clock.monotonic());
-    this.#pull();
+    this.#driver.pull();
     this.flushSoon();
   }
 
   #onLinkClosed(cause: Q2qError | undefined): void {
     const now = this.#clock.monotonic();
-    this.#pull();
+    this.#driver.pull();
     if (cause === undefined) this.mux.endOfInput(now);
     else {
       const error = new MuxError('ERR_MUX_LINK_CLOSED', linkFailure(cause), { cause });
       if (this.#relinking?.survives(cause) ?? true) this.mux.linkLost(error, now);
       else this.mux.abort(error);
     }
-    this.#pull();
+    this.#driver.pull();
     this.flushSoon();
     if (this.mux.isOver) this.#linkClosed.resolve();
   }
@@ -260,7 +247,7 @@ export class Session implements ChannelHost, AsyncDisposable {
     const host: RelinkHost = {
       mux: this.mux,
       clock: this.#clock,
-      pull: () => this.#pull(),
+      pull: () => this.#driver.pull(),
       flushSoon: () => this.flushSoon(),
       giveUp: (why) => this.giveUp(why),
     };
@@ -269,76 +256,27 @@ export class Session implements ChannelHost, AsyncDisposable {
 
   /** Our link is meant for another session, which gets it with all that we have read too far. */
   #onResume(request: ResumeRequest): void {
-    const hello = this.mux.takeOutput(SLICE, this.#clock.monotonic()); // the other end expects a byte link's preface
-    if (hello.length > 0) this.#carrier.send(hello);
+    this.#driver.sendOnce(); // the other end expects a byte link's preface
     if (!this.#relinking?.handOver(request)) {
       this.mux.refuseResume();
       return;
     }
-    this.#cancelTimer();
+    this.#driver.disarm();
     this.#closed.resolve(undefined);
     this.#linkClosed.resolve();
   }
 
-  // What is owed.
+  // For its channels.
 
   flushSoon(): void {
-    if (this.#turnScheduled) return;
-    this.#turnScheduled = true;
-    queueMicrotask(this.#turn);
+    this.#driver.flushSoon();
   }
 
-  pumpSoon(channel: ChannelLink): void {
-    this.#pumps.push(channel);
-    this.flushSoon();
-  }
-
-  /** One microtask for all channels: each costs more than what a short channel does in it. */
-  readonly #turn = (): void => {
-    this.#turnScheduled = false;
-    if (this.#pumps.length > 0) {
-      const pumps = this.#pumps;
-      this.#pumps = [];
-      for (const channel of pumps) channel.pump();
-    }
-    this.#flush();
-  };
-
-  #flush(): void {
-    while (this.#carrier.hasRoom) {
-      const parts = this.mux.takeOutput(SLICE, this.#clock.monotonic());
-      if (parts.length === 0) break;
-      this.#carrier.send(parts);
-    }
-    this.#pull();
-    this.#arm();
-    if (this.mux.isDrained) this.#carrier.sayGoodbye(this.mux.isOver);
-  }
-
-  /** One timer, set again when it fires or when the deadline came nearer: most chunks move it away. */
-  #arm(): void {
-    const deadline = this.mux.deadline();
-    if (deadline === undefined || deadline >= this.#timerAt) return;
-    this.#cancelTimer();
-    this.#timerAt = deadline;
-    const wait = Math.max(1, deadline - this.#clock.monotonic());
-    this.#cancelTimer = this.#clock.after(wait, () => {
-      this.#timerAt = Number.POSITIVE_INFINITY;
-      this.mux.tick(this.#clock.monotonic());
-      this.#pull();
-      this.flushSoon();
-      this.#arm();
-    });
+  pumpSoon(channel: Pump): void {
+    this.#driver.pumpSoon(channel);
   }
 
   // What the engine tells.
-
-  #pull(): void {
-    if (this.#pulling) return; // a handler below us got here again: the loop goes on when it returns
-    this.#pulling = true;
-    for (let event = this.mux.next(); event !== undefined; event = this.mux.next()) this.#handle(event);
-    this.#pulling = false;
-  }
 
   #handle(event: MuxEvent): void {
     switch (event.type) {
@@ -370,7 +308,7 @@ export class Session implements ChannelHost, AsyncDisposable {
         this.#channels.get(event.id)?.onGone();
         break;
       case 'pong':
-        this.#pong(event.seq, event.rtt);
+        this.#pings.answered(event.seq, event.rtt);
         break;
       case 'goaway':
         this.#guard('goaway handler', () => this.#onGoaway(event.code, event.reason));
@@ -409,24 +347,12 @@ export class Session implements ChannelHost, AsyncDisposable {
     this.#report(`handler of channel '${channel.name}' threw`, error);
   }
 
-  #pong(seq: number, rtt: number): void {
-    for (const [asked, answer] of this.#pings) {
-      if (asked > seq) break;
-      this.#pings.delete(asked);
-      answer.resolve(rtt);
-    }
-  }
-
   /** The end, once: channels hear it, then the link is closed behind the last words. */
   #over(error: MuxError | undefined): void {
-    this.#cancelTimer();
+    this.#driver.disarm();
     const reason = error ?? this.#overError();
     for (const channel of this.#channels.values()) channel.onSessionOver(reason);
-    for (const answer of this.#pings.values()) {
-      answer.promise.catch(() => {});
-      answer.reject(reason);
-    }
-    this.#pings.clear();
+    this.#pings.fail(reason);
     this.#incoming.clear();
     this.#relinking?.over(reason);
     this.#closed.resolve(error);
