@@ -84,7 +84,7 @@ export class ChannelFrames {
   #refuseAtOnce(id: number, code: number): void {
     this.#patience.reset('channels that must be refused');
     this.#table.freeOne();
-    this.#outbox.refuse(id, code);
+    this.#outbox.channels.refuse(id, code);
   }
 
   #accept(channel: number, body: Uint8Array): void {
@@ -98,7 +98,7 @@ export class ChannelFrames {
     }
     stream.credit.raise(accept.credit);
     acceptedBy(this.#parts, stream, accept.meta);
-    this.#outbox.wake(stream);
+    this.#outbox.channels.wake(stream);
   }
 
   #reset(channel: number, body: Uint8Array): void {
@@ -149,7 +149,7 @@ export class ChannelFrames {
     const lost = stream.queue.clear() > 0;
     stream.stepSend('reset');
     stream.resetCode = code;
-    this.#outbox.owe(stream, Owed.reset);
+    this.#outbox.channels.owe(stream, Owed.reset);
     const text = `the other end stopped reading the channel with code ${describeCode(code)}`;
     const error = new MuxError('ERR_MUX_STOPPED', text, { resetCode: code });
     this.#events.push({ type: 'stopped', id: stream.id, error, lost });
@@ -167,7 +167,7 @@ export class ChannelFrames {
     if (isSendOver(stream.send)) return;
     if (stream.credit.raise(limit) < MIN_CREDIT_STEP)
       this.#patience.glitch('CREDIT that adds next to nothing');
-    this.#outbox.wake(stream);
+    this.#outbox.channels.wake(stream);
   }
 
   /** How the peer wants its direction of the channel to be sent. */
@@ -186,6 +186,7 @@ export class ChannelFrames {
     if (stream === undefined) return;
     this.#parts.counters.blockedReceived++;
     if (!stream.grant.blocked(limit, this.#patience.now)) this.#patience.glitch('BLOCKED');
-    else if (stream.grant.withheld >= this.#parts.limits.maxFrame) this.#outbox.owe(stream, Owed.credit);
+    else if (stream.grant.withheld >= this.#parts.limits.maxFrame)
+      this.#outbox.channels.owe(stream, Owed.credit);
   }
 }

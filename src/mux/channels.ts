@@ -104,7 +104,7 @@ export abstract class MuxChannels {
     const stream = this.table.openHere({ messages, urgency, sharing, sendLimit });
     stream.openBody = body;
     this.counters.opened++;
-    this.outbox.addOpen(stream);
+    this.outbox.channels.addOpen(stream);
     return stream.id;
   }
 
@@ -116,8 +116,8 @@ export abstract class MuxChannels {
     this.table.leaveBacklog(stream);
     stream.accepted = true;
     stream.acceptBody = body;
-    this.outbox.owe(stream, Owed.accept);
-    this.outbox.wake(stream);
+    this.outbox.channels.owe(stream, Owed.accept);
+    this.outbox.channels.wake(stream);
   }
 
   /** Refuses an incoming channel: both directions end at once. False when it is not waiting for an answer. */
@@ -129,7 +129,7 @@ export abstract class MuxChannels {
     stream.stepSend('reset');
     stream.stepReceive('stop');
     stream.discard();
-    this.outbox.owe(stream, Owed.reset);
+    this.outbox.channels.owe(stream, Owed.reset);
     this.table.settle(stream);
     return true;
   }
@@ -147,7 +147,7 @@ export abstract class MuxChannels {
       checkMessage(bytes, this.peerSettings?.maxMessage ?? EARLY_MESSAGE);
       stream.queue.pushMessage(bytes);
     }
-    this.outbox.wake(stream);
+    this.outbox.channels.wake(stream);
     if (stream.queue.length < this.limits.sendHighWater) return true;
     stream.wantsWritable = true;
     return false;
@@ -160,7 +160,7 @@ export abstract class MuxChannels {
     const { urgency = stream.urgency, sharing = stream.sharing } = priority;
     stream.priorityBody = encodePriority({ urgency, sharing });
     this.outbox.prioritize(stream, { urgency, sharing });
-    this.outbox.owe(stream, Owed.priority);
+    this.outbox.channels.owe(stream, Owed.priority);
   }
 
   /** How the channel is sent from here. */
@@ -196,7 +196,7 @@ export abstract class MuxChannels {
   /** Ends our direction after what was written. */
   finish(id: number): void {
     const stream = this.table.get(id);
-    if (stream?.stepSend('finish')) this.outbox.wake(stream);
+    if (stream?.stepSend('finish')) this.outbox.channels.wake(stream);
   }
 
   /** Gives up our direction: what waits is dropped. A channel that waits for `accept` is refused. False when it was over. */
@@ -208,7 +208,7 @@ export abstract class MuxChannels {
     if (stream === undefined || !stream.stepSend('reset')) return false;
     stream.queue.clear();
     stream.resetCode = code;
-    this.outbox.owe(stream, Owed.reset);
+    this.outbox.channels.owe(stream, Owed.reset);
     this.table.settle(stream);
     return true;
   }
@@ -223,7 +223,7 @@ export abstract class MuxChannels {
     const stopped = stream.stepReceive('stop');
     if (stopped) {
       stream.stopCode = code;
-      this.outbox.owe(stream, Owed.stop);
+      this.outbox.channels.owe(stream, Owed.stop);
     }
     this.table.settle(stream);
     return stopped || unread;
@@ -245,7 +245,7 @@ export abstract class MuxChannels {
       return bytes;
     }
     stream.grant.tune(this.now, this.acks.meter.minRtt);
-    if (stream.grant.worthGranting || stream.isStarving) this.outbox.owe(stream, Owed.credit);
+    if (stream.grant.worthGranting || stream.isStarving) this.outbox.channels.owe(stream, Owed.credit);
     return bytes;
   }
 

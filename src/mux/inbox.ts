@@ -193,7 +193,7 @@ export class Inbox {
     if (this.#parser.length >= USEFUL) this.#acks.hurry();
     const stream = this.#target;
     this.#target = undefined;
-    if (stream?.receive === 'open' && stream.isStarving) this.#parts.outbox.owe(stream, Owed.credit);
+    if (stream?.receive === 'open' && stream.isStarving) this.#parts.outbox.channels.owe(stream, Owed.credit);
     if (stream?.messages !== undefined && this.#parser.eom && stream.receive === 'open')
       this.#messageDone(stream, stream.messages);
     if (stream === undefined || !this.#parser.fin || !stream.stepReceive('fin')) return;

@@ -73,7 +73,8 @@ export class LinkFrames {
 
   #maxChannels(body: Uint8Array): void {
     const [count] = decodeVarints(body, 1, 'MAXCH') as [number];
-    if (!this.#parts.outbox.raiseOpenAllowance(count)) this.#patience.glitch('MAXCH that adds nothing');
+    if (!this.#parts.outbox.channels.raiseOpenAllowance(count))
+      this.#patience.glitch('MAXCH that adds nothing');
   }
 
   #ping(body: Uint8Array): void {

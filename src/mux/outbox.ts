@@ -1,17 +1,16 @@
 /**
- * What is owed to the peer, laid out as frames when the link has room and not before: control first, then DATA by
- * urgency and turn. Nothing here grows with what the peer sends: answers are bits or newest values, except refusals,
- * which are counted.
+ * What is owed to the peer, laid out as frames when the link has room and not before: the link's frames, the channels'
+ * (owedFrames.ts), then DATA by urgency and turn. Nothing here grows with what the peer sends: answers are newest values.
  */
 import type { Acks } from './acks.ts';
 import { encodeGoaway, encodeVarints, type GoawayBody, type Priority } from './bodies.ts';
 import { type Datagram, DatagramQueue } from './datagrams.ts';
-import { MuxError } from './errors.ts';
 import type { EventQueue } from './events.ts';
 import { greaseExtension } from './extensions.ts';
 import { EOM, encodePreface, FIN, Kind } from './frame.ts';
-import { FrameWriter } from './frameWriter.ts';
+import { FrameLedger } from './frameLedger.ts';
 import { MAX_CHANNEL_ID, MESSAGE_TARGET, type MuxLimits, RESUME_SLACK } from './limits.ts';
+import { OwedFrames } from './owedFrames.ts';
 import type { Replay } from './replay.ts';
 import { Scheduler } from './scheduler.ts';
 import type { Counters } from './stats.ts';
@@ -31,17 +30,14 @@ export interface OutboxInit {
   readonly replay: Replay | undefined;
 }
 
-interface Refusal {
-  readonly id: number;
-  readonly code: number;
-}
-
 export class Outbox {
   readonly #init: OutboxInit;
   readonly #table: ChannelTable;
   readonly #acks: Acks;
-  readonly #writer = new FrameWriter();
   readonly #scheduler = new Scheduler();
+  readonly #frames: FrameLedger;
+  /** What channels owe: their frames but DATA. */
+  readonly channels: OwedFrames;
   readonly #datagrams: DatagramQueue;
   #messages: boolean;
   #replay: Replay | undefined;
@@ -58,12 +54,6 @@ export class Outbox {
   #ready = false;
   #over = false;
   #maxFrame = 0;
-  #openAllowance = 0; // channels that we may ever open
-  #opened = 0;
-
-  #opening: MuxStream[] = [];
-  #owing: MuxStream[] = [];
-  #refusals: Refusal[] = [];
   #goaway: GoawayBody | undefined;
   #pong: number | undefined;
   #ping: number | undefined;
@@ -71,6 +61,8 @@ export class Outbox {
   constructor(init: OutboxInit) {
     this.#init = init;
     this.#table = init.table;
+    this.#frames = new FrameLedger(init.table, init.counters);
+    this.channels = new OwedFrames(init, this.#frames, this.#scheduler);
     this.#datagrams = new DatagramQueue(init.limits.datagramQueue);
     this.#acks = init.acks;
     this.#messages = init.messages;
@@ -82,7 +74,7 @@ export class Outbox {
   makeReady(maxFrame: number, openAllowance: number): void {
     this.#ready = true;
     this.#maxFrame = Math.min(maxFrame, this.#init.limits.maxFrame);
-    this.#openAllowance = openAllowance;
+    this.channels.raiseOpenAllowance(openAllowance);
   }
 
   /** What leaves is kept until it is acknowledged, at most about `window` bytes; 0: it is not, the peer cannot resume. */
@@ -110,7 +102,7 @@ export class Outbox {
   /** The peer may lack something that was said, and can still get it over another link. */
   get isUnheard(): boolean {
     if (this.#replay === undefined) return false;
-    const waits = this.#goaway !== undefined || this.#owing.length + this.#refusals.length > 0;
+    const waits = this.#goaway !== undefined || !this.channels.isEmpty;
     return waits || this.#acks.acked < this.#said;
   }
 
@@ -126,35 +118,8 @@ export class Outbox {
     this.#linked = linked;
   }
 
-  /** Returns false when the limit did not rise. */
-  raiseOpenAllowance(count: number): boolean {
-    if (count <= this.#openAllowance) return false;
-    this.#openAllowance = count;
-    return true;
-  }
-
-  get pendingOpens(): number {
-    return this.#opening.length;
-  }
-
   get goawaySent(): boolean {
     return this.#greeted && this.#goaway === undefined;
-  }
-
-  addOpen(stream: MuxStream): void {
-    this.#opening.push(stream);
-  }
-
-  /** Forgets channels whose OPEN has not left: the peer takes no more. */
-  dropOpens(): void {
-    this.#opening = [];
-  }
-
-  owe(stream: MuxStream, bit: number): void {
-    stream.owed |= bit;
-    if (stream.listed || stream.openBody !== undefined) return;
-    stream.listed = true;
-    this.#owing.push(stream);
   }
 
   /** The channel's bytes leave so from now on. */
@@ -171,22 +136,7 @@ export class Outbox {
   giveUp(stream: MuxStream, code: number): void {
     stream.stopCode = stream.resetCode = code;
     stream.queue.clear();
-    this.owe(stream, stream.stepSend('reset') ? Owed.stop | Owed.reset : Owed.stop);
-  }
-
-  /** The channel has data or a FIN to send, or credit to send it with. */
-  wake(stream: MuxStream): void {
-    if (stream.sendable) this.#scheduler.add(stream);
-    else if (stream.isBlocked) this.owe(stream, Owed.blocked);
-  }
-
-  refuse(id: number, code: number): void {
-    if (this.#refusals.length >= this.#init.limits.maxOrphanResets)
-      throw new MuxError(
-        'ERR_MUX_LIMIT',
-        'peer opens channels that are refused and reads none of the answers',
-      );
-    this.#refusals.push({ id, code });
+    this.channels.owe(stream, stream.stepSend('reset') ? Owed.stop | Owed.reset : Owed.stop);
   }
 
   /** Only the newest is answered: a reply to it answers all before it. */
@@ -208,9 +158,7 @@ export class Outbox {
 
   /** Drops all that is owed; the last word is `goaway`, when there is one to say. */
   fail(goaway: GoawayBody | undefined): void {
-    this.#opening = [];
-    this.#owing = [];
-    this.#refusals = [];
+    this.channels.clear();
     this.#ping = this.#pong = undefined;
     this.#datagrams.clear();
     this.#goaway = this.#linked ? goaway : undefined;
@@ -233,7 +181,7 @@ export class Outbox {
     const idle = this.#scheduler.isEmpty && this.#acks.meter.hasRoom(size);
     this.#acks.left(size, this.#quiet, idle, now);
     this.#init.counters.bytesSent += size;
-    const parts = this.#writer.take();
+    const parts = this.#frames.take();
     if (this.#replay !== undefined && !this.#over) {
       this.#replay.push(parts);
       if (size > this.#quiet) this.#said = this.#replay.end;
@@ -256,21 +204,18 @@ export class Outbox {
     return [...prelude, ...again];
   }
 
-  #layOut(limit: number, now: number): FrameWriter {
+  #layOut(limit: number, now: number): FrameLedger {
     const ready = this.#ready && !this.#over;
-    const writer = this.#writer;
+    const frames = this.#frames;
     this.#quiet = 0;
     this.#link();
-    if (ready) {
-      this.#opens(limit);
-      this.#channels(limit);
-    }
-    if (!this.#over && this.#acks.isOwed && (writer.size > 0 || this.#acks.isDue(now))) this.#ack(now);
+    if (ready) this.channels.layOut(limit);
+    if (!this.#over && this.#acks.isOwed && (frames.size > 0 || this.#acks.isDue(now))) this.#ack(now);
     if (ready) {
       this.#sendDatagrams(limit);
       this.#data(limit, now);
     }
-    return writer;
+    return frames;
   }
 
   #ack(now: number): void {
@@ -279,29 +224,29 @@ export class Outbox {
 
   /** A frame that owes no ACK. */
   #quietly(kind: number, body: Uint8Array): void {
-    const before = this.#writer.size;
-    this.#control(kind, 0, body);
-    this.#quiet += this.#writer.size - before;
+    const before = this.#frames.size;
+    this.#frames.control(kind, 0, body);
+    this.#quiet += this.#frames.size - before;
   }
 
   /** Frames on channel 0. */
   #link(): void {
     if (!this.#greeted) {
       this.#greeted = true;
-      this.#control(Kind.settings, 0, this.#init.settings);
-      this.#control(Kind.extension, 0, greaseExtension(this.#init.nonce));
+      this.#frames.control(Kind.settings, 0, this.#init.settings);
+      this.#frames.control(Kind.extension, 0, greaseExtension(this.#init.nonce));
     }
     if (this.#goaway !== undefined) {
       const { lastAccepted, code, reason } = this.#goaway;
       const wire = this.#lastOnWire(lastAccepted);
-      this.#control(Kind.goaway, 0, encodeGoaway({ lastAccepted: wire, code, reason }));
+      this.#frames.control(Kind.goaway, 0, encodeGoaway({ lastAccepted: wire, code, reason }));
       this.#goaway = undefined;
     }
     if (this.#pong !== undefined) this.#quietly(Kind.pong, encodeVarints(this.#pong));
     if (this.#ping !== undefined) this.#quietly(Kind.ping, encodeVarints(this.#ping));
     this.#pong = this.#ping = undefined;
     const refill = this.#over ? undefined : this.#table.refill();
-    if (refill !== undefined) this.#control(Kind.maxChannels, 0, encodeVarints(refill));
+    if (refill !== undefined) this.#frames.control(Kind.maxChannels, 0, encodeVarints(refill));
   }
 
   #lastOnWire(id: number): number {
@@ -309,88 +254,10 @@ export class Outbox {
     return id === MAX_CHANNEL_ID ? id : this.#table.toWire(id);
   }
 
-  #opens(limit: number): void {
-    let sent = 0;
-    for (const stream of this.#opening) {
-      if (this.#opened === this.#openAllowance || this.#writer.size >= limit) break;
-      sent++;
-      this.#opened++;
-      this.#table.highestSent = stream.id;
-      this.#onChannel(stream, Kind.open, stream.openBody!);
-      stream.openBody = undefined;
-      if (stream.owed !== 0) this.owe(stream, 0);
-      this.wake(stream);
-    }
-    if (sent > 0) this.#opening = this.#opening.slice(sent);
-  }
-
-  #channels(limit: number): void {
-    let done = 0;
-    for (const stream of this.#owing) {
-      if (this.#writer.size >= limit) break;
-      done++;
-      stream.listed = false;
-      this.#pay(stream);
-    }
-    if (done > 0) this.#owing = done === this.#owing.length ? [] : this.#owing.slice(done);
-    let refused = 0;
-    for (const { id, code } of this.#refusals) {
-      if (this.#writer.size >= limit) break;
-      refused++;
-      this.#control(Kind.reset, this.#table.toWire(id), encodeVarints(code, 0));
-    }
-    if (refused > 0) this.#refusals = this.#refusals.slice(refused);
-  }
-
-  #pay(stream: MuxStream): void {
-    const { owed } = stream;
-    stream.owed = 0;
-    if (owed & Owed.accept) this.#onChannel(stream, Kind.accept, stream.acceptBody!);
-    if (owed & Owed.priority) this.#onChannel(stream, Kind.priority, stream.priorityBody!);
-    stream.acceptBody = stream.priorityBody = undefined; // an idle channel keeps no frames
-    if (owed & Owed.credit && stream.receive === 'open') {
-      const before = stream.grant.limit;
-      const limit = stream.grant.grant();
-      if (limit > before) {
-        this.#init.counters.grants++;
-        this.#onChannel(stream, Kind.credit, encodeVarints(limit));
-      }
-    }
-    if (owed & Owed.blocked && stream.isBlocked) this.#blocked(stream);
-    // A RESET before ACCEPT would refuse the channel. The peer stopped it and reads nothing, so its answer can wait.
-    if (owed & Owed.reset && stream.inBacklog) stream.owed = Owed.reset;
-    else if (owed & Owed.reset)
-      this.#onChannel(stream, Kind.reset, encodeVarints(stream.resetCode, stream.credit.sent));
-    if (owed & Owed.stop) this.#onChannel(stream, Kind.stop, encodeVarints(stream.stopCode));
-  }
-
-  #blocked(stream: MuxStream): void {
-    const { credit } = stream;
-    credit.blockedAt = credit.limit;
-    this.#init.counters.blockedSent++;
-    this.#onChannel(stream, Kind.blocked, encodeVarints(credit.limit));
-  }
-
-  #onChannel(stream: MuxStream, kind: number, body: Uint8Array): void {
-    const before = this.#writer.size;
-    this.#control(kind, this.#table.toWire(stream.id), body);
-    this.#charge(stream, this.#writer.size - before);
-  }
-
-  #charge(stream: MuxStream, bytes: number): void {
-    stream.overheadSent += bytes;
-    this.#init.counters.overheadSent += bytes;
-  }
-
-  #control(kind: number, channel: number, body: Uint8Array): void {
-    this.#init.counters.framesSent++;
-    this.#writer.control(kind, channel, body);
-  }
-
   /** While DATA waits too, half of an output is all they get. */
   #sendDatagrams(limit: number): void {
     const most = this.#scheduler.isEmpty ? limit : limit / 2;
-    while (this.#writer.size < most && !this.#isFull) {
+    while (this.#frames.size < most && !this.#isFull) {
       const datagram = this.#datagrams.shift();
       if (datagram === undefined) return;
       const { id, bytes } = datagram;
@@ -399,14 +266,14 @@ export class Outbox {
       if (id !== 0 && stream?.isOver !== false) counters.datagramsDropped++;
       else {
         counters.datagramsSent++;
-        if (stream === undefined) this.#control(Kind.datagram, 0, bytes);
-        else this.#onChannel(stream, Kind.datagram, bytes);
+        if (stream === undefined) this.#frames.control(Kind.datagram, 0, bytes);
+        else this.#frames.onChannel(stream, Kind.datagram, bytes);
       }
     }
   }
 
   #data(limit: number, now: number): void {
-    while (this.#writer.size < limit && !this.#isFull) {
+    while (this.#frames.size < limit && !this.#isFull) {
       const stream = this.#scheduler.next(this.#frameSize);
       if (stream === undefined) return;
       if (!stream.sendable) {
@@ -425,30 +292,24 @@ export class Outbox {
   /** The line holds no more, or a frame more would not fit the window. One always may be under way: who keeps quiet frames only gets no ACK. */
   get #isFull(): boolean {
     const { meter } = this.#acks;
-    const size = this.#writer.size;
+    const size = this.#frames.size;
     if (!meter.hasRoom(size)) return true;
     return size + (this.#replay?.length ?? 0) + this.#maxFrame > this.#window && size + meter.inFlight > 0;
   }
 
   #frame(stream: MuxStream, limit: number): void {
-    const { counters } = this.#init;
     const messages = this.#messages;
-    const writer = this.#writer;
+    const frames = this.#frames;
     const size = stream.queue.nextSize(Math.min(stream.credit.left, this.#frameSize));
     const fin = stream.send === 'finishing' && stream.queue.isLast(size);
     const type = Kind.data | (fin ? FIN : 0) | (stream.queue.endsMessage(size) ? EOM : 0);
     stream.credit.sent += size;
     const last =
-      messages && (writer.size + size >= limit || (stream.queue.isLast(size) && this.#scheduler.isAlone));
-    const before = writer.size;
-    writer.header(type, this.#table.toWire(stream.id), last ? undefined : size);
-    this.#charge(stream, writer.size - before);
-    stream.queue.move(size, writer);
-    counters.framesSent++;
-    counters.payloadSent += size;
+      messages && (frames.size + size >= limit || (stream.queue.isLast(size) && this.#scheduler.isAlone));
+    frames.data(stream, type, size, last);
     this.#scheduler.charge(size);
     if (fin || !stream.sendable) this.#scheduler.remove(stream);
-    if (stream.isBlocked) this.owe(stream, Owed.blocked);
+    if (stream.isBlocked) this.channels.owe(stream, Owed.blocked);
     if (stream.wantsWritable && stream.queue.length * 2 <= this.#init.limits.sendHighWater)
       this.#tellWritable(stream);
     if (fin) {

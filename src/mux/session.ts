@@ -220,7 +220,7 @@ export class MuxSession extends MuxChannels {
     if (this.isEnded || this.#goodbye.isBegun)
       throw new MuxError('ERR_MUX_CLOSED', 'session is closing here');
     if (this.#goodbye.isHeard) throw new MuxError('ERR_MUX_GOAWAY', 'the other end takes no new channels');
-    if (this.outbox.pendingOpens >= this.limits.maxPendingOpens)
+    if (this.outbox.channels.pendingOpens >= this.limits.maxPendingOpens)
       throw new MuxError(
         'ERR_MUX_PENDING',
         `${this.limits.maxPendingOpens} channels wait to be opened already`,
@@ -347,7 +347,7 @@ export class MuxSession extends MuxChannels {
     if (!this.#goodbye.isHeard) this.events.push({ type: 'goaway', code, reason });
     if (!this.#goodbye.heard(lastAccepted))
       throw new MuxError('ERR_MUX_PROTOCOL', 'GOAWAY takes back what it said');
-    this.outbox.dropOpens();
+    this.outbox.channels.dropOpens();
     for (const stream of this.table.values())
       if (stream.openedHere && (stream.id > lastAccepted || stream.openBody !== undefined))
         this.#neverSeen(stream, `${describeCode(code)}${said}`);
