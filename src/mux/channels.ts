@@ -23,7 +23,7 @@ import type { Outbox } from './outbox.ts';
 import { rememberEncoded } from './remembered.ts';
 import type { PeerSettings } from './settings.ts';
 import type { Counters } from './stats.ts';
-import { type ChannelTraffic, Owed } from './stream.ts';
+import { type ChannelView, Owed } from './stream.ts';
 import type { ChannelTable } from './table.ts';
 
 export interface OpenOptions {
@@ -33,20 +33,6 @@ export interface OpenOptions {
   readonly sharing?: boolean;
   /** 'messages': one `write` is one `read` at the other end. Default 'bytes'. */
   readonly mode?: ChannelMode;
-}
-
-/** The bytes of one channel, as counted by both ends. */
-export interface ChannelAccount {
-  readonly sent: number;
-  readonly sendLimit: number;
-  /** The limit at which the peer last heard that we wait for credit; -1: none. */
-  readonly blockedAt: number;
-  readonly queued: number;
-  readonly received: number;
-  readonly granted: number;
-  readonly consumed: number;
-  /** How far `granted` is ahead of `consumed` at each grant: it follows what is read in a round trip. */
-  readonly window: number;
 }
 
 /** What both sides of a session work on. */
@@ -163,12 +149,6 @@ export abstract class MuxChannels {
     this.outbox.channels.owe(stream, Owed.priority);
   }
 
-  /** How the channel is sent from here. */
-  priority(id: number): Priority | undefined {
-    const stream = this.table.get(id);
-    return stream && { urgency: stream.urgency, sharing: stream.sharing };
-  }
-
   /**
    * Sends a datagram on a channel, or on the session (0): soon, or never when the link has no room. False when it cannot:
    * the other end takes none or has not said so yet, or the channel is not open there. Throws MuxError ERR_MUX_ARGUMENT
@@ -260,40 +240,19 @@ export abstract class MuxChannels {
     return this.table.get(id)?.isReadable ?? false;
   }
 
-  /** Bytes that came and were not read. */
-  unread(id: number): number {
-    return this.table.get(id)?.unread.length ?? 0;
-  }
-
   /** The handler of an incoming channel has ended. Until then the channel counts against the peer's limit. */
   release(id: number): void {
     this.table.release(id);
   }
 
-  /** What the channel has cost so far: one live object, good after the channel's end as well. */
-  traffic(id: number): ChannelTraffic | undefined {
+  /** A channel as it is: one live object, whose traffic is good after the channel's end as well. */
+  channel(id: number): ChannelView | undefined {
     return this.table.get(id);
   }
 
   /** The channel's number on the wire, the same at both ends; known when the session is ready. */
   wireId(id: number): number {
     return this.table.toWire(id);
-  }
-
-  account(id: number): ChannelAccount | undefined {
-    const stream = this.table.get(id);
-    if (stream === undefined) return undefined;
-    const { credit, grant, queue } = stream;
-    return {
-      sent: credit.sent,
-      sendLimit: credit.limit,
-      blockedAt: credit.blockedAt,
-      queued: queue.length,
-      received: grant.received,
-      granted: grant.limit,
-      consumed: grant.consumed,
-      window: grant.window,
-    };
   }
 }
 

@@ -15,7 +15,7 @@
  * `MuxSession` has no IO; `Session` (package entry) drives it over a `Link`.
  */
 export { type ChannelMode, DEFAULT_URGENCY, LOWEST_URGENCY, type Priority } from './bodies.ts';
-export type { ChannelAccount, OpenOptions } from './channels.ts';
+export type { OpenOptions } from './channels.ts';
 export type { ControlValue } from './control.ts';
 export { MUX_ERRORS } from './errorMeanings.ts';
 export {
@@ -32,4 +32,4 @@ export { type Hmac, RESUME_LABEL, RESUME_SECRET_LENGTH, type ResumeRequest } fro
 export { MuxSession, type MuxSessionInit } from './session.ts';
 export type { PeerSettings } from './settings.ts';
 export type { MuxStats } from './stats.ts';
-export type { ChannelTraffic } from './stream.ts';
+export type { ChannelTraffic, ChannelView } from './stream.ts';

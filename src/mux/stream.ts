@@ -1,4 +1,6 @@
 /** One channel as the session keeps it: two halves, two credits, what waits to be sent. */
+
+import type { Priority } from './bodies.ts';
 import type { ReceiveBudget } from './budget.ts';
 import {
   isReceiveOver,
@@ -29,6 +31,17 @@ export interface ChannelTraffic {
   readonly overheadReceived: number;
 }
 
+/** One channel as whoever drives the engine may look at it; all counts are of payload. */
+export interface ChannelView extends ChannelTraffic, Priority {
+  /** `blockedAt`: the limit at which the peer last heard that we wait for credit; -1: none. */
+  readonly credit: Readonly<Pick<SendCredit, 'sent' | 'limit' | 'blockedAt'>>;
+  /** `window`: how far `limit` is ahead of `consumed` at each grant; it follows what is read in a round trip. */
+  readonly grant: Readonly<Pick<ReceiveCredit, 'received' | 'limit' | 'consumed' | 'window'>>;
+  /** What waits to be sent, and to be read. */
+  readonly queue: { readonly length: number };
+  readonly unread: { readonly length: number };
+}
+
 export interface StreamInit {
   readonly messages: boolean;
   readonly urgency: number;
@@ -46,7 +59,7 @@ export interface StreamCredit {
   readonly budget: ReceiveBudget;
 }
 
-export class MuxStream implements ChannelTraffic {
+export class MuxStream implements ChannelView {
   /** Our number for it: even = opened here, odd = opened by the peer. */
   readonly id: number;
   /** 0 (first) to 7 (last). */

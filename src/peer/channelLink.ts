@@ -72,7 +72,7 @@ export class ChannelLink implements Link, AsyncDisposable {
   constructor(host: ChannelHost, id: number, name: string, mode: ChannelMode = 'bytes') {
     this.#host = host;
     this.#mux = host.mux;
-    this.traffic = host.mux.traffic(id)!;
+    this.traffic = host.mux.channel(id)!;
     this.id = id;
     this.name = name;
     this.info = mode === 'bytes' ? host.channelInfo : Object.freeze({ ...host.channelInfo, messages: true });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Kind } from '../../src/mux/frame.ts';
+import { accountOf } from '../support/account.ts';
 import { MuxPair, mirror } from '../support/muxPair.ts';
 import { frame, open, Victim, varint } from '../support/muxPeer.ts';
 
@@ -79,14 +80,14 @@ describe('credit', () => {
       const id = pair.a.mux.open('x');
       pair.a.mux.write(id, new Uint8Array(WINDOW / 2));
       pair.settle();
-      const there = pair.b.mux.account(mirror(id))!;
+      const there = accountOf(pair.b.mux, mirror(id))!;
       expect(there.granted).toBe(WINDOW);
       expect(there.received).toBe(WINDOW / 2);
       if (order === 'reset' || order === 'both') pair.a.mux.reset(id, 300);
       if (order === 'stop' || order === 'both') pair.b.mux.stop(mirror(id), 301);
       if (order === 'finish') pair.a.mux.finish(id);
       pair.settle();
-      const after = pair.b.mux.account(mirror(id));
+      const after = accountOf(pair.b.mux, mirror(id));
       if (after !== undefined) expect(after.received + (after.granted - after.received)).toBe(after.granted);
       pair.a.mux.stop(id);
       pair.b.mux.stop(mirror(id));
@@ -144,12 +145,12 @@ describe('credit', () => {
     victim.feed(open(1, 'x', 10));
     victim.mux.write(1, new Uint8Array(100));
     victim.output();
-    expect(victim.mux.account(1)).toMatchObject({ sent: 10, queued: 90 });
+    expect(accountOf(victim.mux, 1)).toMatchObject({ sent: 10, queued: 90 });
     victim.feed(frame(Kind.credit, 1, varint(5)));
-    expect(victim.mux.account(1)!.sendLimit).toBe(10);
+    expect(accountOf(victim.mux, 1)!.sendLimit).toBe(10);
     victim.feed(frame(Kind.credit, 1, varint(Number.MAX_SAFE_INTEGER)));
     victim.output();
-    expect(victim.mux.account(1)).toMatchObject({ sent: 100, queued: 0 });
+    expect(accountOf(victim.mux, 1)).toMatchObject({ sent: 100, queued: 0 });
     victim.feed(frame(Kind.credit, 1, new Uint8Array(8).fill(255)));
     expect(victim.error?.code).toBe('ERR_MUX_PROTOCOL');
   });

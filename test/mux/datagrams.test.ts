@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Kind } from '../../src/mux/frame.ts';
+import { accountOf } from '../support/account.ts';
 import { MuxPair, mirror } from '../support/muxPair.ts';
 import { frame, open, Victim } from '../support/muxPeer.ts';
 
@@ -42,7 +43,7 @@ describe('datagrams', () => {
     victim.mux.write(1, new Uint8Array(50_000));
     for (let i = 0; i < 60; i++) victim.mux.sendDatagram(0, new Uint8Array(1_000));
     victim.output(20_000);
-    expect(victim.mux.account(1)!.sent).toBeGreaterThan(8_000);
+    expect(accountOf(victim.mux, 1)!.sent).toBeGreaterThan(8_000);
     expect(victim.mux.stats().datagramsSent).toBeGreaterThan(8);
   });
 

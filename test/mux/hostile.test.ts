@@ -9,6 +9,7 @@ import { EOM, FIN, Kind, NOLEN } from '../../src/mux/frame.ts';
 import { MuxError, type MuxLimits, MuxSession } from '../../src/mux/index.ts';
 import { MAX_CONTROL_BODY } from '../../src/mux/limits.ts';
 import type { ChannelTable } from '../../src/mux/table.ts';
+import { unreadOf } from '../support/account.ts';
 import { control, frame, open, preface, settings, varint } from '../support/muxPeer.ts';
 import { SeededRandom } from '../support/random.ts';
 import { sized } from '../support/sized.ts';
@@ -107,7 +108,7 @@ class Target {
   /** Bytes that the application has not taken. */
   get unread(): number {
     let sum = 0;
-    for (let id = 1; id < 200; id++) sum += this.mux.unread(id);
+    for (let id = 1; id < 200; id++) sum += unreadOf(this.mux, id);
     return sum;
   }
 

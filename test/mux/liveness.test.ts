@@ -1,5 +1,6 @@
 /** Whatever the application does not do, and however narrow the link is, what can go on goes on; and who is alive is not killed. */
 import { describe, expect, it } from 'vitest';
+import { unreadOf } from '../support/account.ts';
 import { MuxSim, type MuxSimOptions } from '../support/muxSim.ts';
 import { SeededRandom } from '../support/random.ts';
 import { Echo, runToEmpty, Traffic, traffic } from '../support/simApps.ts';
@@ -43,7 +44,7 @@ describe('progress', () => {
     expect(sim.run(1.1 * wanted + 100, () => apps.b.ended.size > 0)).toBe(true);
     expect(apps.b.total).toBe(100 * MIB);
     for (const id of [unread!, unaccepted!])
-      expect(sim.b.mux.unread(id - 1)).toBeLessThanOrEqual(sim.b.mux.limits.initialCredit);
+      expect(unreadOf(sim.b.mux, id - 1)).toBeLessThanOrEqual(sim.b.mux.limits.initialCredit);
   });
 
   /** Virtual ms until `live` of k channels have sent 64 MiB together while nobody reads the others. */

@@ -4,6 +4,7 @@ import { concat, hex } from '../../src/base/bytes.ts';
 import { encodeOpen } from '../../src/mux/bodies.ts';
 import { EOM, FIN, Kind } from '../../src/mux/frame.ts';
 import { MessageLengths } from '../../src/mux/messageLengths.ts';
+import { accountOf, unreadOf } from '../support/account.ts';
 import { type MuxEnd, MuxPair, mirror } from '../support/muxPair.ts';
 import { frame, Victim, varint } from '../support/muxPeer.ts';
 import { pattern, SeededRandom } from '../support/random.ts';
@@ -156,7 +157,7 @@ describe('a channel of messages', () => {
     victim.output();
     victim.feed(frame(Kind.data, 1, new Uint8Array(100)), frame(Kind.data, 1, new Uint8Array(1)));
     expect(victim.of('reset')[0]).toMatchObject({ id: 1, error: { code: 'ERR_MUX_LIMIT', resetCode: 13 } });
-    expect(victim.mux.unread(1)).toBe(0);
+    expect(unreadOf(victim.mux, 1)).toBe(0);
     expect(hex(victim.output())).toContain(`${hex(frame(Kind.reset, 1, Uint8Array.of(13, 0)))}04010${'10d'}`);
     victim.feed(
       frame(Kind.data | EOM, 1, new Uint8Array(90)),
@@ -182,7 +183,7 @@ describe('a channel of messages', () => {
     victim.mux.stop(1);
     victim.feed(frame(Kind.data | EOM, 1, Uint8Array.of(2)), frame(Kind.data | EOM | FIN, 1));
     expect([victim.error, victim.mux.read(1)]).toEqual([undefined, undefined]);
-    expect(victim.mux.account(1)).toMatchObject({ received: 2, consumed: 2 });
+    expect(accountOf(victim.mux, 1)).toMatchObject({ received: 2, consumed: 2 });
     victim.feed(frame(Kind.reset, 1, concat([varint(0), varint(2)])));
     expect(victim.error).toBeUndefined();
   });

@@ -4,6 +4,7 @@ import { ReceiveBudget } from '../../src/mux/budget.ts';
 import { Kind } from '../../src/mux/frame.ts';
 import { Scheduler } from '../../src/mux/scheduler.ts';
 import { MuxStream } from '../../src/mux/stream.ts';
+import { accountOf } from '../support/account.ts';
 import { growth, LINEAR } from '../support/growth.ts';
 import { MuxPair, mirror } from '../support/muxPair.ts';
 import { frame, open, Victim, varint } from '../support/muxPeer.ts';
@@ -187,13 +188,13 @@ describe('priorities', () => {
     const pair = new MuxPair();
     const id = pair.a.mux.open('x', undefined, { urgency: 1, sharing: false });
     pair.settle();
-    expect(pair.b.mux.priority(mirror(id))).toEqual({ urgency: 1, sharing: false });
+    expect(pair.b.mux.channel(mirror(id))).toMatchObject({ urgency: 1, sharing: false });
     const early = pair.a.mux.open('y');
     pair.a.mux.prioritize(early, { urgency: 7 });
     pair.b.mux.prioritize(mirror(id), { sharing: true });
     pair.settle();
-    expect(pair.b.mux.priority(mirror(early))).toEqual({ urgency: 7, sharing: true });
-    expect(pair.a.mux.priority(id)).toEqual({ urgency: 1, sharing: true });
+    expect(pair.b.mux.channel(mirror(early))).toMatchObject({ urgency: 7, sharing: true });
+    expect(pair.a.mux.channel(id)).toMatchObject({ urgency: 1, sharing: true });
     expect(() => pair.a.mux.prioritize(id, { urgency: 8 })).toThrow(/urgency 8/);
   });
 
@@ -204,8 +205,8 @@ describe('priorities', () => {
     for (const id of [1, 3]) victim.mux.write(id, new Uint8Array(60_000));
     victim.feed(frame(Kind.priority, 3, varint(0)));
     for (let i = 0; i < 3; i++) victim.output(4_096);
-    expect(victim.mux.account(3)!.sent).toBeGreaterThanOrEqual(8_192);
-    expect(victim.mux.account(1)!.sent).toBeLessThanOrEqual(4_096);
+    expect(accountOf(victim.mux, 3)!.sent).toBeGreaterThanOrEqual(8_192);
+    expect(accountOf(victim.mux, 1)!.sent).toBeLessThanOrEqual(4_096);
   });
 
   it('D5: churn of priorities ends the link', () => {

@@ -58,7 +58,7 @@ test.each([1, 2, 3, 4, 5])(
     const ids = Array.from({ length: 12 }, (_, i) => pair.a.mux.open(`channel ${i}`, { number: i }));
     pair.settle();
     // Live objects, taken while the channels are: they go on counting, and outlive them.
-    const traffic = ids.map((id) => [pair.a.mux.traffic(id)!, pair.b.mux.traffic(mirror(id))!] as const);
+    const traffic = ids.map((id) => [pair.a.mux.channel(id)!, pair.b.mux.channel(mirror(id))!] as const);
     for (let round = 0; round < 30; round++) {
       for (const id of ids) {
         if (random.int(0, 2) === 0) pair.a.mux.write(id, random.bytes(random.int(1, 40_000)));

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ReceiveBudget } from '../../src/mux/budget.ts';
 import { ReceiveCredit } from '../../src/mux/window.ts';
+import { accountOf } from '../support/account.ts';
 import { MuxSim } from '../support/muxSim.ts';
 import { traffic } from '../support/simApps.ts';
 
@@ -21,7 +22,7 @@ function bulk(rtt: number, rate: number) {
   let window = 0;
   for (let step = 0; step < 100; step++) {
     sim.run(sim.now + rtt / 10);
-    const { granted, consumed } = sim.b.mux.account(id - 1)!;
+    const { granted, consumed } = accountOf(sim.b.mux, id - 1)!;
     window = Math.max(window, granted - consumed);
   }
   return { tenth, after: (apps.b.total - then) / (10 * rate * rtt), window, sim, apps };

@@ -4,6 +4,7 @@ import type { ChannelLink } from '../../src/peer/channelLink.ts';
 import { READ_AHEAD } from '../../src/peer/limits.ts';
 import { linkBatches, linkChunks, linkReadable, linkStreams, linkWritable } from '../../src/peer/streams.ts';
 import { memoryPair } from '../../src/transport/index.ts';
+import { unreadOf } from '../support/account.ts';
 import { channelPair, quiet, until } from '../support/channelPair.ts';
 import { exercise } from '../support/channels.ts';
 import { mismatch, pattern } from '../support/random.ts';
@@ -112,7 +113,7 @@ describe('batches', () => {
   test('bring everything that waits in one turn, up to the cap', async () => {
     const { a, b, far } = await channelPair();
     exercise(a, { writes: { seed: 2, length: 200_000, step: 5_000 } });
-    await until(() => far.mux.unread(b.id) === 200_000);
+    await until(() => unreadOf(far.mux, b.id) === 200_000);
     const sizes: number[] = [];
     let at = 0;
     for await (const chunks of linkBatches(b)) {

@@ -4,6 +4,7 @@ import { DEFAULT_LIMITS } from '../../src/mux/index.ts';
 import type { ChannelLink } from '../../src/peer/channelLink.ts';
 import { Session } from '../../src/peer/session.ts';
 import { PathEnd, splice } from '../../src/relay/splice.ts';
+import { unreadOf } from '../support/account.ts';
 import { exercise, type LinkLog } from '../support/channels.ts';
 import { SeededRandom } from '../support/random.ts';
 import { simLinks, VirtualClock } from '../support/simLink.ts';
@@ -88,7 +89,7 @@ test('Q20: two times 500 KB to readers that pause for 3 s: both finish, and what
   const { initialCredit, sendHighWater } = DEFAULT_LIMITS;
   const held = (session: Session): number => {
     let bytes = 0;
-    for (let id = 1; id < 10; id++) bytes += session.mux.unread(id) + session.mux.queued(id);
+    for (let id = 1; id < 10; id++) bytes += unreadOf(session.mux, id) + session.mux.queued(id);
     return bytes;
   };
   for (const session of [relay[0], relay[1], listener]) {

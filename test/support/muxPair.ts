@@ -2,6 +2,7 @@
 import { concat } from '../../src/base/bytes.ts';
 import { ACK_DELAY } from '../../src/mux/acks.ts';
 import { type MuxEvent, type MuxLimits, MuxSession } from '../../src/mux/index.ts';
+import { unreadOf } from './account.ts';
 
 export type EventOf<T extends MuxEvent['type']> = Extract<MuxEvent, { type: T }>;
 
@@ -62,7 +63,7 @@ export class MuxEnd {
 
   /** Bytes that came so far, read or not. */
   arrived(id: number): number {
-    return this.length(id) + this.mux.unread(id);
+    return this.length(id) + unreadOf(this.mux, id);
   }
 
   /** The error that ended the session. */

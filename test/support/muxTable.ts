@@ -2,6 +2,7 @@
  * What the multiplexer makes of a link, in virtual time: bulk on some channels, a ping now and then, a link with a buffer as
  * deep as a kernel's. All figures are the same on every machine.
  */
+import { accountOf } from './account.ts';
 import { MuxSim } from './muxSim.ts';
 import { type Traffic, traffic } from './simApps.ts';
 
@@ -106,7 +107,7 @@ export function frameOf(rate: number): number {
 function windowOf(sim: MuxSim, channels: number): number {
   let largest = 0;
   for (let i = 0; i < Math.min(channels, 10); i++) {
-    const account = sim.b.mux.account(2 * i + 1);
+    const account = accountOf(sim.b.mux, 2 * i + 1);
     if (account !== undefined) largest = Math.max(largest, account.granted - account.consumed);
   }
   return largest;

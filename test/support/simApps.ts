@@ -1,5 +1,6 @@
 /** What the ends of a `MuxSim` do with their channels. No byte is stored: they are counted and checked on the way. */
 import type { MuxEvent } from '../../src/mux/index.ts';
+import { unreadOf } from './account.ts';
 import type { MuxSim, SimApp, SimEnd } from './muxSim.ts';
 import { stripe, stripeMismatch } from './stripe.ts';
 
@@ -134,7 +135,7 @@ export class Echo extends Traffic {
       this.#sent.set(id, sent + owed);
       if (!end.mux.write(id, stripe(this.seedOf?.(id) ?? 0, sent, owed))) this.#blocked.add(id);
     }
-    if (this.ended.has(id) && end.mux.unread(id) === 0) end.mux.finish(id);
+    if (this.ended.has(id) && unreadOf(end.mux, id) === 0) end.mux.finish(id);
   }
 }
 

@@ -11,6 +11,7 @@ import { Session } from '../../../src/peer/session.ts';
 import type { ResumeOptions } from '../../../src/peer/sessionOptions.ts';
 import type { Link } from '../../../src/transport/link.ts';
 import { connectTcp, listenTcp } from '../../../src/transport/tcp.node.ts';
+import { accountOf } from '../../support/account.ts';
 import { echo } from '../../support/channels.ts';
 import { Program } from '../../support/program.ts';
 
@@ -168,7 +169,7 @@ function whenBlocked(mux: MuxSession, channel: ChannelLink, meta: unknown): void
   let heard = 0;
   const timer = setInterval(() => {
     const { blockedReceived } = mux.stats();
-    const isAll = (mux.account(id)?.received ?? n) === n;
+    const isAll = (accountOf(mux, id)?.received ?? n) === n;
     if (!isAll && blockedReceived === heard) return channel.pause();
     heard = blockedReceived;
     channel.resume();

@@ -3,7 +3,8 @@
  * ended; and the ledger of credit.
  */
 import { Fifo } from '../../../src/base/fifo.ts';
-import type { ChannelAccount, MuxSession } from '../../../src/mux/index.ts';
+import type { MuxSession } from '../../../src/mux/index.ts';
+import { accountOf, type ChannelAccount, unreadOf } from '../account.ts';
 import { stripeMismatch } from '../stripe.ts';
 
 export class Wrong extends Error {}
@@ -106,9 +107,9 @@ export class Channel {
   }
 
   check(end: 0 | 1, mux: MuxSession): void {
-    const account = mux.account(this.ids[end]);
+    const account = accountOf(mux, this.ids[end]);
     if (account === undefined) return;
     this.from[end].checkWriter(account);
-    this.from[1 - end]!.checkReader(account, mux.unread(this.ids[end]));
+    this.from[1 - end]!.checkReader(account, unreadOf(mux, this.ids[end]));
   }
 }

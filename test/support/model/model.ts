@@ -9,6 +9,7 @@ import {
   MuxSession,
   RESUME_SECRET_LENGTH,
 } from '../../../src/mux/index.ts';
+import { accountOf, unreadOf } from '../account.ts';
 import { SeededRandom } from '../random.ts';
 import { stripe, stripeMismatch } from '../stripe.ts';
 import { Channel, ensure } from './channel.ts';
@@ -170,7 +171,7 @@ export class Model {
         mux.sendDatagram(size % 4 === 0 ? 0 : id, stripe(DATAGRAMS, 0, size % 1_000));
         break;
       default:
-        if (mux.account(id) === undefined) return;
+        if (mux.channel(id) === undefined) return;
         if (what === 'finish') {
           mux.finish(id);
           mine.finished = true;
@@ -195,7 +196,7 @@ export class Model {
     const mux = this.#ends[end];
     const size = direction.messages === undefined ? amount : Math.min(amount, MAX_MESSAGE);
     const id = channel.ids[end];
-    if (direction.finished || mux.account(id) === undefined) return;
+    if (direction.finished || mux.channel(id) === undefined) return;
     const before = mux.queued(id);
     const whole = stripe(direction.seed, direction.written, size);
     const third = Math.floor(size / 3);
@@ -355,7 +356,7 @@ export class Model {
         ensure(!theirs.ended && theirs.finished, 'an end nobody asked for, or twice');
         theirs.ended = theirs.over = true;
         ensure(
-          theirs.read + this.#ends[end].unread(event.id) === theirs.written,
+          theirs.read + unreadOf(this.#ends[end], event.id) === theirs.written,
           'an end before all bytes',
           theirs.read,
           theirs.written,
@@ -401,7 +402,7 @@ export class Model {
     let granted = 0;
     let most = receiveBudget;
     for (const channel of this.#channels) {
-      const account = mux.account(channel.ids[end]);
+      const account = accountOf(mux, channel.ids[end]);
       if (account === undefined) continue;
       granted += (channel.from[1 - end]!.over ? account.received : account.granted) - account.consumed;
       if (channel.opener === end) most += initialCredit;
@@ -414,12 +415,12 @@ export class Model {
     for (const end of [0, 1] as const) this.#checkBudget(end);
     for (const channel of this.#channels)
       for (const end of [0, 1] as const) {
-        const account = this.#ends[end].account(channel.ids[end]);
+        const account = accountOf(this.#ends[end], channel.ids[end]);
         if (account === undefined || account.queued === 0) continue;
         // Our OPEN waits for a place, or theirs for our answer. Whether places come back is seen at the end.
         if (channel.opener === end ? !channel.offered : !channel.accepted) continue;
         const reader = end === 0 ? 1 : 0;
-        const unread = this.#ends[reader].unread(channel.ids[reader]);
+        const unread = unreadOf(this.#ends[reader], channel.ids[reader]);
         ensure(
           account.sent === account.sendLimit,
           'silence with credit left',
@@ -474,10 +475,10 @@ export class Model {
       if (channel.gone[end]) continue;
       const mux = this.#ends[end];
       const id = channel.ids[end];
-      if (mux.account(id) === undefined) continue;
+      if (mux.channel(id) === undefined) continue;
       if (end !== channel.opener) this.#accept(channel, end);
       this.#read(channel, end, Number.POSITIVE_INFINITY);
-      if (mux.account(id) === undefined) continue;
+      if (mux.channel(id) === undefined) continue;
       mux.finish(id);
       channel.from[end].finished = true;
     }
