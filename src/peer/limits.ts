@@ -102,3 +102,11 @@ export const WITNESS_TIMEOUT = 10_000;
 export const MAX_WITNESS_QUESTION = 512;
 /** A witness's answer: four roots of the largest keys. */
 export const MAX_WITNESS_ANSWER = 32_768;
+
+/**
+ * Milliseconds of handling events after which what is owed leaves, before the rest is handled: two ends that answer each other
+ * in batches would else take turns, each asleep while the other works. Far below it, system calls cost more than is won.
+ */
+export const HANDLING_TIME: number = 0.08;
+/** Events between two looks at the clock. */
+export const EVENTS_PER_LOOK = 8;

@@ -6,6 +6,7 @@
 import type { Clock } from '../base/clock.ts';
 import type { MuxEvent, MuxSession } from '../mux/index.ts';
 import type { Carrier } from './carrier.ts';
+import { EVENTS_PER_LOOK, HANDLING_TIME } from './limits.ts';
 
 /** Handed to the link at once: small enough to pick the next frames late, large enough for one `writev`. */
 const SLICE = 65_536;
@@ -40,12 +41,32 @@ export class MuxDriver {
     this.flushSoon();
   }
 
-  /** Hands on all events that there are. */
+  /**
+   * Hands on all events that there are. Where that takes long, what is owed meanwhile leaves: the other end works on it
+   * while we work on the rest.
+   */
   pull(): void {
     if (this.#pulling) return; // a handler below us got here again: the loop goes on when it returns
     this.#pulling = true;
-    for (let event = this.#mux.next(); event !== undefined; event = this.#mux.next()) this.#handle(event);
+    let look = EVENTS_PER_LOOK;
+    let until = this.#clock.monotonic() + HANDLING_TIME;
+    for (let event = this.#mux.next(); event !== undefined; event = this.#mux.next()) {
+      this.#handle(event);
+      if (--look > 0) continue;
+      look = EVENTS_PER_LOOK;
+      if (this.#clock.monotonic() < until) continue;
+      this.#send();
+      until = this.#clock.monotonic() + HANDLING_TIME;
+    }
     this.#pulling = false;
+  }
+
+  /** Changes the engine from outside: what it had to tell comes before, and what comes of the change after it. */
+  step(change: (now: number) => void): void {
+    this.pull();
+    change(this.#clock.monotonic());
+    this.pull();
+    this.flushSoon();
   }
 
   /** Sends what is owed, and hands on the events of that, soon. */
@@ -68,11 +89,15 @@ export class MuxDriver {
       this.#pumps = [];
       for (const pump of pumps) pump.pump();
     }
-    while (this.#carrier.hasRoom && this.sendOnce());
+    this.#send();
     this.pull();
     this.arm();
     if (this.#mux.isDrained) this.#carrier.sayGoodbye(this.#mux.isOver);
   };
+
+  #send(): void {
+    while (this.#carrier.hasRoom && this.sendOnce());
+  }
 
   /** False when nothing is owed. */
   sendOnce(): boolean {
@@ -91,9 +116,7 @@ export class MuxDriver {
     const wait = Math.max(1, deadline - this.#clock.monotonic());
     this.#cancelTimer = this.#clock.after(wait, () => {
       this.#timerAt = Number.POSITIVE_INFINITY;
-      this.#mux.tick(this.#clock.monotonic());
-      this.pull();
-      this.flushSoon();
+      this.step((now) => this.#mux.tick(now));
       this.arm();
     });
   }

@@ -22,7 +22,7 @@ export const MAX_HELD: number = 16 * 1024 * 1024;
 export const CONNECT_TIMEOUT = 20_000;
 
 /** Milliseconds that sends are gathered within one turn of the event loop, before they leave while it lasts. */
-export const CORK_TIME = 1;
+export const CORK_TIME: number = 0.05;
 
 /** Milliseconds that `close` may take to flush to a slow reader, before the link is cut. */
 export const FLUSH_TIMEOUT = 30_000;

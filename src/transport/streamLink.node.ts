@@ -69,7 +69,7 @@ export class StreamLink implements Link {
 
   /**
    * Sends of one turn of the event loop leave in one `writev`: a turn reads up to 32 chunks, and an answer to each by itself
-   * costs as much as a large write. A turn that takes long is not waited for.
+   * costs as much as a large write. A turn that takes long is not waited for: the other end would sleep meanwhile.
    */
   send(bytes: Uint8Array | readonly Uint8Array[]): boolean {
     if (this.#writeClosed) return false;
@@ -132,9 +132,13 @@ export class StreamLink implements Link {
 
   #onData(chunk: Buffer): void {
     if (this.#closing || this.#done) return;
+    if (this.#handler === undefined || this.#paused) {
+      this.#putBack(chunk);
+      return;
+    }
+    if (!this.#writeClosed) this.#cork(); // the turn begins with what may be answered
     // A plain Uint8Array: engines see one shape of array, and `slice` copies as everywhere else.
-    if (this.#handler === undefined || this.#paused) this.#putBack(chunk);
-    else this.#handler.data(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
+    this.#handler.data(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length));
   }
 
   /** Node sets the pipes of a child that ended flowing, whoever paused them. */
