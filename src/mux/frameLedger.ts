@@ -4,44 +4,34 @@ import type { Counters } from './stats.ts';
 import type { MuxStream } from './stream.ts';
 import type { ChannelTable } from './table.ts';
 
-export class FrameLedger {
-  readonly #writer = new FrameWriter();
+export class FrameLedger extends FrameWriter {
   readonly #table: ChannelTable;
   readonly #counters: Counters;
 
   constructor(table: ChannelTable, counters: Counters) {
+    super();
     this.#table = table;
     this.#counters = counters;
   }
 
-  /** Bytes laid out since the last `take`. */
-  get size(): number {
-    return this.#writer.size;
-  }
-
-  take(): Uint8Array[] {
-    return this.#writer.take();
-  }
-
-  /** A frame other than DATA. Not on a channel's account: channel 0, and channels that are not in the table. */
-  control(kind: number, channel: number, body: Uint8Array): void {
+  /** A frame other than DATA that is on no channel's account: on channel 0, or for a channel that is not in the table. */
+  override control(kind: number, channel: number, body: Uint8Array): void {
     this.#counters.framesSent++;
-    this.#writer.control(kind, channel, body);
+    super.control(kind, channel, body);
   }
 
   onChannel(stream: MuxStream, kind: number, body: Uint8Array): void {
-    const before = this.#writer.size;
+    const before = this.size;
     this.control(kind, this.#table.toWire(stream.id), body);
-    this.#charge(stream, this.#writer.size - before);
+    this.#charge(stream, this.size - before);
   }
 
   /** The next `size` bytes that the channel has. `last`: the frame ends its message and says no length. */
   data(stream: MuxStream, type: number, size: number, last: boolean): void {
-    const writer = this.#writer;
-    const before = writer.size;
-    writer.header(type, this.#table.toWire(stream.id), last ? undefined : size);
-    this.#charge(stream, writer.size - before);
-    stream.queue.move(size, writer);
+    const before = this.size;
+    this.header(type, this.#table.toWire(stream.id), last ? undefined : size);
+    this.#charge(stream, this.size - before);
+    stream.queue.move(size, this);
     this.#counters.framesSent++;
     this.#counters.payloadSent += size;
   }

@@ -106,13 +106,7 @@ export class Outbox {
     return waits || this.#acks.acked < this.#said;
   }
 
-  /** There is no link: nothing leaves. */
-  unlink(): void {
-    this.#linked = false;
-    this.#prelude = [];
-  }
-
-  /** There is one, and this opens it; what is to be sent follows when `linked`. */
+  /** Another link, which this opens; what is to be sent follows when `linked`. Without both there is none: nothing leaves. */
   relink(prelude: Uint8Array[], linked: boolean): void {
     this.#prelude = prelude;
     this.#linked = linked;

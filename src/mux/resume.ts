@@ -106,7 +106,7 @@ export class Resumption {
     if (this.isLinked) this.#lostAt = now;
     this.#state = 'suspended';
     this.#head = undefined;
-    this.#init.outbox.unlink();
+    this.#init.outbox.relink([], false);
     this.#init.events.push({ type: 'suspended', error });
     return true;
   }

@@ -38,28 +38,18 @@ export interface MuxSessionInit {
   readonly messages: boolean;
   /** 8 fresh random bytes: they decide which end opens odd ids. */
   readonly nonce: Uint8Array;
-  readonly limits?: Partial<MuxLimits>;
+  readonly limits?: Partial<MuxLimits> | undefined;
   /** HMAC-SHA-256, given by whoever can bring a session another link (see resume.ts). Absent: it ends with its link. */
-  readonly hmac?: Hmac;
+  readonly hmac?: Hmac | undefined;
   readonly now: number;
   /** What the peer may know of this program; at most 64 characters. */
-  readonly software?: string;
+  readonly software?: string | undefined;
   /** Numbers of EXT frames that this end understands. */
   readonly extensions?: readonly number[];
 }
 
-/** GOAWAY codes that end the session at once; any other announces an orderly end. */
-const FATAL: ReadonlySet<number> = new Set([
-  WireCode.protocol,
-  WireCode.flowControl,
-  WireCode.limit,
-  WireCode.internal,
-  WireCode.idle,
-  WireCode.cancelled,
-  WireCode.unsupported,
-  WireCode.unknownSession,
-  WireCode.lost,
-]);
+/** Codes of the protocol with which GOAWAY announces an orderly end; so do those above it. Any other ends the session at once. */
+const ORDERLY: readonly number[] = [WireCode.none, WireCode.refused, WireCode.goaway, WireCode.busy];
 
 export class MuxSession extends MuxChannels {
   readonly #inbox: Inbox;
@@ -339,7 +329,7 @@ export class MuxSession extends MuxChannels {
 
   #onGoaway({ lastAccepted, code, reason }: GoawayBody): void {
     const said = reason === '' ? '' : `: '${reason}'`;
-    if (FATAL.has(code)) {
+    if (code <= WireCode.lost && !ORDERLY.includes(code)) {
       const text = `the other end gave up with code ${describeCode(code)}${said}`;
       this.#close(new MuxError('ERR_MUX_REMOTE', text, { resetCode: code }), undefined);
       return;

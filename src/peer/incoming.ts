@@ -110,11 +110,7 @@ export class IncomingChannels {
 
   #handled(id: number): void {
     this.#handling.delete(id);
-    this.#releaseIfDone(id);
-  }
-
-  channelOver(id: number): void {
-    this.#releaseIfDone(id);
+    this.channelOver(id);
   }
 
   /** The session is over: nobody will take what waits. */
@@ -122,7 +118,8 @@ export class IncomingChannels {
     this.#waiting = [];
   }
 
-  #releaseIfDone(id: number): void {
+  /** The channel, or its handler, has ended: with both gone the peer may open another. */
+  channelOver(id: number): void {
     if (this.#channels.has(id) || this.#handling.has(id)) return;
     this.#host.mux.release(id);
     this.#host.flushSoon();

@@ -7,6 +7,7 @@ import type { Q2qError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { MuxError, type MuxSession, type ResumeRequest } from '../mux/index.ts';
 import type { Carrier } from './carrier.ts';
+import type { MuxDriver } from './muxDriver.ts';
 import { Reconnector } from './reconnect.ts';
 import type { Resumable } from './resumeAcceptor.ts';
 import type { ChannelPath, Route } from './route.ts';
@@ -16,15 +17,13 @@ import type { ResumeOptions } from './sessionOptions.ts';
 export interface RelinkHost {
   readonly mux: MuxSession;
   readonly clock: Clock;
-  /** Takes the events that there are. */
-  pull(): void;
-  flushSoon(): void;
   giveUp(why: string): void;
 }
 
 export interface RelinkingOptions {
   readonly resume: ResumeOptions;
   readonly carrier: Carrier;
+  readonly driver: MuxDriver;
   readonly random: (length: number) => Uint8Array;
   readonly logger: Logger;
   /** How the bytes of the first link travel. */
@@ -50,8 +49,7 @@ export class Relinking implements Resumable {
       attach: (route) => this.#ask(route),
       expired: (cause) => {
         const error = new MuxError('ERR_MUX_LINK_CLOSED', cause.message, { cause });
-        host.mux.linkLost(error, host.clock.monotonic());
-        host.pull();
+        options.driver.step((now) => host.mux.linkLost(error, now));
       },
     });
   }
@@ -86,13 +84,13 @@ export class Relinking implements Resumable {
   }
 
   #ask({ link, path }: Route): void {
-    const { mux, clock } = this.#host;
-    const { carrier, resume } = this.#options;
-    this.#host.pull();
-    mux.resumption!.ask(link.info.messages, clock.monotonic(), !resume.manyWays);
-    this.#asked = path;
-    carrier.attach(link);
-    this.#host.flushSoon();
+    const { mux } = this.#host;
+    const { carrier, driver, resume } = this.#options;
+    driver.step((now) => {
+      mux.resumption!.ask(link.info.messages, now, !resume.manyWays);
+      this.#asked = path;
+      carrier.attach(link);
+    });
   }
 
   /** False for the end of a link that is meant for the session. */
@@ -107,16 +105,16 @@ export class Relinking implements Resumable {
   }
 
   moveTo(route: () => Route, request: ResumeRequest): boolean {
-    const { mux, clock } = this.#host;
-    this.#host.pull();
-    const accepted = mux.acceptResume(request, clock.monotonic());
-    if (accepted) {
+    const { mux } = this.#host;
+    const { carrier, driver } = this.#options;
+    let accepted = false;
+    driver.step((now) => {
+      accepted = mux.acceptResume(request, now);
+      if (!accepted) return;
       const { link, path } = route();
       this.#asked = path;
-      this.#options.carrier.attach(link);
-    }
-    this.#host.pull();
-    this.#host.flushSoon();
+      carrier.attach(link);
+    });
     return accepted;
   }
 

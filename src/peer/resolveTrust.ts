@@ -8,5 +8,5 @@ import type { DomainAnchors } from '../identity/index.ts';
  */
 export type ResolveTrust = (
   domain: string,
-  options: { readonly signal: AbortSignal; readonly held?: DomainAnchors },
+  options: { readonly signal: AbortSignal; readonly held?: DomainAnchors | undefined },
 ) => Promise<DomainAnchors | undefined>;

@@ -65,9 +65,9 @@ export function beginHandshake(
   };
   const secureLink = new SecureLink(link, connectionOn(link, context, options.serverName), {
     clock,
-    ...(closeTimeout !== undefined && { closeTimeout }),
-    ...(detachable !== undefined && { detachable }),
-    ...(writer !== undefined && { writer }),
+    closeTimeout,
+    detachable,
+    writer,
     opened: () => {
       settled();
       resolve(secureLink);

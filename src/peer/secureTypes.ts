@@ -28,9 +28,9 @@ export interface PendingWriter {
 
 export interface SecureLinkHooks {
   readonly clock: Clock;
-  readonly closeTimeout?: number;
-  readonly detachable?: boolean;
-  readonly writer?: PendingWriter;
+  readonly closeTimeout: number | undefined;
+  readonly detachable: boolean | undefined;
+  readonly writer: PendingWriter | undefined;
   /** The handshake is complete. */
   readonly opened: () => void;
   /** It failed; nothing follows. */

@@ -25,18 +25,18 @@ import { type ChannelHost, ChannelLink } from './channelLink.ts';
 import { IncomingChannels, type IncomingHandler } from './incoming.ts';
 import { MuxDriver, type Pump } from './muxDriver.ts';
 import { PendingPings } from './pendingPings.ts';
-import { type RelinkHost, Relinking, type RelinkingOptions } from './relinking.ts';
+import { type RelinkHost, Relinking } from './relinking.ts';
 import type { ChannelPath, Route } from './route.ts';
 import type { OpenChannelOptions, SessionOptions, SessionStats } from './sessionOptions.ts';
 
-export class Session implements ChannelHost, AsyncDisposable {
+export class Session implements ChannelHost, RelinkHost, AsyncDisposable {
   readonly mux: MuxSession;
+  readonly clock: Clock;
   readonly channelInfo: LinkInfo;
   /** Settles when the session is over; with undefined when both ends had said goodbye. */
   readonly closed: Promise<Q2qError | undefined>;
   readonly #closed: Deferred<Q2qError | undefined> = deferred();
   readonly #linkClosed: Deferred<void> = deferred();
-  readonly #clock: Clock;
   readonly #logger: Logger;
   readonly #channels = new IdTable<ChannelLink>();
   readonly #incoming: IncomingChannels;
@@ -54,15 +54,15 @@ export class Session implements ChannelHost, AsyncDisposable {
     const via = link.info;
     this.channelInfo = Object.freeze({ ...via, kind: 'channel', messages: false, halfClose: true, via });
     this.closed = this.#closed.promise;
-    this.#clock = options.clock ?? systemClock;
+    this.clock = options.clock ?? systemClock;
     this.#logger = options.logger ?? silent;
     this.mux = new MuxSession({
       messages: link.info.messages,
       nonce: options.random(NONCE_LENGTH),
-      now: this.#clock.monotonic(),
-      ...(limits && { limits }),
-      ...(software !== undefined && { software }),
-      ...(resume && { hmac: resume.hmac }),
+      now: this.clock.monotonic(),
+      limits,
+      software,
+      hmac: resume?.hmac,
     });
     this.#incoming = new IncomingChannels(this, this.#channels, {
       takesMessages: options.takesMessages ?? false,
@@ -71,16 +71,19 @@ export class Session implements ChannelHost, AsyncDisposable {
     const owner = {
       onData: (chunk: Uint8Array) => this.#driver.feed(chunk),
       onDrain: () => this.flushSoon(),
-      onEnd: () => this.#onEnd(),
+      onEnd: () => this.#driver.step((now) => this.mux.endOfInput(now)),
       onLinkClosed: (error: Q2qError | undefined) => this.#onLinkClosed(error),
     };
-    const carrier = (this.#carrier = new Carrier(owner, this.#clock, link));
-    this.#driver = new MuxDriver(this.mux, carrier, this.#clock, (event) => this.#handle(event));
+    const carrier = (this.#carrier = new Carrier(owner, this.clock, link));
+    const driver = (this.#driver = new MuxDriver(this.mux, carrier, this.clock, (event) =>
+      this.#handle(event),
+    ));
     const { path, random } = options;
     this.#path = path;
-    this.#relinking = resume && this.#makeRelinking({ resume, carrier, random, path, logger: this.#logger });
-    this.#carrier.attach(link);
-    this.#driver.arm();
+    const logger = this.#logger;
+    this.#relinking = resume && new Relinking(this, { resume, carrier, driver, random, logger, path });
+    carrier.attach(link);
+    driver.arm();
     this.flushSoon();
   }
 
@@ -127,7 +130,7 @@ export class Session implements ChannelHost, AsyncDisposable {
   ping(signal?: AbortSignal): Promise<number> {
     if (this.mux.isOver) return Promise.reject(this.#overError());
     if (signal?.aborted) return Promise.reject(signal.reason);
-    const seq = this.mux.ping(this.#clock.monotonic());
+    const seq = this.mux.ping(this.clock.monotonic());
     const answer = this.#pings.ask(seq);
     this.flushSoon();
     return signal === undefined ? answer : abortable(answer, signal);
@@ -148,13 +151,9 @@ export class Session implements ChannelHost, AsyncDisposable {
 
   /** Closes, but waits for channels that are still open no longer than a goodbye may take. Fails never. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const cancel = this.#clock.after(GOODBYE_TIMEOUT, () => this.destroy());
+    const cancel = this.clock.after(GOODBYE_TIMEOUT, () => this.destroy());
     await this.close();
     cancel();
-  }
-
-  get clock(): Clock {
-    return this.#clock;
   }
 
   /** The newest link. A session that waits for another has only that it had. */
@@ -196,9 +195,7 @@ export class Session implements ChannelHost, AsyncDisposable {
 
   /** Waits for no link any more: channels end with ERR_MUX_LOST. */
   giveUp(why: string): void {
-    this.mux.giveUp(why);
-    this.#driver.pull();
-    this.flushSoon();
+    this.#driver.step(() => this.mux.giveUp(why));
   }
 
   /** Gives everything up: every channel's `closed` gets a typed error. */
@@ -220,39 +217,19 @@ export class Session implements ChannelHost, AsyncDisposable {
 
   // What the link tells.
 
-  #onEnd(): void {
-    this.#driver.pull();
-    this.mux.endOfInput(this.#clock.monotonic());
-    this.#driver.pull();
-    this.flushSoon();
-  }
-
   #onLinkClosed(cause: Q2qError | undefined): void {
-    const now = this.#clock.monotonic();
-    this.#driver.pull();
-    if (cause === undefined) this.mux.endOfInput(now);
-    else {
-      const error = new MuxError('ERR_MUX_LINK_CLOSED', linkFailure(cause), { cause });
-      if (this.#relinking?.survives(cause) ?? true) this.mux.linkLost(error, now);
-      else this.mux.abort(error);
-    }
-    this.#driver.pull();
-    this.flushSoon();
+    this.#driver.step((now) => {
+      if (cause === undefined) this.mux.endOfInput(now);
+      else {
+        const error = new MuxError('ERR_MUX_LINK_CLOSED', linkFailure(cause), { cause });
+        if (this.#relinking?.survives(cause) ?? true) this.mux.linkLost(error, now);
+        else this.mux.abort(error);
+      }
+    });
     if (this.mux.isOver) this.#linkClosed.resolve();
   }
 
   // Its other links.
-
-  #makeRelinking(options: RelinkingOptions): Relinking {
-    const host: RelinkHost = {
-      mux: this.mux,
-      clock: this.#clock,
-      pull: () => this.#driver.pull(),
-      flushSoon: () => this.flushSoon(),
-      giveUp: (why) => this.giveUp(why),
-    };
-    return new Relinking(host, options);
-  }
 
   /** Our link is meant for another session, which gets it with all that we have read too far. */
   #onResume(request: ResumeRequest): void {

@@ -53,7 +53,7 @@ export class TrustFinder {
     const held = live.trust.anchorsFor(domain);
     let found: DomainAnchors | undefined;
     try {
-      found = await withDeadline(limit, (signal) => resolve(domain, { signal, ...(held && { held }) }));
+      found = await withDeadline(limit, (signal) => resolve(domain, { signal, held }));
     } catch (error) {
       throw notFound(domain, error);
     }

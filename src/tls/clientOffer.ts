@@ -26,9 +26,9 @@ import type { HeldTicket } from './tickets/store.ts';
 /** Whom we dial and with what. */
 export interface ClientStart {
   readonly settings: Settings;
-  readonly serverName?: string;
+  readonly serverName: string | undefined;
   /** The session to go on with. */
-  readonly held?: HeldTicket;
+  readonly held: HeldTicket | undefined;
   /** Where the tickets of this connection are kept. */
   readonly ticketKey: string;
   readonly seam?: Seam;

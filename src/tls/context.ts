@@ -41,11 +41,7 @@ export class ClientContext {
     const settings = this.#settings;
     const ticketKey = `${hex(settings.contextId)}/${serverName ?? ''}`;
     const held = this.#heldTicket(ticketKey);
-    const start = {
-      ...{ settings, seam, ticketKey },
-      ...(serverName !== undefined && { serverName }),
-      ...(held !== undefined && { held }),
-    };
+    const start = { settings, seam, ticketKey, serverName, held };
     return new TlsConnection('client', settings.config, seam, (out) => startClient(start, out));
   }
 
@@ -108,7 +104,7 @@ export class ServerContext {
   acceptThrough(seam: Seam): TlsConnection {
     const settings = this.#settings;
     const choose = this.#choose && { context: this.#choose, settingsOf: ServerContext.#settingsOf };
-    const start: ServerStart = { settings, seam, ...(choose && { choose }) };
+    const start: ServerStart = { settings, seam, choose };
     return new TlsConnection('server', settings.config, seam, () => startServer(start));
   }
 

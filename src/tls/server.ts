@@ -42,10 +42,12 @@ import { Suspended } from './state.ts';
 export interface ServerStart {
   readonly settings: Settings;
   /** Asked after each ClientHello; gives the settings to go on with. */
-  readonly choose?: {
-    readonly context: ContextChooser;
-    readonly settingsOf: (answer: OpAnswer) => Settings | undefined;
-  };
+  readonly choose:
+    | {
+        readonly context: ContextChooser;
+        readonly settingsOf: (answer: OpAnswer) => Settings | undefined;
+      }
+    | undefined;
   readonly seam?: Seam;
 }
 
