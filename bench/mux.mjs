@@ -10,9 +10,13 @@ const SMALL = 128;
 const AT_ONCE = 32;
 const CHILD = fileURLToPath(new URL('muxChild.mjs', import.meta.url));
 
-/** `heap`: MiB of objects that each process keeps beside, as an application does. */
-export async function benchMux({ rounds, seconds, heap = 0, peers: wanted = Object.keys(contenders) }) {
+/**
+ * `heap`: MiB of objects that each process keeps beside, as an application does; with much less the luck of V8's collector
+ * decides (README.md).
+ */
+export async function benchMux({ rounds, seconds, heap = 32, peers: wanted = Object.keys(contenders) }) {
   const pairs = await startAll(wanted, heap);
+  for (const pair of Object.values(pairs)) await pair.warm(seconds);
   const each = (measure) =>
     Object.fromEntries(Object.entries(pairs).map(([name, pair]) => [name, () => measure(pair, name)]));
   const bulk = (size, per) =>
@@ -74,7 +78,13 @@ class Pair {
   async start(heap) {
     await Promise.all([this.server, this.client].map((end) => end.ask('load', { heap })));
     await this.client.ask('dial', { port: await this.server.ask('listen') });
-    await this.client.ask('bulk', { seconds: 0.3, size: 16_384 }); // compiled before it is measured
+  }
+
+  /** What is measured is compiled before. */
+  async warm(seconds) {
+    await this.client.ask('bulk', { seconds, size: 16_384 });
+    await this.client.ask('bulk', { seconds, size: SMALL });
+    await this.client.ask('opens', { seconds, atOnce: AT_ONCE });
   }
 
   /** `cpu`: seconds of both processes. */
