@@ -1,6 +1,6 @@
 /**
  * The multiplexer as an engine without IO, clock, randomness or callbacks: bytes and times go in, bytes and events come
- * out. `Session` in src/peer drives it over any link.
+ * out. `MuxDriver` in src/peer drives it over any link.
  *
  *     feed(chunk, now)   bytes from the link          next()           events, until undefined
  *     endOfInput(now)    the link's end               takeOutput(max, now)  whole frames, picked then

@@ -55,7 +55,7 @@ export class MuxDriver {
       if (--look > 0) continue;
       look = EVENTS_PER_LOOK;
       if (this.#clock.monotonic() < until) continue;
-      this.#work();
+      this.#send();
       until = this.#clock.monotonic() + HANDLING_TIME;
     }
     this.#pulling = false;
@@ -84,18 +84,18 @@ export class MuxDriver {
   /** One microtask for all channels: each costs more than what a short channel does in it. */
   readonly #turn = (): void => {
     this.#turnScheduled = false;
-    this.#work();
-    this.pull();
-    this.arm();
-    if (this.#mux.isDrained) this.#carrier.sayGoodbye(this.#mux.isOver);
-  };
-
-  #work(): void {
     if (this.#pumps.length > 0) {
       const pumps = this.#pumps;
       this.#pumps = [];
       for (const pump of pumps) pump.pump();
     }
+    this.#send();
+    this.pull();
+    this.arm();
+    if (this.#mux.isDrained) this.#carrier.sayGoodbye(this.#mux.isOver);
+  };
+
+  #send(): void {
     while (this.#carrier.hasRoom && this.sendOnce());
   }
 
