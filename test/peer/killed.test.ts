@@ -120,24 +120,28 @@ test('the relay: channels that wait for a path go on over the other relay of the
   const LENGTH = 20_000_000;
   let received = 0;
   let wrong = 0;
+  let carrying = first;
   const done = new Promise<void>((resolve, reject) => {
     const take = async (channel: Channel): Promise<void> => {
       for await (const chunk of channel) {
         for (const byte of chunk) if (byte !== patternByte(1, received++)) wrong++;
-        if (received > LENGTH / 10) first.kill('SIGKILL');
+        if (received > LENGTH / 10) carrying.kill('SIGKILL');
       }
       await channel.close();
     };
     void bob.listen('take/1', { authorize: () => true }, (channel) => take(channel).then(resolve, reject));
   });
   const channel = await alice.dial('bob@example.org/take/1');
-  expect(channel.path.via).toContain(String(port));
+  // Mostly the first; on a busy machine it may not have answered when the other is asked, 300 ms later.
+  const byFirst = channel.path.via?.includes(String(port));
+  carrying = byFirst ? first : second[0];
+  const rest = byFirst ? second[1].port : port;
   for (let at = 0; at < LENGTH; at += 50_000)
     if (!channel.send(pattern(1, at, 50_000))) await channel.drained();
   channel.closeWrite();
   await done;
   expect([received, wrong]).toEqual([LENGTH, 0]);
-  expect(channel.path.via).toContain(String(second[1].port));
+  expect(channel.path.via).toContain(String(rest));
 }, 60_000);
 
 test('a peer: its channels end, and nobody finds it any more', async () => {
