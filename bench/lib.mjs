@@ -2,8 +2,8 @@
 import { cpus, loadavg } from 'node:os';
 
 /**
- * Runs every contender once per round (A B, B A, A B …) and prints medians and the ratio of the first to the others,
- * taken round by round. `contenders` maps a name to an async function that returns one number; bigger is better unless
+ * Runs every contender once per round (A B, B A, A B …) and prints medians, best rounds and the ratio of the first to the
+ * others, taken round by round. `contenders` maps a name to an async function that returns one number; bigger is better unless
  * `smaller`. With `cpu` the ratio per second of CPU time as well: it counts helper threads of the engine, and hardly minds
  * the neighbours. Contenders that work in other processes return `{ value, perCpu }`; of others it is this process's time.
  */
@@ -25,10 +25,12 @@ export async function compare(title, unit, contenders, { rounds, smaller = false
     }
   }
   const [ours, ...others] = names;
+  const best = (values) => (smaller ? Math.min(...values) : Math.max(...values));
   const row = {
     title,
     unit,
     medians: Object.fromEntries(names.map((name) => [name, median(samples.get(name))])),
+    best: Object.fromEntries(names.map((name) => [name, best(samples.get(name))])),
     ratios: {},
   };
   for (const other of others) {
@@ -48,15 +50,17 @@ function ratiosOf(samples, ours, other) {
   return samples.get(ours).map((value, i) => value / samples.get(other)[i]);
 }
 
-function print({ title, unit, medians, ratios }, smaller) {
-  console.log(`\n${title} (${unit}${smaller ? ', smaller is better' : ''})`);
+function print({ title, unit, medians, best, ratios }, smaller) {
+  console.log(`\n${title} (${unit}${smaller ? ', smaller is better' : ''}): median, best round`);
   for (const [name, value] of Object.entries(medians)) {
     const ratio = ratios[name];
     const compared =
       ratio === undefined
         ? ''
         : `   ours ÷ this = ${ratio.median.toFixed(2)} (${ratio.low.toFixed(2)}–${ratio.high.toFixed(2)})${ratio.cpu === undefined ? '' : `, per CPU second ${ratio.cpu.toFixed(2)}`}`;
-    console.log(`  ${name.padEnd(34)} ${format(value).padStart(10)}${compared}`);
+    console.log(
+      `  ${name.padEnd(34)} ${format(value).padStart(10)} ${format(best[name]).padStart(8)}${compared}`,
+    );
   }
 }
 
