@@ -84,6 +84,7 @@ class Pair {
   async warm(seconds) {
     await this.client.ask('bulk', { seconds, size: 16_384 });
     await this.client.ask('bulk', { seconds, size: SMALL });
+    await this.client.ask('ping', { seconds });
     await this.client.ask('opens', { seconds, atOnce: AT_ONCE });
   }
 
