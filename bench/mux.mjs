@@ -8,14 +8,12 @@ import { contenders } from './muxContenders.mjs';
 const MIB = 2 ** 20;
 const SMALL = 128;
 const AT_ONCE = 32;
+/** For all contenders: without it a process that has collected its heap once may work at a third of its speed (README.md). */
+const FLAGS = [...process.execArgv, '--initial-old-space-size=128'];
 const CHILD = fileURLToPath(new URL('muxChild.mjs', import.meta.url));
 
-/**
- * `heap`: MiB of objects that each process keeps beside, as an application does; with much less the luck of V8's collector
- * decides (README.md).
- */
-export async function benchMux({ rounds, seconds, heap = 32, peers: wanted = Object.keys(contenders) }) {
-  const pairs = await startAll(wanted, heap);
+export async function benchMux({ rounds, seconds, peers: wanted = Object.keys(contenders) }) {
+  const pairs = await startAll(wanted);
   for (const pair of Object.values(pairs)) await pair.warm(seconds);
   const each = (measure) =>
     Object.fromEntries(Object.entries(pairs).map(([name, pair]) => [name, () => measure(pair, name)]));
@@ -56,9 +54,9 @@ export async function benchMux({ rounds, seconds, heap = 32, peers: wanted = Obj
   return rows;
 }
 
-async function startAll(names, heap) {
+async function startAll(names) {
   const pairs = names.map((name) => new Pair(name));
-  const started = await Promise.allSettled(pairs.map((pair) => pair.start(heap)));
+  const started = await Promise.allSettled(pairs.map((pair) => pair.start()));
   started.forEach(({ reason }, i) => {
     if (reason === undefined) return;
     console.log(`${names[i]} is left out: ${reason.message.split('\n')[0]}`);
@@ -75,8 +73,8 @@ class Pair {
     this.client = new End(name);
   }
 
-  async start(heap) {
-    await Promise.all([this.server, this.client].map((end) => end.ask('load', { heap })));
+  async start() {
+    await Promise.all([this.server, this.client].map((end) => end.ask('load')));
     await this.client.ask('dial', { port: await this.server.ask('listen') });
   }
 
@@ -113,7 +111,7 @@ class End {
   #next = 0;
 
   constructor(name) {
-    this.child = fork(CHILD, [name]);
+    this.child = fork(CHILD, [name], { execArgv: FLAGS });
     this.child.on('error', () => {}); // it ended: whoever asks hears it below
     this.child.on('message', ({ id, result, error }) => {
       const { resolve, reject } = this.#asked.get(id);

@@ -9,21 +9,13 @@ const ECHO = 0x45; // sends back what comes, ends when the other end does
 const BURST = 2 ** 20;
 /** How often a writer looks at the clock, in bytes: at every one of small writes it would measure the clock. */
 const LOOK = 16_384;
-/** Small ones, about. */
-const OBJECTS_PER_MIB = 11_000;
 const ignore = () => {};
 const { load, make } = contenders[process.argv[2]];
-/**
- * What an application keeps, when the benchmark is told so. V8 counts what is read from sockets against a limit that grows with the heap: a process
- * with less than some 20 MB collects all of it every 30 MB read.
- */
-const kept = [];
 let end;
 let link;
 
 const commands = {
-  async load({ heap = 0 }) {
-    for (let i = 0; i < heap * OBJECTS_PER_MIB; i++) kept.push({ i, text: `object ${i}` });
+  async load() {
     end = await make(await load());
     return true;
   },
