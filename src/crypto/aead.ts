@@ -24,7 +24,7 @@ export function checkNonce(nonce: Uint8Array): void {
 }
 
 /** The key of an AEAD in use: one that was destroyed must not turn into a key of zeros. */
-export function live(key: Bytes | undefined): Bytes {
+export function live<K>(key: K | undefined): K {
   if (key === undefined) throw new Error('traffic key was used after it was destroyed');
   return key;
 }
