@@ -100,7 +100,7 @@ class NodeAead implements Aead {
     return plainArray(plaintext, end - from);
   }
 
-  /** OpenSSL overwrites its copies, this one and those of each record, when their objects are collected. */
+  /** The key and its copies in the cipher objects of records are overwritten when those objects are collected, not before. */
   destroy(): void {
     this.#key = undefined;
   }
